@@ -21,7 +21,7 @@ def generate(out: Path) -> None:
     """Write the package tree knarr/proto under `out`; raises SystemExit when protoc refuses a source."""
     virtual = "knarr/proto"
     names = sorted(str(path.relative_to(SOURCES)) for path in SOURCES.rglob("*.proto"))
-    services = [name for name in names if "service " in (SOURCES / name).read_text()]
+    services = [name for name in names if "\nservice " in (SOURCES / name).read_text()]
     include = [f"-I{virtual}={SOURCES}", f"-I{files('grpc_tools') / '_proto'}"]
     jobs = (
         (names, [f"--python_out={out}", f"--mypy_out=quiet,readable_stubs:{out}"]),

@@ -1,0 +1,80 @@
+"""Time, ids and randomness, handed to whoever needs them; nothing else may ask the machine for them.
+
+Waiting is done with asyncio (sleep, timeout), whose loop a simulation replaces by one with virtual time.
+"""
+
+import random
+import secrets
+import time
+import uuid
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What time it is."""
+
+    def now(self) -> float:
+        """Seconds since 1970, UTC: for timestamps that people or other machines read."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary start, never going back: for durations."""
+        ...
+
+
+class Ids(Protocol):
+    """Names nobody else has."""
+
+    def uid(self) -> str:
+        """A UUID for metadata.uid."""
+        ...
+
+    def suffix(self, length: int) -> str:
+        """Random letters and digits fit for a generated name (no vowels, so no words come out)."""
+        ...
+
+    def token(self) -> str:
+        """An unguessable string."""
+        ...
+
+
+SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class RandomIds:
+    """Ids from the operating system's randomness."""
+
+    def uid(self) -> str:
+        return str(uuid.uuid4())
+
+    def suffix(self, length: int) -> str:
+        return "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(length))
+
+    def token(self) -> str:
+        return secrets.token_urlsafe(24)
+
+
+class SeededIds:
+    """Ids from one seed: the same every time, for tests and simulation."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def uid(self) -> str:
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    def suffix(self, length: int) -> str:
+        return "".join(self._random.choice(SUFFIX_ALPHABET) for _ in range(length))
+
+    def token(self) -> str:
+        return f"{self._random.getrandbits(144):036x}"
