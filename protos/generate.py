@@ -24,7 +24,7 @@ def generate(out: Path) -> None:
     services = [name for name in names if "\nservice " in (SOURCES / name).read_text()]
     include = [f"-I{virtual}={SOURCES}", f"-I{files('grpc_tools') / '_proto'}"]
     jobs = (
-        (names, [f"--python_out={out}", f"--mypy_out=quiet,readable_stubs:{out}"]),
+        (names, [f"--python_out={out}", f"--mypy_out=quiet:{out}"]),
         (services, [f"--grpc_python_out={out}", f"--mypy_grpc_out=quiet:{out}"]),
     )
     for sources, outputs in jobs:

@@ -7,926 +7,986 @@ readable by the other. spec is written by people, status by the
 kind's controller.
 """
 
-from collections import abc as abc
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-from knarr.proto.kubernetes import core_v1_pb2 as core_v1_pb2
-from knarr.proto.kubernetes import meta_v1_pb2 as meta_v1_pb2
-import builtins as builtins
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from knarr.proto.kubernetes import core_v1_pb2 as _core_v1_pb2
+from knarr.proto.kubernetes import meta_v1_pb2 as _meta_v1_pb2
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class StatefulSet(message.Message):
+@_typing.final
+class StatefulSet(_message.Message):
     """Keeps numbered pods with names and volumes of their own. status: its controller."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> StatefulSetSpec: ...
-    @builtins.property
-    def status(self) -> StatefulSetStatus: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___StatefulSetSpec: ...
+    @_builtins.property
+    def status(self) -> Global___StatefulSetStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: StatefulSetSpec | None = ...,
-        status: StatefulSetStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___StatefulSetSpec | None = ...,
+        status: Global___StatefulSetStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class StatefulSetUpdateStrategy(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___StatefulSet: _TypeAlias = StatefulSet  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    ROLLINGUPDATE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    @builtins.property
-    def rollingUpdate(self) -> RollingUpdateStatefulSetStrategy: ...
+@_typing.final
+class StatefulSetUpdateStrategy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    ROLLINGUPDATE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    @_builtins.property
+    def rollingUpdate(self) -> Global___RollingUpdateStatefulSetStrategy: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        rollingUpdate: RollingUpdateStatefulSetStrategy | None = ...,
+        type: _builtins.str = ...,
+        rollingUpdate: Global___RollingUpdateStatefulSetStrategy | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["rollingUpdate", b"rollingUpdate"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["rollingUpdate", b"rollingUpdate", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rollingUpdate", b"rollingUpdate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rollingUpdate", b"rollingUpdate", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class RollingUpdateStatefulSetStrategy(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___StatefulSetUpdateStrategy: _TypeAlias = StatefulSetUpdateStrategy  # noqa: Y015
 
-    PARTITION_FIELD_NUMBER: builtins.int
-    MAXUNAVAILABLE_FIELD_NUMBER: builtins.int
-    partition: builtins.int
-    @builtins.property
-    def maxUnavailable(self) -> meta_v1_pb2.IntOrString: ...
+@_typing.final
+class RollingUpdateStatefulSetStrategy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTITION_FIELD_NUMBER: _builtins.int
+    MAXUNAVAILABLE_FIELD_NUMBER: _builtins.int
+    partition: _builtins.int
+    @_builtins.property
+    def maxUnavailable(self) -> _meta_v1_pb2.IntOrString: ...
     def __init__(
         self,
         *,
-        partition: builtins.int | None = ...,
-        maxUnavailable: meta_v1_pb2.IntOrString | None = ...,
+        partition: _builtins.int | None = ...,
+        maxUnavailable: _meta_v1_pb2.IntOrString | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_partition", b"_partition", "maxUnavailable", b"maxUnavailable", "partition", b"partition"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_partition", b"_partition", "maxUnavailable", b"maxUnavailable", "partition", b"partition"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_partition", b"_partition", "maxUnavailable", b"maxUnavailable", "partition", b"partition"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_partition", b"_partition", "maxUnavailable", b"maxUnavailable", "partition", b"partition"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__partition: _TypeAlias = typing.Literal["partition"]  # noqa: Y015
-    _WhichOneofArgType__partition: _TypeAlias = typing.Literal["_partition", b"_partition"]  # noqa: Y015
+    _WhichOneofReturnType__partition: _TypeAlias = _typing.Literal["partition"]  # noqa: Y015
+    _WhichOneofArgType__partition: _TypeAlias = _typing.Literal["_partition", b"_partition"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__partition) -> _WhichOneofReturnType__partition | None: ...
 
-@typing.final
-class StatefulSetPersistentVolumeClaimRetentionPolicy(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___RollingUpdateStatefulSetStrategy: _TypeAlias = RollingUpdateStatefulSetStrategy  # noqa: Y015
 
-    WHENDELETED_FIELD_NUMBER: builtins.int
-    WHENSCALED_FIELD_NUMBER: builtins.int
-    whenDeleted: builtins.str
-    whenScaled: builtins.str
+@_typing.final
+class StatefulSetPersistentVolumeClaimRetentionPolicy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WHENDELETED_FIELD_NUMBER: _builtins.int
+    WHENSCALED_FIELD_NUMBER: _builtins.int
+    whenDeleted: _builtins.str
+    whenScaled: _builtins.str
     def __init__(
         self,
         *,
-        whenDeleted: builtins.str = ...,
-        whenScaled: builtins.str = ...,
+        whenDeleted: _builtins.str = ...,
+        whenScaled: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["whenDeleted", b"whenDeleted", "whenScaled", b"whenScaled"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["whenDeleted", b"whenDeleted", "whenScaled", b"whenScaled"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class StatefulSetOrdinals(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___StatefulSetPersistentVolumeClaimRetentionPolicy: _TypeAlias = StatefulSetPersistentVolumeClaimRetentionPolicy  # noqa: Y015
 
-    START_FIELD_NUMBER: builtins.int
-    start: builtins.int
+@_typing.final
+class StatefulSetOrdinals(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    start: _builtins.int
     def __init__(
         self,
         *,
-        start: builtins.int = ...,
+        start: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class StatefulSetSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___StatefulSetOrdinals: _TypeAlias = StatefulSetOrdinals  # noqa: Y015
 
-    REPLICAS_FIELD_NUMBER: builtins.int
-    SELECTOR_FIELD_NUMBER: builtins.int
-    TEMPLATE_FIELD_NUMBER: builtins.int
-    VOLUMECLAIMTEMPLATES_FIELD_NUMBER: builtins.int
-    SERVICENAME_FIELD_NUMBER: builtins.int
-    PODMANAGEMENTPOLICY_FIELD_NUMBER: builtins.int
-    UPDATESTRATEGY_FIELD_NUMBER: builtins.int
-    REVISIONHISTORYLIMIT_FIELD_NUMBER: builtins.int
-    MINREADYSECONDS_FIELD_NUMBER: builtins.int
-    PERSISTENTVOLUMECLAIMRETENTIONPOLICY_FIELD_NUMBER: builtins.int
-    ORDINALS_FIELD_NUMBER: builtins.int
-    replicas: builtins.int
-    serviceName: builtins.str
-    podManagementPolicy: builtins.str
-    revisionHistoryLimit: builtins.int
-    minReadySeconds: builtins.int
-    @builtins.property
-    def selector(self) -> meta_v1_pb2.LabelSelector: ...
-    @builtins.property
-    def template(self) -> core_v1_pb2.PodTemplateSpec: ...
-    @builtins.property
-    def volumeClaimTemplates(self) -> containers.RepeatedCompositeFieldContainer[core_v1_pb2.PersistentVolumeClaim]: ...
-    @builtins.property
-    def updateStrategy(self) -> StatefulSetUpdateStrategy: ...
-    @builtins.property
-    def persistentVolumeClaimRetentionPolicy(self) -> StatefulSetPersistentVolumeClaimRetentionPolicy: ...
-    @builtins.property
-    def ordinals(self) -> StatefulSetOrdinals: ...
+@_typing.final
+class StatefulSetSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    VOLUMECLAIMTEMPLATES_FIELD_NUMBER: _builtins.int
+    SERVICENAME_FIELD_NUMBER: _builtins.int
+    PODMANAGEMENTPOLICY_FIELD_NUMBER: _builtins.int
+    UPDATESTRATEGY_FIELD_NUMBER: _builtins.int
+    REVISIONHISTORYLIMIT_FIELD_NUMBER: _builtins.int
+    MINREADYSECONDS_FIELD_NUMBER: _builtins.int
+    PERSISTENTVOLUMECLAIMRETENTIONPOLICY_FIELD_NUMBER: _builtins.int
+    ORDINALS_FIELD_NUMBER: _builtins.int
+    replicas: _builtins.int
+    serviceName: _builtins.str
+    podManagementPolicy: _builtins.str
+    revisionHistoryLimit: _builtins.int
+    minReadySeconds: _builtins.int
+    @_builtins.property
+    def selector(self) -> _meta_v1_pb2.LabelSelector: ...
+    @_builtins.property
+    def template(self) -> _core_v1_pb2.PodTemplateSpec: ...
+    @_builtins.property
+    def volumeClaimTemplates(self) -> _containers.RepeatedCompositeFieldContainer[_core_v1_pb2.PersistentVolumeClaim]: ...
+    @_builtins.property
+    def updateStrategy(self) -> Global___StatefulSetUpdateStrategy: ...
+    @_builtins.property
+    def persistentVolumeClaimRetentionPolicy(self) -> Global___StatefulSetPersistentVolumeClaimRetentionPolicy: ...
+    @_builtins.property
+    def ordinals(self) -> Global___StatefulSetOrdinals: ...
     def __init__(
         self,
         *,
-        replicas: builtins.int | None = ...,
-        selector: meta_v1_pb2.LabelSelector | None = ...,
-        template: core_v1_pb2.PodTemplateSpec | None = ...,
-        volumeClaimTemplates: abc.Iterable[core_v1_pb2.PersistentVolumeClaim] | None = ...,
-        serviceName: builtins.str = ...,
-        podManagementPolicy: builtins.str = ...,
-        updateStrategy: StatefulSetUpdateStrategy | None = ...,
-        revisionHistoryLimit: builtins.int | None = ...,
-        minReadySeconds: builtins.int = ...,
-        persistentVolumeClaimRetentionPolicy: StatefulSetPersistentVolumeClaimRetentionPolicy | None = ...,
-        ordinals: StatefulSetOrdinals | None = ...,
+        replicas: _builtins.int | None = ...,
+        selector: _meta_v1_pb2.LabelSelector | None = ...,
+        template: _core_v1_pb2.PodTemplateSpec | None = ...,
+        volumeClaimTemplates: _abc.Iterable[_core_v1_pb2.PersistentVolumeClaim] | None = ...,
+        serviceName: _builtins.str = ...,
+        podManagementPolicy: _builtins.str = ...,
+        updateStrategy: Global___StatefulSetUpdateStrategy | None = ...,
+        revisionHistoryLimit: _builtins.int | None = ...,
+        minReadySeconds: _builtins.int = ...,
+        persistentVolumeClaimRetentionPolicy: Global___StatefulSetPersistentVolumeClaimRetentionPolicy | None = ...,
+        ordinals: Global___StatefulSetOrdinals | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_replicas", b"_replicas", "_revisionHistoryLimit", b"_revisionHistoryLimit", "ordinals", b"ordinals", "persistentVolumeClaimRetentionPolicy", b"persistentVolumeClaimRetentionPolicy", "replicas", b"replicas", "revisionHistoryLimit", b"revisionHistoryLimit", "selector", b"selector", "template", b"template", "updateStrategy", b"updateStrategy"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_replicas", b"_replicas", "_revisionHistoryLimit", b"_revisionHistoryLimit", "minReadySeconds", b"minReadySeconds", "ordinals", b"ordinals", "persistentVolumeClaimRetentionPolicy", b"persistentVolumeClaimRetentionPolicy", "podManagementPolicy", b"podManagementPolicy", "replicas", b"replicas", "revisionHistoryLimit", b"revisionHistoryLimit", "selector", b"selector", "serviceName", b"serviceName", "template", b"template", "updateStrategy", b"updateStrategy", "volumeClaimTemplates", b"volumeClaimTemplates"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_replicas", b"_replicas", "_revisionHistoryLimit", b"_revisionHistoryLimit", "ordinals", b"ordinals", "persistentVolumeClaimRetentionPolicy", b"persistentVolumeClaimRetentionPolicy", "replicas", b"replicas", "revisionHistoryLimit", b"revisionHistoryLimit", "selector", b"selector", "template", b"template", "updateStrategy", b"updateStrategy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_replicas", b"_replicas", "_revisionHistoryLimit", b"_revisionHistoryLimit", "minReadySeconds", b"minReadySeconds", "ordinals", b"ordinals", "persistentVolumeClaimRetentionPolicy", b"persistentVolumeClaimRetentionPolicy", "podManagementPolicy", b"podManagementPolicy", "replicas", b"replicas", "revisionHistoryLimit", b"revisionHistoryLimit", "selector", b"selector", "serviceName", b"serviceName", "template", b"template", "updateStrategy", b"updateStrategy", "volumeClaimTemplates", b"volumeClaimTemplates"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__replicas: _TypeAlias = typing.Literal["replicas"]  # noqa: Y015
-    _WhichOneofArgType__replicas: _TypeAlias = typing.Literal["_replicas", b"_replicas"]  # noqa: Y015
-    _WhichOneofReturnType__revisionHistoryLimit: _TypeAlias = typing.Literal["revisionHistoryLimit"]  # noqa: Y015
-    _WhichOneofArgType__revisionHistoryLimit: _TypeAlias = typing.Literal["_revisionHistoryLimit", b"_revisionHistoryLimit"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__replicas: _TypeAlias = _typing.Literal["replicas"]  # noqa: Y015
+    _WhichOneofArgType__replicas: _TypeAlias = _typing.Literal["_replicas", b"_replicas"]  # noqa: Y015
+    _WhichOneofReturnType__revisionHistoryLimit: _TypeAlias = _typing.Literal["revisionHistoryLimit"]  # noqa: Y015
+    _WhichOneofArgType__revisionHistoryLimit: _TypeAlias = _typing.Literal["_revisionHistoryLimit", b"_revisionHistoryLimit"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__replicas) -> _WhichOneofReturnType__replicas | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__revisionHistoryLimit) -> _WhichOneofReturnType__revisionHistoryLimit | None: ...
 
-@typing.final
-class StatefulSetStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___StatefulSetSpec: _TypeAlias = StatefulSetSpec  # noqa: Y015
 
-    OBSERVEDGENERATION_FIELD_NUMBER: builtins.int
-    REPLICAS_FIELD_NUMBER: builtins.int
-    READYREPLICAS_FIELD_NUMBER: builtins.int
-    CURRENTREPLICAS_FIELD_NUMBER: builtins.int
-    UPDATEDREPLICAS_FIELD_NUMBER: builtins.int
-    CURRENTREVISION_FIELD_NUMBER: builtins.int
-    UPDATEREVISION_FIELD_NUMBER: builtins.int
-    COLLISIONCOUNT_FIELD_NUMBER: builtins.int
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    AVAILABLEREPLICAS_FIELD_NUMBER: builtins.int
-    observedGeneration: builtins.int
-    replicas: builtins.int
-    readyReplicas: builtins.int
-    currentReplicas: builtins.int
-    updatedReplicas: builtins.int
-    currentRevision: builtins.str
-    updateRevision: builtins.str
-    collisionCount: builtins.int
-    availableReplicas: builtins.int
-    @builtins.property
-    def conditions(self) -> containers.RepeatedCompositeFieldContainer[StatefulSetCondition]: ...
+@_typing.final
+class StatefulSetStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBSERVEDGENERATION_FIELD_NUMBER: _builtins.int
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    READYREPLICAS_FIELD_NUMBER: _builtins.int
+    CURRENTREPLICAS_FIELD_NUMBER: _builtins.int
+    UPDATEDREPLICAS_FIELD_NUMBER: _builtins.int
+    CURRENTREVISION_FIELD_NUMBER: _builtins.int
+    UPDATEREVISION_FIELD_NUMBER: _builtins.int
+    COLLISIONCOUNT_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    AVAILABLEREPLICAS_FIELD_NUMBER: _builtins.int
+    observedGeneration: _builtins.int
+    replicas: _builtins.int
+    readyReplicas: _builtins.int
+    currentReplicas: _builtins.int
+    updatedReplicas: _builtins.int
+    currentRevision: _builtins.str
+    updateRevision: _builtins.str
+    collisionCount: _builtins.int
+    availableReplicas: _builtins.int
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___StatefulSetCondition]: ...
     def __init__(
         self,
         *,
-        observedGeneration: builtins.int = ...,
-        replicas: builtins.int = ...,
-        readyReplicas: builtins.int = ...,
-        currentReplicas: builtins.int = ...,
-        updatedReplicas: builtins.int = ...,
-        currentRevision: builtins.str = ...,
-        updateRevision: builtins.str = ...,
-        collisionCount: builtins.int | None = ...,
-        conditions: abc.Iterable[StatefulSetCondition] | None = ...,
-        availableReplicas: builtins.int = ...,
+        observedGeneration: _builtins.int = ...,
+        replicas: _builtins.int = ...,
+        readyReplicas: _builtins.int = ...,
+        currentReplicas: _builtins.int = ...,
+        updatedReplicas: _builtins.int = ...,
+        currentRevision: _builtins.str = ...,
+        updateRevision: _builtins.str = ...,
+        collisionCount: _builtins.int | None = ...,
+        conditions: _abc.Iterable[Global___StatefulSetCondition] | None = ...,
+        availableReplicas: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_collisionCount", b"_collisionCount", "collisionCount", b"collisionCount"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_collisionCount", b"_collisionCount", "availableReplicas", b"availableReplicas", "collisionCount", b"collisionCount", "conditions", b"conditions", "currentReplicas", b"currentReplicas", "currentRevision", b"currentRevision", "observedGeneration", b"observedGeneration", "readyReplicas", b"readyReplicas", "replicas", b"replicas", "updateRevision", b"updateRevision", "updatedReplicas", b"updatedReplicas"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collisionCount", b"_collisionCount", "collisionCount", b"collisionCount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collisionCount", b"_collisionCount", "availableReplicas", b"availableReplicas", "collisionCount", b"collisionCount", "conditions", b"conditions", "currentReplicas", b"currentReplicas", "currentRevision", b"currentRevision", "observedGeneration", b"observedGeneration", "readyReplicas", b"readyReplicas", "replicas", b"replicas", "updateRevision", b"updateRevision", "updatedReplicas", b"updatedReplicas"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__collisionCount: _TypeAlias = typing.Literal["collisionCount"]  # noqa: Y015
-    _WhichOneofArgType__collisionCount: _TypeAlias = typing.Literal["_collisionCount", b"_collisionCount"]  # noqa: Y015
+    _WhichOneofReturnType__collisionCount: _TypeAlias = _typing.Literal["collisionCount"]  # noqa: Y015
+    _WhichOneofArgType__collisionCount: _TypeAlias = _typing.Literal["_collisionCount", b"_collisionCount"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__collisionCount) -> _WhichOneofReturnType__collisionCount | None: ...
 
-@typing.final
-class StatefulSetCondition(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___StatefulSetStatus: _TypeAlias = StatefulSetStatus  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    LASTTRANSITIONTIME_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    status: builtins.str
-    reason: builtins.str
-    message: builtins.str
-    @builtins.property
-    def lastTransitionTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class StatefulSetCondition(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    LASTTRANSITIONTIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    status: _builtins.str
+    reason: _builtins.str
+    message: _builtins.str
+    @_builtins.property
+    def lastTransitionTime(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        status: builtins.str = ...,
-        lastTransitionTime: meta_v1_pb2.Time | None = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
+        type: _builtins.str = ...,
+        status: _builtins.str = ...,
+        lastTransitionTime: _meta_v1_pb2.Time | None = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class StatefulSetList(message.Message):
+Global___StatefulSetCondition: _TypeAlias = StatefulSetCondition  # noqa: Y015
+
+@_typing.final
+class StatefulSetList(_message.Message):
     """A page of StatefulSet objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[StatefulSet]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___StatefulSet]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[StatefulSet] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___StatefulSet] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Deployment(message.Message):
+Global___StatefulSetList: _TypeAlias = StatefulSetList  # noqa: Y015
+
+@_typing.final
+class Deployment(_message.Message):
     """Replaces one template of pods by another, step by step. status: the deployment controller."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> DeploymentSpec: ...
-    @builtins.property
-    def status(self) -> DeploymentStatus: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___DeploymentSpec: ...
+    @_builtins.property
+    def status(self) -> Global___DeploymentStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: DeploymentSpec | None = ...,
-        status: DeploymentStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___DeploymentSpec | None = ...,
+        status: Global___DeploymentStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class DeploymentSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Deployment: _TypeAlias = Deployment  # noqa: Y015
 
-    REPLICAS_FIELD_NUMBER: builtins.int
-    SELECTOR_FIELD_NUMBER: builtins.int
-    TEMPLATE_FIELD_NUMBER: builtins.int
-    STRATEGY_FIELD_NUMBER: builtins.int
-    MINREADYSECONDS_FIELD_NUMBER: builtins.int
-    REVISIONHISTORYLIMIT_FIELD_NUMBER: builtins.int
-    PAUSED_FIELD_NUMBER: builtins.int
-    PROGRESSDEADLINESECONDS_FIELD_NUMBER: builtins.int
-    replicas: builtins.int
-    minReadySeconds: builtins.int
-    revisionHistoryLimit: builtins.int
-    paused: builtins.bool
-    progressDeadlineSeconds: builtins.int
-    @builtins.property
-    def selector(self) -> meta_v1_pb2.LabelSelector: ...
-    @builtins.property
-    def template(self) -> core_v1_pb2.PodTemplateSpec: ...
-    @builtins.property
-    def strategy(self) -> DeploymentStrategy: ...
+@_typing.final
+class DeploymentSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    MINREADYSECONDS_FIELD_NUMBER: _builtins.int
+    REVISIONHISTORYLIMIT_FIELD_NUMBER: _builtins.int
+    PAUSED_FIELD_NUMBER: _builtins.int
+    PROGRESSDEADLINESECONDS_FIELD_NUMBER: _builtins.int
+    replicas: _builtins.int
+    minReadySeconds: _builtins.int
+    revisionHistoryLimit: _builtins.int
+    paused: _builtins.bool
+    progressDeadlineSeconds: _builtins.int
+    @_builtins.property
+    def selector(self) -> _meta_v1_pb2.LabelSelector: ...
+    @_builtins.property
+    def template(self) -> _core_v1_pb2.PodTemplateSpec: ...
+    @_builtins.property
+    def strategy(self) -> Global___DeploymentStrategy: ...
     def __init__(
         self,
         *,
-        replicas: builtins.int | None = ...,
-        selector: meta_v1_pb2.LabelSelector | None = ...,
-        template: core_v1_pb2.PodTemplateSpec | None = ...,
-        strategy: DeploymentStrategy | None = ...,
-        minReadySeconds: builtins.int = ...,
-        revisionHistoryLimit: builtins.int | None = ...,
-        paused: builtins.bool = ...,
-        progressDeadlineSeconds: builtins.int | None = ...,
+        replicas: _builtins.int | None = ...,
+        selector: _meta_v1_pb2.LabelSelector | None = ...,
+        template: _core_v1_pb2.PodTemplateSpec | None = ...,
+        strategy: Global___DeploymentStrategy | None = ...,
+        minReadySeconds: _builtins.int = ...,
+        revisionHistoryLimit: _builtins.int | None = ...,
+        paused: _builtins.bool = ...,
+        progressDeadlineSeconds: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_progressDeadlineSeconds", b"_progressDeadlineSeconds", "_replicas", b"_replicas", "_revisionHistoryLimit", b"_revisionHistoryLimit", "progressDeadlineSeconds", b"progressDeadlineSeconds", "replicas", b"replicas", "revisionHistoryLimit", b"revisionHistoryLimit", "selector", b"selector", "strategy", b"strategy", "template", b"template"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_progressDeadlineSeconds", b"_progressDeadlineSeconds", "_replicas", b"_replicas", "_revisionHistoryLimit", b"_revisionHistoryLimit", "minReadySeconds", b"minReadySeconds", "paused", b"paused", "progressDeadlineSeconds", b"progressDeadlineSeconds", "replicas", b"replicas", "revisionHistoryLimit", b"revisionHistoryLimit", "selector", b"selector", "strategy", b"strategy", "template", b"template"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_progressDeadlineSeconds", b"_progressDeadlineSeconds", "_replicas", b"_replicas", "_revisionHistoryLimit", b"_revisionHistoryLimit", "progressDeadlineSeconds", b"progressDeadlineSeconds", "replicas", b"replicas", "revisionHistoryLimit", b"revisionHistoryLimit", "selector", b"selector", "strategy", b"strategy", "template", b"template"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_progressDeadlineSeconds", b"_progressDeadlineSeconds", "_replicas", b"_replicas", "_revisionHistoryLimit", b"_revisionHistoryLimit", "minReadySeconds", b"minReadySeconds", "paused", b"paused", "progressDeadlineSeconds", b"progressDeadlineSeconds", "replicas", b"replicas", "revisionHistoryLimit", b"revisionHistoryLimit", "selector", b"selector", "strategy", b"strategy", "template", b"template"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__progressDeadlineSeconds: _TypeAlias = typing.Literal["progressDeadlineSeconds"]  # noqa: Y015
-    _WhichOneofArgType__progressDeadlineSeconds: _TypeAlias = typing.Literal["_progressDeadlineSeconds", b"_progressDeadlineSeconds"]  # noqa: Y015
-    _WhichOneofReturnType__replicas: _TypeAlias = typing.Literal["replicas"]  # noqa: Y015
-    _WhichOneofArgType__replicas: _TypeAlias = typing.Literal["_replicas", b"_replicas"]  # noqa: Y015
-    _WhichOneofReturnType__revisionHistoryLimit: _TypeAlias = typing.Literal["revisionHistoryLimit"]  # noqa: Y015
-    _WhichOneofArgType__revisionHistoryLimit: _TypeAlias = typing.Literal["_revisionHistoryLimit", b"_revisionHistoryLimit"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__progressDeadlineSeconds: _TypeAlias = _typing.Literal["progressDeadlineSeconds"]  # noqa: Y015
+    _WhichOneofArgType__progressDeadlineSeconds: _TypeAlias = _typing.Literal["_progressDeadlineSeconds", b"_progressDeadlineSeconds"]  # noqa: Y015
+    _WhichOneofReturnType__replicas: _TypeAlias = _typing.Literal["replicas"]  # noqa: Y015
+    _WhichOneofArgType__replicas: _TypeAlias = _typing.Literal["_replicas", b"_replicas"]  # noqa: Y015
+    _WhichOneofReturnType__revisionHistoryLimit: _TypeAlias = _typing.Literal["revisionHistoryLimit"]  # noqa: Y015
+    _WhichOneofArgType__revisionHistoryLimit: _TypeAlias = _typing.Literal["_revisionHistoryLimit", b"_revisionHistoryLimit"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__progressDeadlineSeconds) -> _WhichOneofReturnType__progressDeadlineSeconds | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__replicas) -> _WhichOneofReturnType__replicas | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__revisionHistoryLimit) -> _WhichOneofReturnType__revisionHistoryLimit | None: ...
 
-@typing.final
-class DeploymentStrategy(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___DeploymentSpec: _TypeAlias = DeploymentSpec  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    ROLLINGUPDATE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    @builtins.property
-    def rollingUpdate(self) -> RollingUpdateDeployment: ...
+@_typing.final
+class DeploymentStrategy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    ROLLINGUPDATE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    @_builtins.property
+    def rollingUpdate(self) -> Global___RollingUpdateDeployment: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        rollingUpdate: RollingUpdateDeployment | None = ...,
+        type: _builtins.str = ...,
+        rollingUpdate: Global___RollingUpdateDeployment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["rollingUpdate", b"rollingUpdate"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["rollingUpdate", b"rollingUpdate", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rollingUpdate", b"rollingUpdate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rollingUpdate", b"rollingUpdate", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class RollingUpdateDeployment(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___DeploymentStrategy: _TypeAlias = DeploymentStrategy  # noqa: Y015
 
-    MAXUNAVAILABLE_FIELD_NUMBER: builtins.int
-    MAXSURGE_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def maxUnavailable(self) -> meta_v1_pb2.IntOrString: ...
-    @builtins.property
-    def maxSurge(self) -> meta_v1_pb2.IntOrString: ...
+@_typing.final
+class RollingUpdateDeployment(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAXUNAVAILABLE_FIELD_NUMBER: _builtins.int
+    MAXSURGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def maxUnavailable(self) -> _meta_v1_pb2.IntOrString: ...
+    @_builtins.property
+    def maxSurge(self) -> _meta_v1_pb2.IntOrString: ...
     def __init__(
         self,
         *,
-        maxUnavailable: meta_v1_pb2.IntOrString | None = ...,
-        maxSurge: meta_v1_pb2.IntOrString | None = ...,
+        maxUnavailable: _meta_v1_pb2.IntOrString | None = ...,
+        maxSurge: _meta_v1_pb2.IntOrString | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["maxSurge", b"maxSurge", "maxUnavailable", b"maxUnavailable"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["maxSurge", b"maxSurge", "maxUnavailable", b"maxUnavailable"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["maxSurge", b"maxSurge", "maxUnavailable", b"maxUnavailable"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["maxSurge", b"maxSurge", "maxUnavailable", b"maxUnavailable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class DeploymentStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___RollingUpdateDeployment: _TypeAlias = RollingUpdateDeployment  # noqa: Y015
 
-    OBSERVEDGENERATION_FIELD_NUMBER: builtins.int
-    REPLICAS_FIELD_NUMBER: builtins.int
-    UPDATEDREPLICAS_FIELD_NUMBER: builtins.int
-    AVAILABLEREPLICAS_FIELD_NUMBER: builtins.int
-    UNAVAILABLEREPLICAS_FIELD_NUMBER: builtins.int
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    READYREPLICAS_FIELD_NUMBER: builtins.int
-    COLLISIONCOUNT_FIELD_NUMBER: builtins.int
-    TERMINATINGREPLICAS_FIELD_NUMBER: builtins.int
-    observedGeneration: builtins.int
-    replicas: builtins.int
-    updatedReplicas: builtins.int
-    availableReplicas: builtins.int
-    unavailableReplicas: builtins.int
-    readyReplicas: builtins.int
-    collisionCount: builtins.int
-    terminatingReplicas: builtins.int
-    @builtins.property
-    def conditions(self) -> containers.RepeatedCompositeFieldContainer[DeploymentCondition]: ...
+@_typing.final
+class DeploymentStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBSERVEDGENERATION_FIELD_NUMBER: _builtins.int
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    UPDATEDREPLICAS_FIELD_NUMBER: _builtins.int
+    AVAILABLEREPLICAS_FIELD_NUMBER: _builtins.int
+    UNAVAILABLEREPLICAS_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    READYREPLICAS_FIELD_NUMBER: _builtins.int
+    COLLISIONCOUNT_FIELD_NUMBER: _builtins.int
+    TERMINATINGREPLICAS_FIELD_NUMBER: _builtins.int
+    observedGeneration: _builtins.int
+    replicas: _builtins.int
+    updatedReplicas: _builtins.int
+    availableReplicas: _builtins.int
+    unavailableReplicas: _builtins.int
+    readyReplicas: _builtins.int
+    collisionCount: _builtins.int
+    terminatingReplicas: _builtins.int
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeploymentCondition]: ...
     def __init__(
         self,
         *,
-        observedGeneration: builtins.int = ...,
-        replicas: builtins.int = ...,
-        updatedReplicas: builtins.int = ...,
-        availableReplicas: builtins.int = ...,
-        unavailableReplicas: builtins.int = ...,
-        conditions: abc.Iterable[DeploymentCondition] | None = ...,
-        readyReplicas: builtins.int = ...,
-        collisionCount: builtins.int | None = ...,
-        terminatingReplicas: builtins.int | None = ...,
+        observedGeneration: _builtins.int = ...,
+        replicas: _builtins.int = ...,
+        updatedReplicas: _builtins.int = ...,
+        availableReplicas: _builtins.int = ...,
+        unavailableReplicas: _builtins.int = ...,
+        conditions: _abc.Iterable[Global___DeploymentCondition] | None = ...,
+        readyReplicas: _builtins.int = ...,
+        collisionCount: _builtins.int | None = ...,
+        terminatingReplicas: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_collisionCount", b"_collisionCount", "_terminatingReplicas", b"_terminatingReplicas", "collisionCount", b"collisionCount", "terminatingReplicas", b"terminatingReplicas"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_collisionCount", b"_collisionCount", "_terminatingReplicas", b"_terminatingReplicas", "availableReplicas", b"availableReplicas", "collisionCount", b"collisionCount", "conditions", b"conditions", "observedGeneration", b"observedGeneration", "readyReplicas", b"readyReplicas", "replicas", b"replicas", "terminatingReplicas", b"terminatingReplicas", "unavailableReplicas", b"unavailableReplicas", "updatedReplicas", b"updatedReplicas"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collisionCount", b"_collisionCount", "_terminatingReplicas", b"_terminatingReplicas", "collisionCount", b"collisionCount", "terminatingReplicas", b"terminatingReplicas"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collisionCount", b"_collisionCount", "_terminatingReplicas", b"_terminatingReplicas", "availableReplicas", b"availableReplicas", "collisionCount", b"collisionCount", "conditions", b"conditions", "observedGeneration", b"observedGeneration", "readyReplicas", b"readyReplicas", "replicas", b"replicas", "terminatingReplicas", b"terminatingReplicas", "unavailableReplicas", b"unavailableReplicas", "updatedReplicas", b"updatedReplicas"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__collisionCount: _TypeAlias = typing.Literal["collisionCount"]  # noqa: Y015
-    _WhichOneofArgType__collisionCount: _TypeAlias = typing.Literal["_collisionCount", b"_collisionCount"]  # noqa: Y015
-    _WhichOneofReturnType__terminatingReplicas: _TypeAlias = typing.Literal["terminatingReplicas"]  # noqa: Y015
-    _WhichOneofArgType__terminatingReplicas: _TypeAlias = typing.Literal["_terminatingReplicas", b"_terminatingReplicas"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__collisionCount: _TypeAlias = _typing.Literal["collisionCount"]  # noqa: Y015
+    _WhichOneofArgType__collisionCount: _TypeAlias = _typing.Literal["_collisionCount", b"_collisionCount"]  # noqa: Y015
+    _WhichOneofReturnType__terminatingReplicas: _TypeAlias = _typing.Literal["terminatingReplicas"]  # noqa: Y015
+    _WhichOneofArgType__terminatingReplicas: _TypeAlias = _typing.Literal["_terminatingReplicas", b"_terminatingReplicas"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__collisionCount) -> _WhichOneofReturnType__collisionCount | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__terminatingReplicas) -> _WhichOneofReturnType__terminatingReplicas | None: ...
 
-@typing.final
-class DeploymentCondition(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___DeploymentStatus: _TypeAlias = DeploymentStatus  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    LASTUPDATETIME_FIELD_NUMBER: builtins.int
-    LASTTRANSITIONTIME_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    status: builtins.str
-    reason: builtins.str
-    message: builtins.str
-    @builtins.property
-    def lastUpdateTime(self) -> meta_v1_pb2.Time: ...
-    @builtins.property
-    def lastTransitionTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class DeploymentCondition(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    LASTUPDATETIME_FIELD_NUMBER: _builtins.int
+    LASTTRANSITIONTIME_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    status: _builtins.str
+    reason: _builtins.str
+    message: _builtins.str
+    @_builtins.property
+    def lastUpdateTime(self) -> _meta_v1_pb2.Time: ...
+    @_builtins.property
+    def lastTransitionTime(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        status: builtins.str = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
-        lastUpdateTime: meta_v1_pb2.Time | None = ...,
-        lastTransitionTime: meta_v1_pb2.Time | None = ...,
+        type: _builtins.str = ...,
+        status: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        lastUpdateTime: _meta_v1_pb2.Time | None = ...,
+        lastTransitionTime: _meta_v1_pb2.Time | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastTransitionTime", b"lastTransitionTime", "lastUpdateTime", b"lastUpdateTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["lastTransitionTime", b"lastTransitionTime", "lastUpdateTime", b"lastUpdateTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastTransitionTime", b"lastTransitionTime", "lastUpdateTime", b"lastUpdateTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lastTransitionTime", b"lastTransitionTime", "lastUpdateTime", b"lastUpdateTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class DeploymentList(message.Message):
+Global___DeploymentCondition: _TypeAlias = DeploymentCondition  # noqa: Y015
+
+@_typing.final
+class DeploymentList(_message.Message):
     """A page of Deployment objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[Deployment]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Deployment]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[Deployment] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___Deployment] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class DaemonSetUpdateStrategy(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___DeploymentList: _TypeAlias = DeploymentList  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    ROLLINGUPDATE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    @builtins.property
-    def rollingUpdate(self) -> RollingUpdateDaemonSet: ...
+@_typing.final
+class DaemonSetUpdateStrategy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    ROLLINGUPDATE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    @_builtins.property
+    def rollingUpdate(self) -> Global___RollingUpdateDaemonSet: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        rollingUpdate: RollingUpdateDaemonSet | None = ...,
+        type: _builtins.str = ...,
+        rollingUpdate: Global___RollingUpdateDaemonSet | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["rollingUpdate", b"rollingUpdate"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["rollingUpdate", b"rollingUpdate", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rollingUpdate", b"rollingUpdate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rollingUpdate", b"rollingUpdate", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class RollingUpdateDaemonSet(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___DaemonSetUpdateStrategy: _TypeAlias = DaemonSetUpdateStrategy  # noqa: Y015
 
-    MAXUNAVAILABLE_FIELD_NUMBER: builtins.int
-    MAXSURGE_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def maxUnavailable(self) -> meta_v1_pb2.IntOrString: ...
-    @builtins.property
-    def maxSurge(self) -> meta_v1_pb2.IntOrString: ...
+@_typing.final
+class RollingUpdateDaemonSet(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAXUNAVAILABLE_FIELD_NUMBER: _builtins.int
+    MAXSURGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def maxUnavailable(self) -> _meta_v1_pb2.IntOrString: ...
+    @_builtins.property
+    def maxSurge(self) -> _meta_v1_pb2.IntOrString: ...
     def __init__(
         self,
         *,
-        maxUnavailable: meta_v1_pb2.IntOrString | None = ...,
-        maxSurge: meta_v1_pb2.IntOrString | None = ...,
+        maxUnavailable: _meta_v1_pb2.IntOrString | None = ...,
+        maxSurge: _meta_v1_pb2.IntOrString | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["maxSurge", b"maxSurge", "maxUnavailable", b"maxUnavailable"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["maxSurge", b"maxSurge", "maxUnavailable", b"maxUnavailable"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["maxSurge", b"maxSurge", "maxUnavailable", b"maxUnavailable"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["maxSurge", b"maxSurge", "maxUnavailable", b"maxUnavailable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class DaemonSetSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___RollingUpdateDaemonSet: _TypeAlias = RollingUpdateDaemonSet  # noqa: Y015
 
-    SELECTOR_FIELD_NUMBER: builtins.int
-    TEMPLATE_FIELD_NUMBER: builtins.int
-    UPDATESTRATEGY_FIELD_NUMBER: builtins.int
-    MINREADYSECONDS_FIELD_NUMBER: builtins.int
-    REVISIONHISTORYLIMIT_FIELD_NUMBER: builtins.int
-    minReadySeconds: builtins.int
-    revisionHistoryLimit: builtins.int
-    @builtins.property
-    def selector(self) -> meta_v1_pb2.LabelSelector: ...
-    @builtins.property
-    def template(self) -> core_v1_pb2.PodTemplateSpec: ...
-    @builtins.property
-    def updateStrategy(self) -> DaemonSetUpdateStrategy: ...
+@_typing.final
+class DaemonSetSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    UPDATESTRATEGY_FIELD_NUMBER: _builtins.int
+    MINREADYSECONDS_FIELD_NUMBER: _builtins.int
+    REVISIONHISTORYLIMIT_FIELD_NUMBER: _builtins.int
+    minReadySeconds: _builtins.int
+    revisionHistoryLimit: _builtins.int
+    @_builtins.property
+    def selector(self) -> _meta_v1_pb2.LabelSelector: ...
+    @_builtins.property
+    def template(self) -> _core_v1_pb2.PodTemplateSpec: ...
+    @_builtins.property
+    def updateStrategy(self) -> Global___DaemonSetUpdateStrategy: ...
     def __init__(
         self,
         *,
-        selector: meta_v1_pb2.LabelSelector | None = ...,
-        template: core_v1_pb2.PodTemplateSpec | None = ...,
-        updateStrategy: DaemonSetUpdateStrategy | None = ...,
-        minReadySeconds: builtins.int = ...,
-        revisionHistoryLimit: builtins.int | None = ...,
+        selector: _meta_v1_pb2.LabelSelector | None = ...,
+        template: _core_v1_pb2.PodTemplateSpec | None = ...,
+        updateStrategy: Global___DaemonSetUpdateStrategy | None = ...,
+        minReadySeconds: _builtins.int = ...,
+        revisionHistoryLimit: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_revisionHistoryLimit", b"_revisionHistoryLimit", "revisionHistoryLimit", b"revisionHistoryLimit", "selector", b"selector", "template", b"template", "updateStrategy", b"updateStrategy"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_revisionHistoryLimit", b"_revisionHistoryLimit", "minReadySeconds", b"minReadySeconds", "revisionHistoryLimit", b"revisionHistoryLimit", "selector", b"selector", "template", b"template", "updateStrategy", b"updateStrategy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_revisionHistoryLimit", b"_revisionHistoryLimit", "revisionHistoryLimit", b"revisionHistoryLimit", "selector", b"selector", "template", b"template", "updateStrategy", b"updateStrategy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_revisionHistoryLimit", b"_revisionHistoryLimit", "minReadySeconds", b"minReadySeconds", "revisionHistoryLimit", b"revisionHistoryLimit", "selector", b"selector", "template", b"template", "updateStrategy", b"updateStrategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__revisionHistoryLimit: _TypeAlias = typing.Literal["revisionHistoryLimit"]  # noqa: Y015
-    _WhichOneofArgType__revisionHistoryLimit: _TypeAlias = typing.Literal["_revisionHistoryLimit", b"_revisionHistoryLimit"]  # noqa: Y015
+    _WhichOneofReturnType__revisionHistoryLimit: _TypeAlias = _typing.Literal["revisionHistoryLimit"]  # noqa: Y015
+    _WhichOneofArgType__revisionHistoryLimit: _TypeAlias = _typing.Literal["_revisionHistoryLimit", b"_revisionHistoryLimit"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__revisionHistoryLimit) -> _WhichOneofReturnType__revisionHistoryLimit | None: ...
 
-@typing.final
-class DaemonSetStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___DaemonSetSpec: _TypeAlias = DaemonSetSpec  # noqa: Y015
 
-    CURRENTNUMBERSCHEDULED_FIELD_NUMBER: builtins.int
-    NUMBERMISSCHEDULED_FIELD_NUMBER: builtins.int
-    DESIREDNUMBERSCHEDULED_FIELD_NUMBER: builtins.int
-    NUMBERREADY_FIELD_NUMBER: builtins.int
-    OBSERVEDGENERATION_FIELD_NUMBER: builtins.int
-    UPDATEDNUMBERSCHEDULED_FIELD_NUMBER: builtins.int
-    NUMBERAVAILABLE_FIELD_NUMBER: builtins.int
-    NUMBERUNAVAILABLE_FIELD_NUMBER: builtins.int
-    COLLISIONCOUNT_FIELD_NUMBER: builtins.int
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    currentNumberScheduled: builtins.int
-    numberMisscheduled: builtins.int
-    desiredNumberScheduled: builtins.int
-    numberReady: builtins.int
-    observedGeneration: builtins.int
-    updatedNumberScheduled: builtins.int
-    numberAvailable: builtins.int
-    numberUnavailable: builtins.int
-    collisionCount: builtins.int
-    @builtins.property
-    def conditions(self) -> containers.RepeatedCompositeFieldContainer[DaemonSetCondition]: ...
+@_typing.final
+class DaemonSetStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURRENTNUMBERSCHEDULED_FIELD_NUMBER: _builtins.int
+    NUMBERMISSCHEDULED_FIELD_NUMBER: _builtins.int
+    DESIREDNUMBERSCHEDULED_FIELD_NUMBER: _builtins.int
+    NUMBERREADY_FIELD_NUMBER: _builtins.int
+    OBSERVEDGENERATION_FIELD_NUMBER: _builtins.int
+    UPDATEDNUMBERSCHEDULED_FIELD_NUMBER: _builtins.int
+    NUMBERAVAILABLE_FIELD_NUMBER: _builtins.int
+    NUMBERUNAVAILABLE_FIELD_NUMBER: _builtins.int
+    COLLISIONCOUNT_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    currentNumberScheduled: _builtins.int
+    numberMisscheduled: _builtins.int
+    desiredNumberScheduled: _builtins.int
+    numberReady: _builtins.int
+    observedGeneration: _builtins.int
+    updatedNumberScheduled: _builtins.int
+    numberAvailable: _builtins.int
+    numberUnavailable: _builtins.int
+    collisionCount: _builtins.int
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___DaemonSetCondition]: ...
     def __init__(
         self,
         *,
-        currentNumberScheduled: builtins.int = ...,
-        numberMisscheduled: builtins.int = ...,
-        desiredNumberScheduled: builtins.int = ...,
-        numberReady: builtins.int = ...,
-        observedGeneration: builtins.int = ...,
-        updatedNumberScheduled: builtins.int = ...,
-        numberAvailable: builtins.int = ...,
-        numberUnavailable: builtins.int = ...,
-        collisionCount: builtins.int | None = ...,
-        conditions: abc.Iterable[DaemonSetCondition] | None = ...,
+        currentNumberScheduled: _builtins.int = ...,
+        numberMisscheduled: _builtins.int = ...,
+        desiredNumberScheduled: _builtins.int = ...,
+        numberReady: _builtins.int = ...,
+        observedGeneration: _builtins.int = ...,
+        updatedNumberScheduled: _builtins.int = ...,
+        numberAvailable: _builtins.int = ...,
+        numberUnavailable: _builtins.int = ...,
+        collisionCount: _builtins.int | None = ...,
+        conditions: _abc.Iterable[Global___DaemonSetCondition] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_collisionCount", b"_collisionCount", "collisionCount", b"collisionCount"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_collisionCount", b"_collisionCount", "collisionCount", b"collisionCount", "conditions", b"conditions", "currentNumberScheduled", b"currentNumberScheduled", "desiredNumberScheduled", b"desiredNumberScheduled", "numberAvailable", b"numberAvailable", "numberMisscheduled", b"numberMisscheduled", "numberReady", b"numberReady", "numberUnavailable", b"numberUnavailable", "observedGeneration", b"observedGeneration", "updatedNumberScheduled", b"updatedNumberScheduled"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collisionCount", b"_collisionCount", "collisionCount", b"collisionCount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collisionCount", b"_collisionCount", "collisionCount", b"collisionCount", "conditions", b"conditions", "currentNumberScheduled", b"currentNumberScheduled", "desiredNumberScheduled", b"desiredNumberScheduled", "numberAvailable", b"numberAvailable", "numberMisscheduled", b"numberMisscheduled", "numberReady", b"numberReady", "numberUnavailable", b"numberUnavailable", "observedGeneration", b"observedGeneration", "updatedNumberScheduled", b"updatedNumberScheduled"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__collisionCount: _TypeAlias = typing.Literal["collisionCount"]  # noqa: Y015
-    _WhichOneofArgType__collisionCount: _TypeAlias = typing.Literal["_collisionCount", b"_collisionCount"]  # noqa: Y015
+    _WhichOneofReturnType__collisionCount: _TypeAlias = _typing.Literal["collisionCount"]  # noqa: Y015
+    _WhichOneofArgType__collisionCount: _TypeAlias = _typing.Literal["_collisionCount", b"_collisionCount"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__collisionCount) -> _WhichOneofReturnType__collisionCount | None: ...
 
-@typing.final
-class DaemonSetCondition(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___DaemonSetStatus: _TypeAlias = DaemonSetStatus  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    LASTTRANSITIONTIME_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    status: builtins.str
-    reason: builtins.str
-    message: builtins.str
-    @builtins.property
-    def lastTransitionTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class DaemonSetCondition(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    LASTTRANSITIONTIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    status: _builtins.str
+    reason: _builtins.str
+    message: _builtins.str
+    @_builtins.property
+    def lastTransitionTime(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        status: builtins.str = ...,
-        lastTransitionTime: meta_v1_pb2.Time | None = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
+        type: _builtins.str = ...,
+        status: _builtins.str = ...,
+        lastTransitionTime: _meta_v1_pb2.Time | None = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class DaemonSet(message.Message):
+Global___DaemonSetCondition: _TypeAlias = DaemonSetCondition  # noqa: Y015
+
+@_typing.final
+class DaemonSet(_message.Message):
     """Keeps one pod on each eligible node. status: its controller."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> DaemonSetSpec: ...
-    @builtins.property
-    def status(self) -> DaemonSetStatus: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___DaemonSetSpec: ...
+    @_builtins.property
+    def status(self) -> Global___DaemonSetStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: DaemonSetSpec | None = ...,
-        status: DaemonSetStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___DaemonSetSpec | None = ...,
+        status: Global___DaemonSetStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class DaemonSetList(message.Message):
+Global___DaemonSet: _TypeAlias = DaemonSet  # noqa: Y015
+
+@_typing.final
+class DaemonSetList(_message.Message):
     """A page of DaemonSet objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[DaemonSet]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___DaemonSet]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[DaemonSet] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___DaemonSet] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ReplicaSet(message.Message):
+Global___DaemonSetList: _TypeAlias = DaemonSetList  # noqa: Y015
+
+@_typing.final
+class ReplicaSet(_message.Message):
     """Keeps a number of equal pods. status: the replica set controller."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> ReplicaSetSpec: ...
-    @builtins.property
-    def status(self) -> ReplicaSetStatus: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___ReplicaSetSpec: ...
+    @_builtins.property
+    def status(self) -> Global___ReplicaSetStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: ReplicaSetSpec | None = ...,
-        status: ReplicaSetStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___ReplicaSetSpec | None = ...,
+        status: Global___ReplicaSetStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ReplicaSetList(message.Message):
+Global___ReplicaSet: _TypeAlias = ReplicaSet  # noqa: Y015
+
+@_typing.final
+class ReplicaSetList(_message.Message):
     """A page of ReplicaSet objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[ReplicaSet]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReplicaSet]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[ReplicaSet] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___ReplicaSet] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ReplicaSetSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ReplicaSetList: _TypeAlias = ReplicaSetList  # noqa: Y015
 
-    REPLICAS_FIELD_NUMBER: builtins.int
-    SELECTOR_FIELD_NUMBER: builtins.int
-    TEMPLATE_FIELD_NUMBER: builtins.int
-    MINREADYSECONDS_FIELD_NUMBER: builtins.int
-    replicas: builtins.int
-    minReadySeconds: builtins.int
-    @builtins.property
-    def selector(self) -> meta_v1_pb2.LabelSelector: ...
-    @builtins.property
-    def template(self) -> core_v1_pb2.PodTemplateSpec: ...
+@_typing.final
+class ReplicaSetSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    MINREADYSECONDS_FIELD_NUMBER: _builtins.int
+    replicas: _builtins.int
+    minReadySeconds: _builtins.int
+    @_builtins.property
+    def selector(self) -> _meta_v1_pb2.LabelSelector: ...
+    @_builtins.property
+    def template(self) -> _core_v1_pb2.PodTemplateSpec: ...
     def __init__(
         self,
         *,
-        replicas: builtins.int | None = ...,
-        selector: meta_v1_pb2.LabelSelector | None = ...,
-        template: core_v1_pb2.PodTemplateSpec | None = ...,
-        minReadySeconds: builtins.int = ...,
+        replicas: _builtins.int | None = ...,
+        selector: _meta_v1_pb2.LabelSelector | None = ...,
+        template: _core_v1_pb2.PodTemplateSpec | None = ...,
+        minReadySeconds: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_replicas", b"_replicas", "replicas", b"replicas", "selector", b"selector", "template", b"template"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_replicas", b"_replicas", "minReadySeconds", b"minReadySeconds", "replicas", b"replicas", "selector", b"selector", "template", b"template"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_replicas", b"_replicas", "replicas", b"replicas", "selector", b"selector", "template", b"template"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_replicas", b"_replicas", "minReadySeconds", b"minReadySeconds", "replicas", b"replicas", "selector", b"selector", "template", b"template"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__replicas: _TypeAlias = typing.Literal["replicas"]  # noqa: Y015
-    _WhichOneofArgType__replicas: _TypeAlias = typing.Literal["_replicas", b"_replicas"]  # noqa: Y015
+    _WhichOneofReturnType__replicas: _TypeAlias = _typing.Literal["replicas"]  # noqa: Y015
+    _WhichOneofArgType__replicas: _TypeAlias = _typing.Literal["_replicas", b"_replicas"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__replicas) -> _WhichOneofReturnType__replicas | None: ...
 
-@typing.final
-class ReplicaSetStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ReplicaSetSpec: _TypeAlias = ReplicaSetSpec  # noqa: Y015
 
-    REPLICAS_FIELD_NUMBER: builtins.int
-    FULLYLABELEDREPLICAS_FIELD_NUMBER: builtins.int
-    OBSERVEDGENERATION_FIELD_NUMBER: builtins.int
-    READYREPLICAS_FIELD_NUMBER: builtins.int
-    AVAILABLEREPLICAS_FIELD_NUMBER: builtins.int
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    TERMINATINGREPLICAS_FIELD_NUMBER: builtins.int
-    replicas: builtins.int
-    fullyLabeledReplicas: builtins.int
-    observedGeneration: builtins.int
-    readyReplicas: builtins.int
-    availableReplicas: builtins.int
-    terminatingReplicas: builtins.int
-    @builtins.property
-    def conditions(self) -> containers.RepeatedCompositeFieldContainer[ReplicaSetCondition]: ...
+@_typing.final
+class ReplicaSetStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    FULLYLABELEDREPLICAS_FIELD_NUMBER: _builtins.int
+    OBSERVEDGENERATION_FIELD_NUMBER: _builtins.int
+    READYREPLICAS_FIELD_NUMBER: _builtins.int
+    AVAILABLEREPLICAS_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    TERMINATINGREPLICAS_FIELD_NUMBER: _builtins.int
+    replicas: _builtins.int
+    fullyLabeledReplicas: _builtins.int
+    observedGeneration: _builtins.int
+    readyReplicas: _builtins.int
+    availableReplicas: _builtins.int
+    terminatingReplicas: _builtins.int
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReplicaSetCondition]: ...
     def __init__(
         self,
         *,
-        replicas: builtins.int = ...,
-        fullyLabeledReplicas: builtins.int = ...,
-        observedGeneration: builtins.int = ...,
-        readyReplicas: builtins.int = ...,
-        availableReplicas: builtins.int = ...,
-        conditions: abc.Iterable[ReplicaSetCondition] | None = ...,
-        terminatingReplicas: builtins.int | None = ...,
+        replicas: _builtins.int = ...,
+        fullyLabeledReplicas: _builtins.int = ...,
+        observedGeneration: _builtins.int = ...,
+        readyReplicas: _builtins.int = ...,
+        availableReplicas: _builtins.int = ...,
+        conditions: _abc.Iterable[Global___ReplicaSetCondition] | None = ...,
+        terminatingReplicas: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_terminatingReplicas", b"_terminatingReplicas", "terminatingReplicas", b"terminatingReplicas"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_terminatingReplicas", b"_terminatingReplicas", "availableReplicas", b"availableReplicas", "conditions", b"conditions", "fullyLabeledReplicas", b"fullyLabeledReplicas", "observedGeneration", b"observedGeneration", "readyReplicas", b"readyReplicas", "replicas", b"replicas", "terminatingReplicas", b"terminatingReplicas"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_terminatingReplicas", b"_terminatingReplicas", "terminatingReplicas", b"terminatingReplicas"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_terminatingReplicas", b"_terminatingReplicas", "availableReplicas", b"availableReplicas", "conditions", b"conditions", "fullyLabeledReplicas", b"fullyLabeledReplicas", "observedGeneration", b"observedGeneration", "readyReplicas", b"readyReplicas", "replicas", b"replicas", "terminatingReplicas", b"terminatingReplicas"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__terminatingReplicas: _TypeAlias = typing.Literal["terminatingReplicas"]  # noqa: Y015
-    _WhichOneofArgType__terminatingReplicas: _TypeAlias = typing.Literal["_terminatingReplicas", b"_terminatingReplicas"]  # noqa: Y015
+    _WhichOneofReturnType__terminatingReplicas: _TypeAlias = _typing.Literal["terminatingReplicas"]  # noqa: Y015
+    _WhichOneofArgType__terminatingReplicas: _TypeAlias = _typing.Literal["_terminatingReplicas", b"_terminatingReplicas"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__terminatingReplicas) -> _WhichOneofReturnType__terminatingReplicas | None: ...
 
-@typing.final
-class ReplicaSetCondition(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ReplicaSetStatus: _TypeAlias = ReplicaSetStatus  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    LASTTRANSITIONTIME_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    status: builtins.str
-    reason: builtins.str
-    message: builtins.str
-    @builtins.property
-    def lastTransitionTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class ReplicaSetCondition(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    LASTTRANSITIONTIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    status: _builtins.str
+    reason: _builtins.str
+    message: _builtins.str
+    @_builtins.property
+    def lastTransitionTime(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        status: builtins.str = ...,
-        lastTransitionTime: meta_v1_pb2.Time | None = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
+        type: _builtins.str = ...,
+        status: _builtins.str = ...,
+        lastTransitionTime: _meta_v1_pb2.Time | None = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ControllerRevision(message.Message):
+Global___ReplicaSetCondition: _TypeAlias = ReplicaSetCondition  # noqa: Y015
+
+@_typing.final
+class ControllerRevision(_message.Message):
     """A numbered, unchanging snapshot of a template."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    DATA_FIELD_NUMBER: builtins.int
-    REVISION_FIELD_NUMBER: builtins.int
-    revision: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def data(self) -> meta_v1_pb2.RawExtension: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def data(self) -> _meta_v1_pb2.RawExtension: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        data: meta_v1_pb2.RawExtension | None = ...,
-        revision: builtins.int = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        data: _meta_v1_pb2.RawExtension | None = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["data", b"data", "metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["data", b"data", "metadata", b"metadata", "revision", b"revision"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "metadata", b"metadata", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ControllerRevisionList(message.Message):
+Global___ControllerRevision: _TypeAlias = ControllerRevision  # noqa: Y015
+
+@_typing.final
+class ControllerRevisionList(_message.Message):
     """A page of ControllerRevision objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[ControllerRevision]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ControllerRevision]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[ControllerRevision] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___ControllerRevision] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ControllerRevisionList: _TypeAlias = ControllerRevisionList  # noqa: Y015

@@ -6,659 +6,707 @@ Field names, numbers and types are those of Kubernetes, so that bytes written by
 readable by the other.
 """
 
-from collections import abc as abc
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-from knarr.proto.kubernetes import meta_v1_pb2 as meta_v1_pb2
-import builtins as builtins
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from knarr.proto.kubernetes import meta_v1_pb2 as _meta_v1_pb2
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class HorizontalPodAutoscaler(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class HorizontalPodAutoscaler(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> HorizontalPodAutoscalerSpec: ...
-    @builtins.property
-    def status(self) -> HorizontalPodAutoscalerStatus: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___HorizontalPodAutoscalerSpec: ...
+    @_builtins.property
+    def status(self) -> Global___HorizontalPodAutoscalerStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: HorizontalPodAutoscalerSpec | None = ...,
-        status: HorizontalPodAutoscalerStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___HorizontalPodAutoscalerSpec | None = ...,
+        status: Global___HorizontalPodAutoscalerStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class HorizontalPodAutoscalerSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___HorizontalPodAutoscaler: _TypeAlias = HorizontalPodAutoscaler  # noqa: Y015
 
-    SCALETARGETREF_FIELD_NUMBER: builtins.int
-    MINREPLICAS_FIELD_NUMBER: builtins.int
-    MAXREPLICAS_FIELD_NUMBER: builtins.int
-    METRICS_FIELD_NUMBER: builtins.int
-    BEHAVIOR_FIELD_NUMBER: builtins.int
-    minReplicas: builtins.int
-    maxReplicas: builtins.int
-    @builtins.property
-    def scaleTargetRef(self) -> CrossVersionObjectReference: ...
-    @builtins.property
-    def metrics(self) -> containers.RepeatedCompositeFieldContainer[MetricSpec]: ...
-    @builtins.property
-    def behavior(self) -> HorizontalPodAutoscalerBehavior: ...
+@_typing.final
+class HorizontalPodAutoscalerSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCALETARGETREF_FIELD_NUMBER: _builtins.int
+    MINREPLICAS_FIELD_NUMBER: _builtins.int
+    MAXREPLICAS_FIELD_NUMBER: _builtins.int
+    METRICS_FIELD_NUMBER: _builtins.int
+    BEHAVIOR_FIELD_NUMBER: _builtins.int
+    minReplicas: _builtins.int
+    maxReplicas: _builtins.int
+    @_builtins.property
+    def scaleTargetRef(self) -> Global___CrossVersionObjectReference: ...
+    @_builtins.property
+    def metrics(self) -> _containers.RepeatedCompositeFieldContainer[Global___MetricSpec]: ...
+    @_builtins.property
+    def behavior(self) -> Global___HorizontalPodAutoscalerBehavior: ...
     def __init__(
         self,
         *,
-        scaleTargetRef: CrossVersionObjectReference | None = ...,
-        minReplicas: builtins.int | None = ...,
-        maxReplicas: builtins.int = ...,
-        metrics: abc.Iterable[MetricSpec] | None = ...,
-        behavior: HorizontalPodAutoscalerBehavior | None = ...,
+        scaleTargetRef: Global___CrossVersionObjectReference | None = ...,
+        minReplicas: _builtins.int | None = ...,
+        maxReplicas: _builtins.int = ...,
+        metrics: _abc.Iterable[Global___MetricSpec] | None = ...,
+        behavior: Global___HorizontalPodAutoscalerBehavior | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_minReplicas", b"_minReplicas", "behavior", b"behavior", "minReplicas", b"minReplicas", "scaleTargetRef", b"scaleTargetRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_minReplicas", b"_minReplicas", "behavior", b"behavior", "maxReplicas", b"maxReplicas", "metrics", b"metrics", "minReplicas", b"minReplicas", "scaleTargetRef", b"scaleTargetRef"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_minReplicas", b"_minReplicas", "behavior", b"behavior", "minReplicas", b"minReplicas", "scaleTargetRef", b"scaleTargetRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_minReplicas", b"_minReplicas", "behavior", b"behavior", "maxReplicas", b"maxReplicas", "metrics", b"metrics", "minReplicas", b"minReplicas", "scaleTargetRef", b"scaleTargetRef"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__minReplicas: _TypeAlias = typing.Literal["minReplicas"]  # noqa: Y015
-    _WhichOneofArgType__minReplicas: _TypeAlias = typing.Literal["_minReplicas", b"_minReplicas"]  # noqa: Y015
+    _WhichOneofReturnType__minReplicas: _TypeAlias = _typing.Literal["minReplicas"]  # noqa: Y015
+    _WhichOneofArgType__minReplicas: _TypeAlias = _typing.Literal["_minReplicas", b"_minReplicas"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__minReplicas) -> _WhichOneofReturnType__minReplicas | None: ...
 
-@typing.final
-class CrossVersionObjectReference(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___HorizontalPodAutoscalerSpec: _TypeAlias = HorizontalPodAutoscalerSpec  # noqa: Y015
 
-    KIND_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    APIVERSION_FIELD_NUMBER: builtins.int
-    kind: builtins.str
-    name: builtins.str
-    apiVersion: builtins.str
+@_typing.final
+class CrossVersionObjectReference(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    APIVERSION_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    name: _builtins.str
+    apiVersion: _builtins.str
     def __init__(
         self,
         *,
-        kind: builtins.str = ...,
-        name: builtins.str = ...,
-        apiVersion: builtins.str = ...,
+        kind: _builtins.str = ...,
+        name: _builtins.str = ...,
+        apiVersion: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["apiVersion", b"apiVersion", "kind", b"kind", "name", b"name"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apiVersion", b"apiVersion", "kind", b"kind", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class MetricSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CrossVersionObjectReference: _TypeAlias = CrossVersionObjectReference  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    OBJECT_FIELD_NUMBER: builtins.int
-    PODS_FIELD_NUMBER: builtins.int
-    RESOURCE_FIELD_NUMBER: builtins.int
-    EXTERNAL_FIELD_NUMBER: builtins.int
-    CONTAINERRESOURCE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    @builtins.property
-    def object(self) -> ObjectMetricSource: ...
-    @builtins.property
-    def pods(self) -> PodsMetricSource: ...
-    @builtins.property
-    def resource(self) -> ResourceMetricSource: ...
-    @builtins.property
-    def external(self) -> ExternalMetricSource: ...
-    @builtins.property
-    def containerResource(self) -> ContainerResourceMetricSource: ...
+@_typing.final
+class MetricSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    OBJECT_FIELD_NUMBER: _builtins.int
+    PODS_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    EXTERNAL_FIELD_NUMBER: _builtins.int
+    CONTAINERRESOURCE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    @_builtins.property
+    def object(self) -> Global___ObjectMetricSource: ...
+    @_builtins.property
+    def pods(self) -> Global___PodsMetricSource: ...
+    @_builtins.property
+    def resource(self) -> Global___ResourceMetricSource: ...
+    @_builtins.property
+    def external(self) -> Global___ExternalMetricSource: ...
+    @_builtins.property
+    def containerResource(self) -> Global___ContainerResourceMetricSource: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        object: ObjectMetricSource | None = ...,
-        pods: PodsMetricSource | None = ...,
-        resource: ResourceMetricSource | None = ...,
-        external: ExternalMetricSource | None = ...,
-        containerResource: ContainerResourceMetricSource | None = ...,
+        type: _builtins.str = ...,
+        object: Global___ObjectMetricSource | None = ...,
+        pods: Global___PodsMetricSource | None = ...,
+        resource: Global___ResourceMetricSource | None = ...,
+        external: Global___ExternalMetricSource | None = ...,
+        containerResource: Global___ContainerResourceMetricSource | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["containerResource", b"containerResource", "external", b"external", "object", b"object", "pods", b"pods", "resource", b"resource"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["containerResource", b"containerResource", "external", b"external", "object", b"object", "pods", b"pods", "resource", b"resource", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["containerResource", b"containerResource", "external", b"external", "object", b"object", "pods", b"pods", "resource", b"resource"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["containerResource", b"containerResource", "external", b"external", "object", b"object", "pods", b"pods", "resource", b"resource", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class HorizontalPodAutoscalerBehavior(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___MetricSpec: _TypeAlias = MetricSpec  # noqa: Y015
 
-    SCALEUP_FIELD_NUMBER: builtins.int
-    SCALEDOWN_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def scaleUp(self) -> HPAScalingRules: ...
-    @builtins.property
-    def scaleDown(self) -> HPAScalingRules: ...
+@_typing.final
+class HorizontalPodAutoscalerBehavior(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCALEUP_FIELD_NUMBER: _builtins.int
+    SCALEDOWN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def scaleUp(self) -> Global___HPAScalingRules: ...
+    @_builtins.property
+    def scaleDown(self) -> Global___HPAScalingRules: ...
     def __init__(
         self,
         *,
-        scaleUp: HPAScalingRules | None = ...,
-        scaleDown: HPAScalingRules | None = ...,
+        scaleUp: Global___HPAScalingRules | None = ...,
+        scaleDown: Global___HPAScalingRules | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["scaleDown", b"scaleDown", "scaleUp", b"scaleUp"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["scaleDown", b"scaleDown", "scaleUp", b"scaleUp"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["scaleDown", b"scaleDown", "scaleUp", b"scaleUp"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["scaleDown", b"scaleDown", "scaleUp", b"scaleUp"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class HPAScalingRules(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___HorizontalPodAutoscalerBehavior: _TypeAlias = HorizontalPodAutoscalerBehavior  # noqa: Y015
 
-    SELECTPOLICY_FIELD_NUMBER: builtins.int
-    POLICIES_FIELD_NUMBER: builtins.int
-    STABILIZATIONWINDOWSECONDS_FIELD_NUMBER: builtins.int
-    TOLERANCE_FIELD_NUMBER: builtins.int
-    selectPolicy: builtins.str
-    stabilizationWindowSeconds: builtins.int
-    @builtins.property
-    def policies(self) -> containers.RepeatedCompositeFieldContainer[HPAScalingPolicy]: ...
-    @builtins.property
-    def tolerance(self) -> meta_v1_pb2.Quantity: ...
+@_typing.final
+class HPAScalingRules(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELECTPOLICY_FIELD_NUMBER: _builtins.int
+    POLICIES_FIELD_NUMBER: _builtins.int
+    STABILIZATIONWINDOWSECONDS_FIELD_NUMBER: _builtins.int
+    TOLERANCE_FIELD_NUMBER: _builtins.int
+    selectPolicy: _builtins.str
+    stabilizationWindowSeconds: _builtins.int
+    @_builtins.property
+    def policies(self) -> _containers.RepeatedCompositeFieldContainer[Global___HPAScalingPolicy]: ...
+    @_builtins.property
+    def tolerance(self) -> _meta_v1_pb2.Quantity: ...
     def __init__(
         self,
         *,
-        selectPolicy: builtins.str | None = ...,
-        policies: abc.Iterable[HPAScalingPolicy] | None = ...,
-        stabilizationWindowSeconds: builtins.int | None = ...,
-        tolerance: meta_v1_pb2.Quantity | None = ...,
+        selectPolicy: _builtins.str | None = ...,
+        policies: _abc.Iterable[Global___HPAScalingPolicy] | None = ...,
+        stabilizationWindowSeconds: _builtins.int | None = ...,
+        tolerance: _meta_v1_pb2.Quantity | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_selectPolicy", b"_selectPolicy", "_stabilizationWindowSeconds", b"_stabilizationWindowSeconds", "selectPolicy", b"selectPolicy", "stabilizationWindowSeconds", b"stabilizationWindowSeconds", "tolerance", b"tolerance"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_selectPolicy", b"_selectPolicy", "_stabilizationWindowSeconds", b"_stabilizationWindowSeconds", "policies", b"policies", "selectPolicy", b"selectPolicy", "stabilizationWindowSeconds", b"stabilizationWindowSeconds", "tolerance", b"tolerance"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_selectPolicy", b"_selectPolicy", "_stabilizationWindowSeconds", b"_stabilizationWindowSeconds", "selectPolicy", b"selectPolicy", "stabilizationWindowSeconds", b"stabilizationWindowSeconds", "tolerance", b"tolerance"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_selectPolicy", b"_selectPolicy", "_stabilizationWindowSeconds", b"_stabilizationWindowSeconds", "policies", b"policies", "selectPolicy", b"selectPolicy", "stabilizationWindowSeconds", b"stabilizationWindowSeconds", "tolerance", b"tolerance"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__selectPolicy: _TypeAlias = typing.Literal["selectPolicy"]  # noqa: Y015
-    _WhichOneofArgType__selectPolicy: _TypeAlias = typing.Literal["_selectPolicy", b"_selectPolicy"]  # noqa: Y015
-    _WhichOneofReturnType__stabilizationWindowSeconds: _TypeAlias = typing.Literal["stabilizationWindowSeconds"]  # noqa: Y015
-    _WhichOneofArgType__stabilizationWindowSeconds: _TypeAlias = typing.Literal["_stabilizationWindowSeconds", b"_stabilizationWindowSeconds"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__selectPolicy: _TypeAlias = _typing.Literal["selectPolicy"]  # noqa: Y015
+    _WhichOneofArgType__selectPolicy: _TypeAlias = _typing.Literal["_selectPolicy", b"_selectPolicy"]  # noqa: Y015
+    _WhichOneofReturnType__stabilizationWindowSeconds: _TypeAlias = _typing.Literal["stabilizationWindowSeconds"]  # noqa: Y015
+    _WhichOneofArgType__stabilizationWindowSeconds: _TypeAlias = _typing.Literal["_stabilizationWindowSeconds", b"_stabilizationWindowSeconds"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__selectPolicy) -> _WhichOneofReturnType__selectPolicy | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__stabilizationWindowSeconds) -> _WhichOneofReturnType__stabilizationWindowSeconds | None: ...
 
-@typing.final
-class HPAScalingPolicy(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___HPAScalingRules: _TypeAlias = HPAScalingRules  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    VALUE_FIELD_NUMBER: builtins.int
-    PERIODSECONDS_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    value: builtins.int
-    periodSeconds: builtins.int
+@_typing.final
+class HPAScalingPolicy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    PERIODSECONDS_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    value: _builtins.int
+    periodSeconds: _builtins.int
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        value: builtins.int = ...,
-        periodSeconds: builtins.int = ...,
+        type: _builtins.str = ...,
+        value: _builtins.int = ...,
+        periodSeconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["periodSeconds", b"periodSeconds", "type", b"type", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["periodSeconds", b"periodSeconds", "type", b"type", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ObjectMetricSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___HPAScalingPolicy: _TypeAlias = HPAScalingPolicy  # noqa: Y015
 
-    DESCRIBEDOBJECT_FIELD_NUMBER: builtins.int
-    TARGET_FIELD_NUMBER: builtins.int
-    METRIC_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def describedObject(self) -> CrossVersionObjectReference: ...
-    @builtins.property
-    def target(self) -> MetricTarget: ...
-    @builtins.property
-    def metric(self) -> MetricIdentifier: ...
+@_typing.final
+class ObjectMetricSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DESCRIBEDOBJECT_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    METRIC_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def describedObject(self) -> Global___CrossVersionObjectReference: ...
+    @_builtins.property
+    def target(self) -> Global___MetricTarget: ...
+    @_builtins.property
+    def metric(self) -> Global___MetricIdentifier: ...
     def __init__(
         self,
         *,
-        describedObject: CrossVersionObjectReference | None = ...,
-        target: MetricTarget | None = ...,
-        metric: MetricIdentifier | None = ...,
+        describedObject: Global___CrossVersionObjectReference | None = ...,
+        target: Global___MetricTarget | None = ...,
+        metric: Global___MetricIdentifier | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["describedObject", b"describedObject", "metric", b"metric", "target", b"target"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["describedObject", b"describedObject", "metric", b"metric", "target", b"target"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["describedObject", b"describedObject", "metric", b"metric", "target", b"target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["describedObject", b"describedObject", "metric", b"metric", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodsMetricSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ObjectMetricSource: _TypeAlias = ObjectMetricSource  # noqa: Y015
 
-    METRIC_FIELD_NUMBER: builtins.int
-    TARGET_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metric(self) -> MetricIdentifier: ...
-    @builtins.property
-    def target(self) -> MetricTarget: ...
+@_typing.final
+class PodsMetricSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metric(self) -> Global___MetricIdentifier: ...
+    @_builtins.property
+    def target(self) -> Global___MetricTarget: ...
     def __init__(
         self,
         *,
-        metric: MetricIdentifier | None = ...,
-        target: MetricTarget | None = ...,
+        metric: Global___MetricIdentifier | None = ...,
+        target: Global___MetricTarget | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metric", b"metric", "target", b"target"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metric", b"metric", "target", b"target"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metric", b"metric", "target", b"target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metric", b"metric", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ResourceMetricSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodsMetricSource: _TypeAlias = PodsMetricSource  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    TARGET_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    @builtins.property
-    def target(self) -> MetricTarget: ...
+@_typing.final
+class ResourceMetricSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    @_builtins.property
+    def target(self) -> Global___MetricTarget: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        target: MetricTarget | None = ...,
+        name: _builtins.str = ...,
+        target: Global___MetricTarget | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["target", b"target"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "target", b"target"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ContainerResourceMetricSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ResourceMetricSource: _TypeAlias = ResourceMetricSource  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    TARGET_FIELD_NUMBER: builtins.int
-    CONTAINER_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    container: builtins.str
-    @builtins.property
-    def target(self) -> MetricTarget: ...
+@_typing.final
+class ContainerResourceMetricSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    container: _builtins.str
+    @_builtins.property
+    def target(self) -> Global___MetricTarget: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        target: MetricTarget | None = ...,
-        container: builtins.str = ...,
+        name: _builtins.str = ...,
+        target: Global___MetricTarget | None = ...,
+        container: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["target", b"target"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["container", b"container", "name", b"name", "target", b"target"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "name", b"name", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ExternalMetricSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ContainerResourceMetricSource: _TypeAlias = ContainerResourceMetricSource  # noqa: Y015
 
-    METRIC_FIELD_NUMBER: builtins.int
-    TARGET_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metric(self) -> MetricIdentifier: ...
-    @builtins.property
-    def target(self) -> MetricTarget: ...
+@_typing.final
+class ExternalMetricSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metric(self) -> Global___MetricIdentifier: ...
+    @_builtins.property
+    def target(self) -> Global___MetricTarget: ...
     def __init__(
         self,
         *,
-        metric: MetricIdentifier | None = ...,
-        target: MetricTarget | None = ...,
+        metric: Global___MetricIdentifier | None = ...,
+        target: Global___MetricTarget | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metric", b"metric", "target", b"target"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metric", b"metric", "target", b"target"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metric", b"metric", "target", b"target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metric", b"metric", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class MetricIdentifier(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ExternalMetricSource: _TypeAlias = ExternalMetricSource  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    SELECTOR_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    @builtins.property
-    def selector(self) -> meta_v1_pb2.LabelSelector: ...
+@_typing.final
+class MetricIdentifier(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    @_builtins.property
+    def selector(self) -> _meta_v1_pb2.LabelSelector: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        selector: meta_v1_pb2.LabelSelector | None = ...,
+        name: _builtins.str = ...,
+        selector: _meta_v1_pb2.LabelSelector | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["selector", b"selector"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "selector", b"selector"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["selector", b"selector"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "selector", b"selector"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class MetricTarget(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___MetricIdentifier: _TypeAlias = MetricIdentifier  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    VALUE_FIELD_NUMBER: builtins.int
-    AVERAGEVALUE_FIELD_NUMBER: builtins.int
-    AVERAGEUTILIZATION_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    averageUtilization: builtins.int
-    @builtins.property
-    def value(self) -> meta_v1_pb2.Quantity: ...
-    @builtins.property
-    def averageValue(self) -> meta_v1_pb2.Quantity: ...
+@_typing.final
+class MetricTarget(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    AVERAGEVALUE_FIELD_NUMBER: _builtins.int
+    AVERAGEUTILIZATION_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    averageUtilization: _builtins.int
+    @_builtins.property
+    def value(self) -> _meta_v1_pb2.Quantity: ...
+    @_builtins.property
+    def averageValue(self) -> _meta_v1_pb2.Quantity: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        value: meta_v1_pb2.Quantity | None = ...,
-        averageValue: meta_v1_pb2.Quantity | None = ...,
-        averageUtilization: builtins.int | None = ...,
+        type: _builtins.str = ...,
+        value: _meta_v1_pb2.Quantity | None = ...,
+        averageValue: _meta_v1_pb2.Quantity | None = ...,
+        averageUtilization: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_averageUtilization", b"_averageUtilization", "averageUtilization", b"averageUtilization", "averageValue", b"averageValue", "value", b"value"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_averageUtilization", b"_averageUtilization", "averageUtilization", b"averageUtilization", "averageValue", b"averageValue", "type", b"type", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_averageUtilization", b"_averageUtilization", "averageUtilization", b"averageUtilization", "averageValue", b"averageValue", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_averageUtilization", b"_averageUtilization", "averageUtilization", b"averageUtilization", "averageValue", b"averageValue", "type", b"type", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__averageUtilization: _TypeAlias = typing.Literal["averageUtilization"]  # noqa: Y015
-    _WhichOneofArgType__averageUtilization: _TypeAlias = typing.Literal["_averageUtilization", b"_averageUtilization"]  # noqa: Y015
+    _WhichOneofReturnType__averageUtilization: _TypeAlias = _typing.Literal["averageUtilization"]  # noqa: Y015
+    _WhichOneofArgType__averageUtilization: _TypeAlias = _typing.Literal["_averageUtilization", b"_averageUtilization"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__averageUtilization) -> _WhichOneofReturnType__averageUtilization | None: ...
 
-@typing.final
-class HorizontalPodAutoscalerStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___MetricTarget: _TypeAlias = MetricTarget  # noqa: Y015
 
-    OBSERVEDGENERATION_FIELD_NUMBER: builtins.int
-    LASTSCALETIME_FIELD_NUMBER: builtins.int
-    CURRENTREPLICAS_FIELD_NUMBER: builtins.int
-    DESIREDREPLICAS_FIELD_NUMBER: builtins.int
-    CURRENTMETRICS_FIELD_NUMBER: builtins.int
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    observedGeneration: builtins.int
-    currentReplicas: builtins.int
-    desiredReplicas: builtins.int
-    @builtins.property
-    def lastScaleTime(self) -> meta_v1_pb2.Time: ...
-    @builtins.property
-    def currentMetrics(self) -> containers.RepeatedCompositeFieldContainer[MetricStatus]: ...
-    @builtins.property
-    def conditions(self) -> containers.RepeatedCompositeFieldContainer[HorizontalPodAutoscalerCondition]: ...
+@_typing.final
+class HorizontalPodAutoscalerStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBSERVEDGENERATION_FIELD_NUMBER: _builtins.int
+    LASTSCALETIME_FIELD_NUMBER: _builtins.int
+    CURRENTREPLICAS_FIELD_NUMBER: _builtins.int
+    DESIREDREPLICAS_FIELD_NUMBER: _builtins.int
+    CURRENTMETRICS_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    observedGeneration: _builtins.int
+    currentReplicas: _builtins.int
+    desiredReplicas: _builtins.int
+    @_builtins.property
+    def lastScaleTime(self) -> _meta_v1_pb2.Time: ...
+    @_builtins.property
+    def currentMetrics(self) -> _containers.RepeatedCompositeFieldContainer[Global___MetricStatus]: ...
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___HorizontalPodAutoscalerCondition]: ...
     def __init__(
         self,
         *,
-        observedGeneration: builtins.int | None = ...,
-        lastScaleTime: meta_v1_pb2.Time | None = ...,
-        currentReplicas: builtins.int = ...,
-        desiredReplicas: builtins.int = ...,
-        currentMetrics: abc.Iterable[MetricStatus] | None = ...,
-        conditions: abc.Iterable[HorizontalPodAutoscalerCondition] | None = ...,
+        observedGeneration: _builtins.int | None = ...,
+        lastScaleTime: _meta_v1_pb2.Time | None = ...,
+        currentReplicas: _builtins.int = ...,
+        desiredReplicas: _builtins.int = ...,
+        currentMetrics: _abc.Iterable[Global___MetricStatus] | None = ...,
+        conditions: _abc.Iterable[Global___HorizontalPodAutoscalerCondition] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_observedGeneration", b"_observedGeneration", "lastScaleTime", b"lastScaleTime", "observedGeneration", b"observedGeneration"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_observedGeneration", b"_observedGeneration", "conditions", b"conditions", "currentMetrics", b"currentMetrics", "currentReplicas", b"currentReplicas", "desiredReplicas", b"desiredReplicas", "lastScaleTime", b"lastScaleTime", "observedGeneration", b"observedGeneration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_observedGeneration", b"_observedGeneration", "lastScaleTime", b"lastScaleTime", "observedGeneration", b"observedGeneration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_observedGeneration", b"_observedGeneration", "conditions", b"conditions", "currentMetrics", b"currentMetrics", "currentReplicas", b"currentReplicas", "desiredReplicas", b"desiredReplicas", "lastScaleTime", b"lastScaleTime", "observedGeneration", b"observedGeneration"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__observedGeneration: _TypeAlias = typing.Literal["observedGeneration"]  # noqa: Y015
-    _WhichOneofArgType__observedGeneration: _TypeAlias = typing.Literal["_observedGeneration", b"_observedGeneration"]  # noqa: Y015
+    _WhichOneofReturnType__observedGeneration: _TypeAlias = _typing.Literal["observedGeneration"]  # noqa: Y015
+    _WhichOneofArgType__observedGeneration: _TypeAlias = _typing.Literal["_observedGeneration", b"_observedGeneration"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__observedGeneration) -> _WhichOneofReturnType__observedGeneration | None: ...
 
-@typing.final
-class HorizontalPodAutoscalerCondition(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___HorizontalPodAutoscalerStatus: _TypeAlias = HorizontalPodAutoscalerStatus  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    LASTTRANSITIONTIME_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    OBSERVEDGENERATION_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    status: builtins.str
-    reason: builtins.str
-    message: builtins.str
-    observedGeneration: builtins.int
-    @builtins.property
-    def lastTransitionTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class HorizontalPodAutoscalerCondition(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    LASTTRANSITIONTIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    OBSERVEDGENERATION_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    status: _builtins.str
+    reason: _builtins.str
+    message: _builtins.str
+    observedGeneration: _builtins.int
+    @_builtins.property
+    def lastTransitionTime(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        status: builtins.str = ...,
-        lastTransitionTime: meta_v1_pb2.Time | None = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
-        observedGeneration: builtins.int | None = ...,
+        type: _builtins.str = ...,
+        status: _builtins.str = ...,
+        lastTransitionTime: _meta_v1_pb2.Time | None = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        observedGeneration: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_observedGeneration", b"_observedGeneration", "lastTransitionTime", b"lastTransitionTime", "observedGeneration", b"observedGeneration"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_observedGeneration", b"_observedGeneration", "lastTransitionTime", b"lastTransitionTime", "message", b"message", "observedGeneration", b"observedGeneration", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_observedGeneration", b"_observedGeneration", "lastTransitionTime", b"lastTransitionTime", "observedGeneration", b"observedGeneration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_observedGeneration", b"_observedGeneration", "lastTransitionTime", b"lastTransitionTime", "message", b"message", "observedGeneration", b"observedGeneration", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__observedGeneration: _TypeAlias = typing.Literal["observedGeneration"]  # noqa: Y015
-    _WhichOneofArgType__observedGeneration: _TypeAlias = typing.Literal["_observedGeneration", b"_observedGeneration"]  # noqa: Y015
+    _WhichOneofReturnType__observedGeneration: _TypeAlias = _typing.Literal["observedGeneration"]  # noqa: Y015
+    _WhichOneofArgType__observedGeneration: _TypeAlias = _typing.Literal["_observedGeneration", b"_observedGeneration"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__observedGeneration) -> _WhichOneofReturnType__observedGeneration | None: ...
 
-@typing.final
-class MetricStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___HorizontalPodAutoscalerCondition: _TypeAlias = HorizontalPodAutoscalerCondition  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    OBJECT_FIELD_NUMBER: builtins.int
-    PODS_FIELD_NUMBER: builtins.int
-    RESOURCE_FIELD_NUMBER: builtins.int
-    EXTERNAL_FIELD_NUMBER: builtins.int
-    CONTAINERRESOURCE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    @builtins.property
-    def object(self) -> ObjectMetricStatus: ...
-    @builtins.property
-    def pods(self) -> PodsMetricStatus: ...
-    @builtins.property
-    def resource(self) -> ResourceMetricStatus: ...
-    @builtins.property
-    def external(self) -> ExternalMetricStatus: ...
-    @builtins.property
-    def containerResource(self) -> ContainerResourceMetricStatus: ...
+@_typing.final
+class MetricStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    OBJECT_FIELD_NUMBER: _builtins.int
+    PODS_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    EXTERNAL_FIELD_NUMBER: _builtins.int
+    CONTAINERRESOURCE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    @_builtins.property
+    def object(self) -> Global___ObjectMetricStatus: ...
+    @_builtins.property
+    def pods(self) -> Global___PodsMetricStatus: ...
+    @_builtins.property
+    def resource(self) -> Global___ResourceMetricStatus: ...
+    @_builtins.property
+    def external(self) -> Global___ExternalMetricStatus: ...
+    @_builtins.property
+    def containerResource(self) -> Global___ContainerResourceMetricStatus: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        object: ObjectMetricStatus | None = ...,
-        pods: PodsMetricStatus | None = ...,
-        resource: ResourceMetricStatus | None = ...,
-        external: ExternalMetricStatus | None = ...,
-        containerResource: ContainerResourceMetricStatus | None = ...,
+        type: _builtins.str = ...,
+        object: Global___ObjectMetricStatus | None = ...,
+        pods: Global___PodsMetricStatus | None = ...,
+        resource: Global___ResourceMetricStatus | None = ...,
+        external: Global___ExternalMetricStatus | None = ...,
+        containerResource: Global___ContainerResourceMetricStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["containerResource", b"containerResource", "external", b"external", "object", b"object", "pods", b"pods", "resource", b"resource"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["containerResource", b"containerResource", "external", b"external", "object", b"object", "pods", b"pods", "resource", b"resource", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["containerResource", b"containerResource", "external", b"external", "object", b"object", "pods", b"pods", "resource", b"resource"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["containerResource", b"containerResource", "external", b"external", "object", b"object", "pods", b"pods", "resource", b"resource", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ObjectMetricStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___MetricStatus: _TypeAlias = MetricStatus  # noqa: Y015
 
-    METRIC_FIELD_NUMBER: builtins.int
-    CURRENT_FIELD_NUMBER: builtins.int
-    DESCRIBEDOBJECT_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metric(self) -> MetricIdentifier: ...
-    @builtins.property
-    def current(self) -> MetricValueStatus: ...
-    @builtins.property
-    def describedObject(self) -> CrossVersionObjectReference: ...
+@_typing.final
+class ObjectMetricStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: _builtins.int
+    CURRENT_FIELD_NUMBER: _builtins.int
+    DESCRIBEDOBJECT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metric(self) -> Global___MetricIdentifier: ...
+    @_builtins.property
+    def current(self) -> Global___MetricValueStatus: ...
+    @_builtins.property
+    def describedObject(self) -> Global___CrossVersionObjectReference: ...
     def __init__(
         self,
         *,
-        metric: MetricIdentifier | None = ...,
-        current: MetricValueStatus | None = ...,
-        describedObject: CrossVersionObjectReference | None = ...,
+        metric: Global___MetricIdentifier | None = ...,
+        current: Global___MetricValueStatus | None = ...,
+        describedObject: Global___CrossVersionObjectReference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["current", b"current", "describedObject", b"describedObject", "metric", b"metric"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["current", b"current", "describedObject", b"describedObject", "metric", b"metric"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "describedObject", b"describedObject", "metric", b"metric"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "describedObject", b"describedObject", "metric", b"metric"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodsMetricStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ObjectMetricStatus: _TypeAlias = ObjectMetricStatus  # noqa: Y015
 
-    METRIC_FIELD_NUMBER: builtins.int
-    CURRENT_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metric(self) -> MetricIdentifier: ...
-    @builtins.property
-    def current(self) -> MetricValueStatus: ...
+@_typing.final
+class PodsMetricStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: _builtins.int
+    CURRENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metric(self) -> Global___MetricIdentifier: ...
+    @_builtins.property
+    def current(self) -> Global___MetricValueStatus: ...
     def __init__(
         self,
         *,
-        metric: MetricIdentifier | None = ...,
-        current: MetricValueStatus | None = ...,
+        metric: Global___MetricIdentifier | None = ...,
+        current: Global___MetricValueStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["current", b"current", "metric", b"metric"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["current", b"current", "metric", b"metric"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "metric", b"metric"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "metric", b"metric"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ResourceMetricStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodsMetricStatus: _TypeAlias = PodsMetricStatus  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    CURRENT_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    @builtins.property
-    def current(self) -> MetricValueStatus: ...
+@_typing.final
+class ResourceMetricStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CURRENT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    @_builtins.property
+    def current(self) -> Global___MetricValueStatus: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        current: MetricValueStatus | None = ...,
+        name: _builtins.str = ...,
+        current: Global___MetricValueStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["current", b"current"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["current", b"current", "name", b"name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["current", b"current"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ContainerResourceMetricStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ResourceMetricStatus: _TypeAlias = ResourceMetricStatus  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    CURRENT_FIELD_NUMBER: builtins.int
-    CONTAINER_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    container: builtins.str
-    @builtins.property
-    def current(self) -> MetricValueStatus: ...
+@_typing.final
+class ContainerResourceMetricStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CURRENT_FIELD_NUMBER: _builtins.int
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    container: _builtins.str
+    @_builtins.property
+    def current(self) -> Global___MetricValueStatus: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        current: MetricValueStatus | None = ...,
-        container: builtins.str = ...,
+        name: _builtins.str = ...,
+        current: Global___MetricValueStatus | None = ...,
+        container: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["current", b"current"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["container", b"container", "current", b"current", "name", b"name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["current", b"current"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "current", b"current", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ExternalMetricStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ContainerResourceMetricStatus: _TypeAlias = ContainerResourceMetricStatus  # noqa: Y015
 
-    METRIC_FIELD_NUMBER: builtins.int
-    CURRENT_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metric(self) -> MetricIdentifier: ...
-    @builtins.property
-    def current(self) -> MetricValueStatus: ...
+@_typing.final
+class ExternalMetricStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: _builtins.int
+    CURRENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metric(self) -> Global___MetricIdentifier: ...
+    @_builtins.property
+    def current(self) -> Global___MetricValueStatus: ...
     def __init__(
         self,
         *,
-        metric: MetricIdentifier | None = ...,
-        current: MetricValueStatus | None = ...,
+        metric: Global___MetricIdentifier | None = ...,
+        current: Global___MetricValueStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["current", b"current", "metric", b"metric"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["current", b"current", "metric", b"metric"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "metric", b"metric"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "metric", b"metric"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class MetricValueStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ExternalMetricStatus: _TypeAlias = ExternalMetricStatus  # noqa: Y015
 
-    VALUE_FIELD_NUMBER: builtins.int
-    AVERAGEVALUE_FIELD_NUMBER: builtins.int
-    AVERAGEUTILIZATION_FIELD_NUMBER: builtins.int
-    averageUtilization: builtins.int
-    @builtins.property
-    def value(self) -> meta_v1_pb2.Quantity: ...
-    @builtins.property
-    def averageValue(self) -> meta_v1_pb2.Quantity: ...
+@_typing.final
+class MetricValueStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    AVERAGEVALUE_FIELD_NUMBER: _builtins.int
+    AVERAGEUTILIZATION_FIELD_NUMBER: _builtins.int
+    averageUtilization: _builtins.int
+    @_builtins.property
+    def value(self) -> _meta_v1_pb2.Quantity: ...
+    @_builtins.property
+    def averageValue(self) -> _meta_v1_pb2.Quantity: ...
     def __init__(
         self,
         *,
-        value: meta_v1_pb2.Quantity | None = ...,
-        averageValue: meta_v1_pb2.Quantity | None = ...,
-        averageUtilization: builtins.int | None = ...,
+        value: _meta_v1_pb2.Quantity | None = ...,
+        averageValue: _meta_v1_pb2.Quantity | None = ...,
+        averageUtilization: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_averageUtilization", b"_averageUtilization", "averageUtilization", b"averageUtilization", "averageValue", b"averageValue", "value", b"value"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_averageUtilization", b"_averageUtilization", "averageUtilization", b"averageUtilization", "averageValue", b"averageValue", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_averageUtilization", b"_averageUtilization", "averageUtilization", b"averageUtilization", "averageValue", b"averageValue", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_averageUtilization", b"_averageUtilization", "averageUtilization", b"averageUtilization", "averageValue", b"averageValue", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__averageUtilization: _TypeAlias = typing.Literal["averageUtilization"]  # noqa: Y015
-    _WhichOneofArgType__averageUtilization: _TypeAlias = typing.Literal["_averageUtilization", b"_averageUtilization"]  # noqa: Y015
+    _WhichOneofReturnType__averageUtilization: _TypeAlias = _typing.Literal["averageUtilization"]  # noqa: Y015
+    _WhichOneofArgType__averageUtilization: _TypeAlias = _typing.Literal["_averageUtilization", b"_averageUtilization"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__averageUtilization) -> _WhichOneofReturnType__averageUtilization | None: ...
 
-@typing.final
-class HorizontalPodAutoscalerList(message.Message):
+Global___MetricValueStatus: _TypeAlias = MetricValueStatus  # noqa: Y015
+
+@_typing.final
+class HorizontalPodAutoscalerList(_message.Message):
     """A page of HorizontalPodAutoscaler objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[HorizontalPodAutoscaler]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___HorizontalPodAutoscaler]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[HorizontalPodAutoscaler] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___HorizontalPodAutoscaler] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HorizontalPodAutoscalerList: _TypeAlias = HorizontalPodAutoscalerList  # noqa: Y015

@@ -6,611 +6,647 @@ Field names, numbers and types are those of Kubernetes, so that bytes written by
 readable by the other.
 """
 
-from collections import abc as abc
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-from knarr.proto.kubernetes import core_v1_pb2 as core_v1_pb2
-from knarr.proto.kubernetes import meta_v1_pb2 as meta_v1_pb2
-import builtins as builtins
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from knarr.proto.kubernetes import core_v1_pb2 as _core_v1_pb2
+from knarr.proto.kubernetes import meta_v1_pb2 as _meta_v1_pb2
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class Job(message.Message):
+@_typing.final
+class Job(_message.Message):
     """Runs pods until enough of them succeeded. status: the job controller."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> JobSpec: ...
-    @builtins.property
-    def status(self) -> JobStatus: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___JobSpec: ...
+    @_builtins.property
+    def status(self) -> Global___JobStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: JobSpec | None = ...,
-        status: JobStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___JobSpec | None = ...,
+        status: Global___JobStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class JobList(message.Message):
+Global___Job: _TypeAlias = Job  # noqa: Y015
+
+@_typing.final
+class JobList(_message.Message):
     """A page of Job objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[Job]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Job]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[Job] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___Job] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodFailurePolicyOnExitCodesRequirement(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___JobList: _TypeAlias = JobList  # noqa: Y015
 
-    CONTAINERNAME_FIELD_NUMBER: builtins.int
-    OPERATOR_FIELD_NUMBER: builtins.int
-    VALUES_FIELD_NUMBER: builtins.int
-    containerName: builtins.str
-    operator: builtins.str
-    @builtins.property
-    def values(self) -> containers.RepeatedScalarFieldContainer[builtins.int]: ...
+@_typing.final
+class PodFailurePolicyOnExitCodesRequirement(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTAINERNAME_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    containerName: _builtins.str
+    operator: _builtins.str
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     def __init__(
         self,
         *,
-        containerName: builtins.str | None = ...,
-        operator: builtins.str = ...,
-        values: abc.Iterable[builtins.int] | None = ...,
+        containerName: _builtins.str | None = ...,
+        operator: _builtins.str = ...,
+        values: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_containerName", b"_containerName", "containerName", b"containerName"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_containerName", b"_containerName", "containerName", b"containerName", "operator", b"operator", "values", b"values"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_containerName", b"_containerName", "containerName", b"containerName"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_containerName", b"_containerName", "containerName", b"containerName", "operator", b"operator", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__containerName: _TypeAlias = typing.Literal["containerName"]  # noqa: Y015
-    _WhichOneofArgType__containerName: _TypeAlias = typing.Literal["_containerName", b"_containerName"]  # noqa: Y015
+    _WhichOneofReturnType__containerName: _TypeAlias = _typing.Literal["containerName"]  # noqa: Y015
+    _WhichOneofArgType__containerName: _TypeAlias = _typing.Literal["_containerName", b"_containerName"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__containerName) -> _WhichOneofReturnType__containerName | None: ...
 
-@typing.final
-class PodFailurePolicyOnPodConditionsPattern(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodFailurePolicyOnExitCodesRequirement: _TypeAlias = PodFailurePolicyOnExitCodesRequirement  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    status: builtins.str
+@_typing.final
+class PodFailurePolicyOnPodConditionsPattern(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    status: _builtins.str
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        status: builtins.str = ...,
+        type: _builtins.str = ...,
+        status: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["status", b"status", "type", b"type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodFailurePolicyRule(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodFailurePolicyOnPodConditionsPattern: _TypeAlias = PodFailurePolicyOnPodConditionsPattern  # noqa: Y015
 
-    ACTION_FIELD_NUMBER: builtins.int
-    ONEXITCODES_FIELD_NUMBER: builtins.int
-    ONPODCONDITIONS_FIELD_NUMBER: builtins.int
-    action: builtins.str
-    @builtins.property
-    def onExitCodes(self) -> PodFailurePolicyOnExitCodesRequirement: ...
-    @builtins.property
-    def onPodConditions(self) -> containers.RepeatedCompositeFieldContainer[PodFailurePolicyOnPodConditionsPattern]: ...
+@_typing.final
+class PodFailurePolicyRule(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTION_FIELD_NUMBER: _builtins.int
+    ONEXITCODES_FIELD_NUMBER: _builtins.int
+    ONPODCONDITIONS_FIELD_NUMBER: _builtins.int
+    action: _builtins.str
+    @_builtins.property
+    def onExitCodes(self) -> Global___PodFailurePolicyOnExitCodesRequirement: ...
+    @_builtins.property
+    def onPodConditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodFailurePolicyOnPodConditionsPattern]: ...
     def __init__(
         self,
         *,
-        action: builtins.str = ...,
-        onExitCodes: PodFailurePolicyOnExitCodesRequirement | None = ...,
-        onPodConditions: abc.Iterable[PodFailurePolicyOnPodConditionsPattern] | None = ...,
+        action: _builtins.str = ...,
+        onExitCodes: Global___PodFailurePolicyOnExitCodesRequirement | None = ...,
+        onPodConditions: _abc.Iterable[Global___PodFailurePolicyOnPodConditionsPattern] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["onExitCodes", b"onExitCodes"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["action", b"action", "onExitCodes", b"onExitCodes", "onPodConditions", b"onPodConditions"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["onExitCodes", b"onExitCodes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "onExitCodes", b"onExitCodes", "onPodConditions", b"onPodConditions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodFailurePolicy(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodFailurePolicyRule: _TypeAlias = PodFailurePolicyRule  # noqa: Y015
 
-    RULES_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def rules(self) -> containers.RepeatedCompositeFieldContainer[PodFailurePolicyRule]: ...
+@_typing.final
+class PodFailurePolicy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodFailurePolicyRule]: ...
     def __init__(
         self,
         *,
-        rules: abc.Iterable[PodFailurePolicyRule] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["rules", b"rules"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class SuccessPolicy(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
-
-    RULES_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def rules(self) -> containers.RepeatedCompositeFieldContainer[SuccessPolicyRule]: ...
-    def __init__(
-        self,
-        *,
-        rules: abc.Iterable[SuccessPolicyRule] | None = ...,
+        rules: _abc.Iterable[Global___PodFailurePolicyRule] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["rules", b"rules"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rules", b"rules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class SuccessPolicyRule(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodFailurePolicy: _TypeAlias = PodFailurePolicy  # noqa: Y015
 
-    SUCCEEDEDINDEXES_FIELD_NUMBER: builtins.int
-    SUCCEEDEDCOUNT_FIELD_NUMBER: builtins.int
-    succeededIndexes: builtins.str
-    succeededCount: builtins.int
+@_typing.final
+class SuccessPolicy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___SuccessPolicyRule]: ...
     def __init__(
         self,
         *,
-        succeededIndexes: builtins.str | None = ...,
-        succeededCount: builtins.int | None = ...,
+        rules: _abc.Iterable[Global___SuccessPolicyRule] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_succeededCount", b"_succeededCount", "_succeededIndexes", b"_succeededIndexes", "succeededCount", b"succeededCount", "succeededIndexes", b"succeededIndexes"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_succeededCount", b"_succeededCount", "_succeededIndexes", b"_succeededIndexes", "succeededCount", b"succeededCount", "succeededIndexes", b"succeededIndexes"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rules", b"rules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__succeededCount: _TypeAlias = typing.Literal["succeededCount"]  # noqa: Y015
-    _WhichOneofArgType__succeededCount: _TypeAlias = typing.Literal["_succeededCount", b"_succeededCount"]  # noqa: Y015
-    _WhichOneofReturnType__succeededIndexes: _TypeAlias = typing.Literal["succeededIndexes"]  # noqa: Y015
-    _WhichOneofArgType__succeededIndexes: _TypeAlias = typing.Literal["_succeededIndexes", b"_succeededIndexes"]  # noqa: Y015
-    @typing.overload
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuccessPolicy: _TypeAlias = SuccessPolicy  # noqa: Y015
+
+@_typing.final
+class SuccessPolicyRule(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUCCEEDEDINDEXES_FIELD_NUMBER: _builtins.int
+    SUCCEEDEDCOUNT_FIELD_NUMBER: _builtins.int
+    succeededIndexes: _builtins.str
+    succeededCount: _builtins.int
+    def __init__(
+        self,
+        *,
+        succeededIndexes: _builtins.str | None = ...,
+        succeededCount: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_succeededCount", b"_succeededCount", "_succeededIndexes", b"_succeededIndexes", "succeededCount", b"succeededCount", "succeededIndexes", b"succeededIndexes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_succeededCount", b"_succeededCount", "_succeededIndexes", b"_succeededIndexes", "succeededCount", b"succeededCount", "succeededIndexes", b"succeededIndexes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__succeededCount: _TypeAlias = _typing.Literal["succeededCount"]  # noqa: Y015
+    _WhichOneofArgType__succeededCount: _TypeAlias = _typing.Literal["_succeededCount", b"_succeededCount"]  # noqa: Y015
+    _WhichOneofReturnType__succeededIndexes: _TypeAlias = _typing.Literal["succeededIndexes"]  # noqa: Y015
+    _WhichOneofArgType__succeededIndexes: _TypeAlias = _typing.Literal["_succeededIndexes", b"_succeededIndexes"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__succeededCount) -> _WhichOneofReturnType__succeededCount | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__succeededIndexes) -> _WhichOneofReturnType__succeededIndexes | None: ...
 
-@typing.final
-class JobSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___SuccessPolicyRule: _TypeAlias = SuccessPolicyRule  # noqa: Y015
 
-    PARALLELISM_FIELD_NUMBER: builtins.int
-    COMPLETIONS_FIELD_NUMBER: builtins.int
-    ACTIVEDEADLINESECONDS_FIELD_NUMBER: builtins.int
-    SELECTOR_FIELD_NUMBER: builtins.int
-    MANUALSELECTOR_FIELD_NUMBER: builtins.int
-    TEMPLATE_FIELD_NUMBER: builtins.int
-    BACKOFFLIMIT_FIELD_NUMBER: builtins.int
-    TTLSECONDSAFTERFINISHED_FIELD_NUMBER: builtins.int
-    COMPLETIONMODE_FIELD_NUMBER: builtins.int
-    SUSPEND_FIELD_NUMBER: builtins.int
-    PODFAILUREPOLICY_FIELD_NUMBER: builtins.int
-    BACKOFFLIMITPERINDEX_FIELD_NUMBER: builtins.int
-    MAXFAILEDINDEXES_FIELD_NUMBER: builtins.int
-    PODREPLACEMENTPOLICY_FIELD_NUMBER: builtins.int
-    MANAGEDBY_FIELD_NUMBER: builtins.int
-    SUCCESSPOLICY_FIELD_NUMBER: builtins.int
-    SCHEDULING_FIELD_NUMBER: builtins.int
-    parallelism: builtins.int
-    completions: builtins.int
-    activeDeadlineSeconds: builtins.int
-    manualSelector: builtins.bool
-    backoffLimit: builtins.int
-    ttlSecondsAfterFinished: builtins.int
-    completionMode: builtins.str
-    suspend: builtins.bool
-    backoffLimitPerIndex: builtins.int
-    maxFailedIndexes: builtins.int
-    podReplacementPolicy: builtins.str
-    managedBy: builtins.str
-    @builtins.property
-    def selector(self) -> meta_v1_pb2.LabelSelector: ...
-    @builtins.property
-    def template(self) -> core_v1_pb2.PodTemplateSpec: ...
-    @builtins.property
-    def podFailurePolicy(self) -> PodFailurePolicy: ...
-    @builtins.property
-    def successPolicy(self) -> SuccessPolicy: ...
-    @builtins.property
-    def scheduling(self) -> JobSchedulingConfiguration: ...
+@_typing.final
+class JobSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARALLELISM_FIELD_NUMBER: _builtins.int
+    COMPLETIONS_FIELD_NUMBER: _builtins.int
+    ACTIVEDEADLINESECONDS_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    MANUALSELECTOR_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    BACKOFFLIMIT_FIELD_NUMBER: _builtins.int
+    TTLSECONDSAFTERFINISHED_FIELD_NUMBER: _builtins.int
+    COMPLETIONMODE_FIELD_NUMBER: _builtins.int
+    SUSPEND_FIELD_NUMBER: _builtins.int
+    PODFAILUREPOLICY_FIELD_NUMBER: _builtins.int
+    BACKOFFLIMITPERINDEX_FIELD_NUMBER: _builtins.int
+    MAXFAILEDINDEXES_FIELD_NUMBER: _builtins.int
+    PODREPLACEMENTPOLICY_FIELD_NUMBER: _builtins.int
+    MANAGEDBY_FIELD_NUMBER: _builtins.int
+    SUCCESSPOLICY_FIELD_NUMBER: _builtins.int
+    SCHEDULING_FIELD_NUMBER: _builtins.int
+    parallelism: _builtins.int
+    completions: _builtins.int
+    activeDeadlineSeconds: _builtins.int
+    manualSelector: _builtins.bool
+    backoffLimit: _builtins.int
+    ttlSecondsAfterFinished: _builtins.int
+    completionMode: _builtins.str
+    suspend: _builtins.bool
+    backoffLimitPerIndex: _builtins.int
+    maxFailedIndexes: _builtins.int
+    podReplacementPolicy: _builtins.str
+    managedBy: _builtins.str
+    @_builtins.property
+    def selector(self) -> _meta_v1_pb2.LabelSelector: ...
+    @_builtins.property
+    def template(self) -> _core_v1_pb2.PodTemplateSpec: ...
+    @_builtins.property
+    def podFailurePolicy(self) -> Global___PodFailurePolicy: ...
+    @_builtins.property
+    def successPolicy(self) -> Global___SuccessPolicy: ...
+    @_builtins.property
+    def scheduling(self) -> Global___JobSchedulingConfiguration: ...
     def __init__(
         self,
         *,
-        parallelism: builtins.int | None = ...,
-        completions: builtins.int | None = ...,
-        activeDeadlineSeconds: builtins.int | None = ...,
-        selector: meta_v1_pb2.LabelSelector | None = ...,
-        manualSelector: builtins.bool | None = ...,
-        template: core_v1_pb2.PodTemplateSpec | None = ...,
-        backoffLimit: builtins.int | None = ...,
-        ttlSecondsAfterFinished: builtins.int | None = ...,
-        completionMode: builtins.str | None = ...,
-        suspend: builtins.bool | None = ...,
-        podFailurePolicy: PodFailurePolicy | None = ...,
-        backoffLimitPerIndex: builtins.int | None = ...,
-        maxFailedIndexes: builtins.int | None = ...,
-        podReplacementPolicy: builtins.str | None = ...,
-        managedBy: builtins.str | None = ...,
-        successPolicy: SuccessPolicy | None = ...,
-        scheduling: JobSchedulingConfiguration | None = ...,
+        parallelism: _builtins.int | None = ...,
+        completions: _builtins.int | None = ...,
+        activeDeadlineSeconds: _builtins.int | None = ...,
+        selector: _meta_v1_pb2.LabelSelector | None = ...,
+        manualSelector: _builtins.bool | None = ...,
+        template: _core_v1_pb2.PodTemplateSpec | None = ...,
+        backoffLimit: _builtins.int | None = ...,
+        ttlSecondsAfterFinished: _builtins.int | None = ...,
+        completionMode: _builtins.str | None = ...,
+        suspend: _builtins.bool | None = ...,
+        podFailurePolicy: Global___PodFailurePolicy | None = ...,
+        backoffLimitPerIndex: _builtins.int | None = ...,
+        maxFailedIndexes: _builtins.int | None = ...,
+        podReplacementPolicy: _builtins.str | None = ...,
+        managedBy: _builtins.str | None = ...,
+        successPolicy: Global___SuccessPolicy | None = ...,
+        scheduling: Global___JobSchedulingConfiguration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_activeDeadlineSeconds", b"_activeDeadlineSeconds", "_backoffLimit", b"_backoffLimit", "_backoffLimitPerIndex", b"_backoffLimitPerIndex", "_completionMode", b"_completionMode", "_completions", b"_completions", "_managedBy", b"_managedBy", "_manualSelector", b"_manualSelector", "_maxFailedIndexes", b"_maxFailedIndexes", "_parallelism", b"_parallelism", "_podReplacementPolicy", b"_podReplacementPolicy", "_suspend", b"_suspend", "_ttlSecondsAfterFinished", b"_ttlSecondsAfterFinished", "activeDeadlineSeconds", b"activeDeadlineSeconds", "backoffLimit", b"backoffLimit", "backoffLimitPerIndex", b"backoffLimitPerIndex", "completionMode", b"completionMode", "completions", b"completions", "managedBy", b"managedBy", "manualSelector", b"manualSelector", "maxFailedIndexes", b"maxFailedIndexes", "parallelism", b"parallelism", "podFailurePolicy", b"podFailurePolicy", "podReplacementPolicy", b"podReplacementPolicy", "scheduling", b"scheduling", "selector", b"selector", "successPolicy", b"successPolicy", "suspend", b"suspend", "template", b"template", "ttlSecondsAfterFinished", b"ttlSecondsAfterFinished"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_activeDeadlineSeconds", b"_activeDeadlineSeconds", "_backoffLimit", b"_backoffLimit", "_backoffLimitPerIndex", b"_backoffLimitPerIndex", "_completionMode", b"_completionMode", "_completions", b"_completions", "_managedBy", b"_managedBy", "_manualSelector", b"_manualSelector", "_maxFailedIndexes", b"_maxFailedIndexes", "_parallelism", b"_parallelism", "_podReplacementPolicy", b"_podReplacementPolicy", "_suspend", b"_suspend", "_ttlSecondsAfterFinished", b"_ttlSecondsAfterFinished", "activeDeadlineSeconds", b"activeDeadlineSeconds", "backoffLimit", b"backoffLimit", "backoffLimitPerIndex", b"backoffLimitPerIndex", "completionMode", b"completionMode", "completions", b"completions", "managedBy", b"managedBy", "manualSelector", b"manualSelector", "maxFailedIndexes", b"maxFailedIndexes", "parallelism", b"parallelism", "podFailurePolicy", b"podFailurePolicy", "podReplacementPolicy", b"podReplacementPolicy", "scheduling", b"scheduling", "selector", b"selector", "successPolicy", b"successPolicy", "suspend", b"suspend", "template", b"template", "ttlSecondsAfterFinished", b"ttlSecondsAfterFinished"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_activeDeadlineSeconds", b"_activeDeadlineSeconds", "_backoffLimit", b"_backoffLimit", "_backoffLimitPerIndex", b"_backoffLimitPerIndex", "_completionMode", b"_completionMode", "_completions", b"_completions", "_managedBy", b"_managedBy", "_manualSelector", b"_manualSelector", "_maxFailedIndexes", b"_maxFailedIndexes", "_parallelism", b"_parallelism", "_podReplacementPolicy", b"_podReplacementPolicy", "_suspend", b"_suspend", "_ttlSecondsAfterFinished", b"_ttlSecondsAfterFinished", "activeDeadlineSeconds", b"activeDeadlineSeconds", "backoffLimit", b"backoffLimit", "backoffLimitPerIndex", b"backoffLimitPerIndex", "completionMode", b"completionMode", "completions", b"completions", "managedBy", b"managedBy", "manualSelector", b"manualSelector", "maxFailedIndexes", b"maxFailedIndexes", "parallelism", b"parallelism", "podFailurePolicy", b"podFailurePolicy", "podReplacementPolicy", b"podReplacementPolicy", "scheduling", b"scheduling", "selector", b"selector", "successPolicy", b"successPolicy", "suspend", b"suspend", "template", b"template", "ttlSecondsAfterFinished", b"ttlSecondsAfterFinished"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_activeDeadlineSeconds", b"_activeDeadlineSeconds", "_backoffLimit", b"_backoffLimit", "_backoffLimitPerIndex", b"_backoffLimitPerIndex", "_completionMode", b"_completionMode", "_completions", b"_completions", "_managedBy", b"_managedBy", "_manualSelector", b"_manualSelector", "_maxFailedIndexes", b"_maxFailedIndexes", "_parallelism", b"_parallelism", "_podReplacementPolicy", b"_podReplacementPolicy", "_suspend", b"_suspend", "_ttlSecondsAfterFinished", b"_ttlSecondsAfterFinished", "activeDeadlineSeconds", b"activeDeadlineSeconds", "backoffLimit", b"backoffLimit", "backoffLimitPerIndex", b"backoffLimitPerIndex", "completionMode", b"completionMode", "completions", b"completions", "managedBy", b"managedBy", "manualSelector", b"manualSelector", "maxFailedIndexes", b"maxFailedIndexes", "parallelism", b"parallelism", "podFailurePolicy", b"podFailurePolicy", "podReplacementPolicy", b"podReplacementPolicy", "scheduling", b"scheduling", "selector", b"selector", "successPolicy", b"successPolicy", "suspend", b"suspend", "template", b"template", "ttlSecondsAfterFinished", b"ttlSecondsAfterFinished"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__activeDeadlineSeconds: _TypeAlias = typing.Literal["activeDeadlineSeconds"]  # noqa: Y015
-    _WhichOneofArgType__activeDeadlineSeconds: _TypeAlias = typing.Literal["_activeDeadlineSeconds", b"_activeDeadlineSeconds"]  # noqa: Y015
-    _WhichOneofReturnType__backoffLimit: _TypeAlias = typing.Literal["backoffLimit"]  # noqa: Y015
-    _WhichOneofArgType__backoffLimit: _TypeAlias = typing.Literal["_backoffLimit", b"_backoffLimit"]  # noqa: Y015
-    _WhichOneofReturnType__backoffLimitPerIndex: _TypeAlias = typing.Literal["backoffLimitPerIndex"]  # noqa: Y015
-    _WhichOneofArgType__backoffLimitPerIndex: _TypeAlias = typing.Literal["_backoffLimitPerIndex", b"_backoffLimitPerIndex"]  # noqa: Y015
-    _WhichOneofReturnType__completionMode: _TypeAlias = typing.Literal["completionMode"]  # noqa: Y015
-    _WhichOneofArgType__completionMode: _TypeAlias = typing.Literal["_completionMode", b"_completionMode"]  # noqa: Y015
-    _WhichOneofReturnType__completions: _TypeAlias = typing.Literal["completions"]  # noqa: Y015
-    _WhichOneofArgType__completions: _TypeAlias = typing.Literal["_completions", b"_completions"]  # noqa: Y015
-    _WhichOneofReturnType__managedBy: _TypeAlias = typing.Literal["managedBy"]  # noqa: Y015
-    _WhichOneofArgType__managedBy: _TypeAlias = typing.Literal["_managedBy", b"_managedBy"]  # noqa: Y015
-    _WhichOneofReturnType__manualSelector: _TypeAlias = typing.Literal["manualSelector"]  # noqa: Y015
-    _WhichOneofArgType__manualSelector: _TypeAlias = typing.Literal["_manualSelector", b"_manualSelector"]  # noqa: Y015
-    _WhichOneofReturnType__maxFailedIndexes: _TypeAlias = typing.Literal["maxFailedIndexes"]  # noqa: Y015
-    _WhichOneofArgType__maxFailedIndexes: _TypeAlias = typing.Literal["_maxFailedIndexes", b"_maxFailedIndexes"]  # noqa: Y015
-    _WhichOneofReturnType__parallelism: _TypeAlias = typing.Literal["parallelism"]  # noqa: Y015
-    _WhichOneofArgType__parallelism: _TypeAlias = typing.Literal["_parallelism", b"_parallelism"]  # noqa: Y015
-    _WhichOneofReturnType__podReplacementPolicy: _TypeAlias = typing.Literal["podReplacementPolicy"]  # noqa: Y015
-    _WhichOneofArgType__podReplacementPolicy: _TypeAlias = typing.Literal["_podReplacementPolicy", b"_podReplacementPolicy"]  # noqa: Y015
-    _WhichOneofReturnType__suspend: _TypeAlias = typing.Literal["suspend"]  # noqa: Y015
-    _WhichOneofArgType__suspend: _TypeAlias = typing.Literal["_suspend", b"_suspend"]  # noqa: Y015
-    _WhichOneofReturnType__ttlSecondsAfterFinished: _TypeAlias = typing.Literal["ttlSecondsAfterFinished"]  # noqa: Y015
-    _WhichOneofArgType__ttlSecondsAfterFinished: _TypeAlias = typing.Literal["_ttlSecondsAfterFinished", b"_ttlSecondsAfterFinished"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__activeDeadlineSeconds: _TypeAlias = _typing.Literal["activeDeadlineSeconds"]  # noqa: Y015
+    _WhichOneofArgType__activeDeadlineSeconds: _TypeAlias = _typing.Literal["_activeDeadlineSeconds", b"_activeDeadlineSeconds"]  # noqa: Y015
+    _WhichOneofReturnType__backoffLimit: _TypeAlias = _typing.Literal["backoffLimit"]  # noqa: Y015
+    _WhichOneofArgType__backoffLimit: _TypeAlias = _typing.Literal["_backoffLimit", b"_backoffLimit"]  # noqa: Y015
+    _WhichOneofReturnType__backoffLimitPerIndex: _TypeAlias = _typing.Literal["backoffLimitPerIndex"]  # noqa: Y015
+    _WhichOneofArgType__backoffLimitPerIndex: _TypeAlias = _typing.Literal["_backoffLimitPerIndex", b"_backoffLimitPerIndex"]  # noqa: Y015
+    _WhichOneofReturnType__completionMode: _TypeAlias = _typing.Literal["completionMode"]  # noqa: Y015
+    _WhichOneofArgType__completionMode: _TypeAlias = _typing.Literal["_completionMode", b"_completionMode"]  # noqa: Y015
+    _WhichOneofReturnType__completions: _TypeAlias = _typing.Literal["completions"]  # noqa: Y015
+    _WhichOneofArgType__completions: _TypeAlias = _typing.Literal["_completions", b"_completions"]  # noqa: Y015
+    _WhichOneofReturnType__managedBy: _TypeAlias = _typing.Literal["managedBy"]  # noqa: Y015
+    _WhichOneofArgType__managedBy: _TypeAlias = _typing.Literal["_managedBy", b"_managedBy"]  # noqa: Y015
+    _WhichOneofReturnType__manualSelector: _TypeAlias = _typing.Literal["manualSelector"]  # noqa: Y015
+    _WhichOneofArgType__manualSelector: _TypeAlias = _typing.Literal["_manualSelector", b"_manualSelector"]  # noqa: Y015
+    _WhichOneofReturnType__maxFailedIndexes: _TypeAlias = _typing.Literal["maxFailedIndexes"]  # noqa: Y015
+    _WhichOneofArgType__maxFailedIndexes: _TypeAlias = _typing.Literal["_maxFailedIndexes", b"_maxFailedIndexes"]  # noqa: Y015
+    _WhichOneofReturnType__parallelism: _TypeAlias = _typing.Literal["parallelism"]  # noqa: Y015
+    _WhichOneofArgType__parallelism: _TypeAlias = _typing.Literal["_parallelism", b"_parallelism"]  # noqa: Y015
+    _WhichOneofReturnType__podReplacementPolicy: _TypeAlias = _typing.Literal["podReplacementPolicy"]  # noqa: Y015
+    _WhichOneofArgType__podReplacementPolicy: _TypeAlias = _typing.Literal["_podReplacementPolicy", b"_podReplacementPolicy"]  # noqa: Y015
+    _WhichOneofReturnType__suspend: _TypeAlias = _typing.Literal["suspend"]  # noqa: Y015
+    _WhichOneofArgType__suspend: _TypeAlias = _typing.Literal["_suspend", b"_suspend"]  # noqa: Y015
+    _WhichOneofReturnType__ttlSecondsAfterFinished: _TypeAlias = _typing.Literal["ttlSecondsAfterFinished"]  # noqa: Y015
+    _WhichOneofArgType__ttlSecondsAfterFinished: _TypeAlias = _typing.Literal["_ttlSecondsAfterFinished", b"_ttlSecondsAfterFinished"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__activeDeadlineSeconds) -> _WhichOneofReturnType__activeDeadlineSeconds | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__backoffLimit) -> _WhichOneofReturnType__backoffLimit | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__backoffLimitPerIndex) -> _WhichOneofReturnType__backoffLimitPerIndex | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__completionMode) -> _WhichOneofReturnType__completionMode | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__completions) -> _WhichOneofReturnType__completions | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__managedBy) -> _WhichOneofReturnType__managedBy | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__manualSelector) -> _WhichOneofReturnType__manualSelector | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__maxFailedIndexes) -> _WhichOneofReturnType__maxFailedIndexes | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__parallelism) -> _WhichOneofReturnType__parallelism | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__podReplacementPolicy) -> _WhichOneofReturnType__podReplacementPolicy | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__suspend) -> _WhichOneofReturnType__suspend | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__ttlSecondsAfterFinished) -> _WhichOneofReturnType__ttlSecondsAfterFinished | None: ...
 
-@typing.final
-class JobSchedulingConfiguration(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___JobSpec: _TypeAlias = JobSpec  # noqa: Y015
+
+@_typing.final
+class JobSchedulingConfiguration(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
     def __init__(
         self,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class JobStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___JobSchedulingConfiguration: _TypeAlias = JobSchedulingConfiguration  # noqa: Y015
 
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    STARTTIME_FIELD_NUMBER: builtins.int
-    COMPLETIONTIME_FIELD_NUMBER: builtins.int
-    ACTIVE_FIELD_NUMBER: builtins.int
-    SUCCEEDED_FIELD_NUMBER: builtins.int
-    FAILED_FIELD_NUMBER: builtins.int
-    COMPLETEDINDEXES_FIELD_NUMBER: builtins.int
-    UNCOUNTEDTERMINATEDPODS_FIELD_NUMBER: builtins.int
-    READY_FIELD_NUMBER: builtins.int
-    FAILEDINDEXES_FIELD_NUMBER: builtins.int
-    TERMINATING_FIELD_NUMBER: builtins.int
-    active: builtins.int
-    succeeded: builtins.int
-    failed: builtins.int
-    completedIndexes: builtins.str
-    ready: builtins.int
-    failedIndexes: builtins.str
-    terminating: builtins.int
-    @builtins.property
-    def conditions(self) -> containers.RepeatedCompositeFieldContainer[JobCondition]: ...
-    @builtins.property
-    def startTime(self) -> meta_v1_pb2.Time: ...
-    @builtins.property
-    def completionTime(self) -> meta_v1_pb2.Time: ...
-    @builtins.property
-    def uncountedTerminatedPods(self) -> UncountedTerminatedPods: ...
+@_typing.final
+class JobStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    STARTTIME_FIELD_NUMBER: _builtins.int
+    COMPLETIONTIME_FIELD_NUMBER: _builtins.int
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    SUCCEEDED_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    COMPLETEDINDEXES_FIELD_NUMBER: _builtins.int
+    UNCOUNTEDTERMINATEDPODS_FIELD_NUMBER: _builtins.int
+    READY_FIELD_NUMBER: _builtins.int
+    FAILEDINDEXES_FIELD_NUMBER: _builtins.int
+    TERMINATING_FIELD_NUMBER: _builtins.int
+    active: _builtins.int
+    succeeded: _builtins.int
+    failed: _builtins.int
+    completedIndexes: _builtins.str
+    ready: _builtins.int
+    failedIndexes: _builtins.str
+    terminating: _builtins.int
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobCondition]: ...
+    @_builtins.property
+    def startTime(self) -> _meta_v1_pb2.Time: ...
+    @_builtins.property
+    def completionTime(self) -> _meta_v1_pb2.Time: ...
+    @_builtins.property
+    def uncountedTerminatedPods(self) -> Global___UncountedTerminatedPods: ...
     def __init__(
         self,
         *,
-        conditions: abc.Iterable[JobCondition] | None = ...,
-        startTime: meta_v1_pb2.Time | None = ...,
-        completionTime: meta_v1_pb2.Time | None = ...,
-        active: builtins.int = ...,
-        succeeded: builtins.int = ...,
-        failed: builtins.int = ...,
-        completedIndexes: builtins.str = ...,
-        uncountedTerminatedPods: UncountedTerminatedPods | None = ...,
-        ready: builtins.int | None = ...,
-        failedIndexes: builtins.str | None = ...,
-        terminating: builtins.int | None = ...,
+        conditions: _abc.Iterable[Global___JobCondition] | None = ...,
+        startTime: _meta_v1_pb2.Time | None = ...,
+        completionTime: _meta_v1_pb2.Time | None = ...,
+        active: _builtins.int = ...,
+        succeeded: _builtins.int = ...,
+        failed: _builtins.int = ...,
+        completedIndexes: _builtins.str = ...,
+        uncountedTerminatedPods: Global___UncountedTerminatedPods | None = ...,
+        ready: _builtins.int | None = ...,
+        failedIndexes: _builtins.str | None = ...,
+        terminating: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_failedIndexes", b"_failedIndexes", "_ready", b"_ready", "_terminating", b"_terminating", "completionTime", b"completionTime", "failedIndexes", b"failedIndexes", "ready", b"ready", "startTime", b"startTime", "terminating", b"terminating", "uncountedTerminatedPods", b"uncountedTerminatedPods"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_failedIndexes", b"_failedIndexes", "_ready", b"_ready", "_terminating", b"_terminating", "active", b"active", "completedIndexes", b"completedIndexes", "completionTime", b"completionTime", "conditions", b"conditions", "failed", b"failed", "failedIndexes", b"failedIndexes", "ready", b"ready", "startTime", b"startTime", "succeeded", b"succeeded", "terminating", b"terminating", "uncountedTerminatedPods", b"uncountedTerminatedPods"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_failedIndexes", b"_failedIndexes", "_ready", b"_ready", "_terminating", b"_terminating", "completionTime", b"completionTime", "failedIndexes", b"failedIndexes", "ready", b"ready", "startTime", b"startTime", "terminating", b"terminating", "uncountedTerminatedPods", b"uncountedTerminatedPods"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failedIndexes", b"_failedIndexes", "_ready", b"_ready", "_terminating", b"_terminating", "active", b"active", "completedIndexes", b"completedIndexes", "completionTime", b"completionTime", "conditions", b"conditions", "failed", b"failed", "failedIndexes", b"failedIndexes", "ready", b"ready", "startTime", b"startTime", "succeeded", b"succeeded", "terminating", b"terminating", "uncountedTerminatedPods", b"uncountedTerminatedPods"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__failedIndexes: _TypeAlias = typing.Literal["failedIndexes"]  # noqa: Y015
-    _WhichOneofArgType__failedIndexes: _TypeAlias = typing.Literal["_failedIndexes", b"_failedIndexes"]  # noqa: Y015
-    _WhichOneofReturnType__ready: _TypeAlias = typing.Literal["ready"]  # noqa: Y015
-    _WhichOneofArgType__ready: _TypeAlias = typing.Literal["_ready", b"_ready"]  # noqa: Y015
-    _WhichOneofReturnType__terminating: _TypeAlias = typing.Literal["terminating"]  # noqa: Y015
-    _WhichOneofArgType__terminating: _TypeAlias = typing.Literal["_terminating", b"_terminating"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__failedIndexes: _TypeAlias = _typing.Literal["failedIndexes"]  # noqa: Y015
+    _WhichOneofArgType__failedIndexes: _TypeAlias = _typing.Literal["_failedIndexes", b"_failedIndexes"]  # noqa: Y015
+    _WhichOneofReturnType__ready: _TypeAlias = _typing.Literal["ready"]  # noqa: Y015
+    _WhichOneofArgType__ready: _TypeAlias = _typing.Literal["_ready", b"_ready"]  # noqa: Y015
+    _WhichOneofReturnType__terminating: _TypeAlias = _typing.Literal["terminating"]  # noqa: Y015
+    _WhichOneofArgType__terminating: _TypeAlias = _typing.Literal["_terminating", b"_terminating"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__failedIndexes) -> _WhichOneofReturnType__failedIndexes | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__ready) -> _WhichOneofReturnType__ready | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__terminating) -> _WhichOneofReturnType__terminating | None: ...
 
-@typing.final
-class UncountedTerminatedPods(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___JobStatus: _TypeAlias = JobStatus  # noqa: Y015
 
-    SUCCEEDED_FIELD_NUMBER: builtins.int
-    FAILED_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def succeeded(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def failed(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class UncountedTerminatedPods(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUCCEEDED_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def succeeded(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def failed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        succeeded: abc.Iterable[builtins.str] | None = ...,
-        failed: abc.Iterable[builtins.str] | None = ...,
+        succeeded: _abc.Iterable[_builtins.str] | None = ...,
+        failed: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["failed", b"failed", "succeeded", b"succeeded"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "succeeded", b"succeeded"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class JobCondition(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___UncountedTerminatedPods: _TypeAlias = UncountedTerminatedPods  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    LASTPROBETIME_FIELD_NUMBER: builtins.int
-    LASTTRANSITIONTIME_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    status: builtins.str
-    reason: builtins.str
-    message: builtins.str
-    @builtins.property
-    def lastProbeTime(self) -> meta_v1_pb2.Time: ...
-    @builtins.property
-    def lastTransitionTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class JobCondition(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    LASTPROBETIME_FIELD_NUMBER: _builtins.int
+    LASTTRANSITIONTIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    status: _builtins.str
+    reason: _builtins.str
+    message: _builtins.str
+    @_builtins.property
+    def lastProbeTime(self) -> _meta_v1_pb2.Time: ...
+    @_builtins.property
+    def lastTransitionTime(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        status: builtins.str = ...,
-        lastProbeTime: meta_v1_pb2.Time | None = ...,
-        lastTransitionTime: meta_v1_pb2.Time | None = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
+        type: _builtins.str = ...,
+        status: _builtins.str = ...,
+        lastProbeTime: _meta_v1_pb2.Time | None = ...,
+        lastTransitionTime: _meta_v1_pb2.Time | None = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastProbeTime", b"lastProbeTime", "lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["lastProbeTime", b"lastProbeTime", "lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastProbeTime", b"lastProbeTime", "lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lastProbeTime", b"lastProbeTime", "lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class JobTemplateSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___JobCondition: _TypeAlias = JobCondition  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> JobSpec: ...
+@_typing.final
+class JobTemplateSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___JobSpec: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: JobSpec | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___JobSpec | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class CronJob(message.Message):
+Global___JobTemplateSpec: _TypeAlias = JobTemplateSpec  # noqa: Y015
+
+@_typing.final
+class CronJob(_message.Message):
     """Creates jobs by the clock. status: its controller."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> CronJobSpec: ...
-    @builtins.property
-    def status(self) -> CronJobStatus: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___CronJobSpec: ...
+    @_builtins.property
+    def status(self) -> Global___CronJobStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: CronJobSpec | None = ...,
-        status: CronJobStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___CronJobSpec | None = ...,
+        status: Global___CronJobStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class CronJobList(message.Message):
+Global___CronJob: _TypeAlias = CronJob  # noqa: Y015
+
+@_typing.final
+class CronJobList(_message.Message):
     """A page of CronJob objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[CronJob]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___CronJob]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[CronJob] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___CronJob] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class CronJobSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CronJobList: _TypeAlias = CronJobList  # noqa: Y015
 
-    SCHEDULE_FIELD_NUMBER: builtins.int
-    STARTINGDEADLINESECONDS_FIELD_NUMBER: builtins.int
-    CONCURRENCYPOLICY_FIELD_NUMBER: builtins.int
-    SUSPEND_FIELD_NUMBER: builtins.int
-    JOBTEMPLATE_FIELD_NUMBER: builtins.int
-    SUCCESSFULJOBSHISTORYLIMIT_FIELD_NUMBER: builtins.int
-    FAILEDJOBSHISTORYLIMIT_FIELD_NUMBER: builtins.int
-    TIMEZONE_FIELD_NUMBER: builtins.int
-    schedule: builtins.str
-    startingDeadlineSeconds: builtins.int
-    concurrencyPolicy: builtins.str
-    suspend: builtins.bool
-    successfulJobsHistoryLimit: builtins.int
-    failedJobsHistoryLimit: builtins.int
-    timeZone: builtins.str
-    @builtins.property
-    def jobTemplate(self) -> JobTemplateSpec: ...
+@_typing.final
+class CronJobSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    STARTINGDEADLINESECONDS_FIELD_NUMBER: _builtins.int
+    CONCURRENCYPOLICY_FIELD_NUMBER: _builtins.int
+    SUSPEND_FIELD_NUMBER: _builtins.int
+    JOBTEMPLATE_FIELD_NUMBER: _builtins.int
+    SUCCESSFULJOBSHISTORYLIMIT_FIELD_NUMBER: _builtins.int
+    FAILEDJOBSHISTORYLIMIT_FIELD_NUMBER: _builtins.int
+    TIMEZONE_FIELD_NUMBER: _builtins.int
+    schedule: _builtins.str
+    startingDeadlineSeconds: _builtins.int
+    concurrencyPolicy: _builtins.str
+    suspend: _builtins.bool
+    successfulJobsHistoryLimit: _builtins.int
+    failedJobsHistoryLimit: _builtins.int
+    timeZone: _builtins.str
+    @_builtins.property
+    def jobTemplate(self) -> Global___JobTemplateSpec: ...
     def __init__(
         self,
         *,
-        schedule: builtins.str = ...,
-        startingDeadlineSeconds: builtins.int | None = ...,
-        concurrencyPolicy: builtins.str = ...,
-        suspend: builtins.bool | None = ...,
-        jobTemplate: JobTemplateSpec | None = ...,
-        successfulJobsHistoryLimit: builtins.int | None = ...,
-        failedJobsHistoryLimit: builtins.int | None = ...,
-        timeZone: builtins.str | None = ...,
+        schedule: _builtins.str = ...,
+        startingDeadlineSeconds: _builtins.int | None = ...,
+        concurrencyPolicy: _builtins.str = ...,
+        suspend: _builtins.bool | None = ...,
+        jobTemplate: Global___JobTemplateSpec | None = ...,
+        successfulJobsHistoryLimit: _builtins.int | None = ...,
+        failedJobsHistoryLimit: _builtins.int | None = ...,
+        timeZone: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_failedJobsHistoryLimit", b"_failedJobsHistoryLimit", "_startingDeadlineSeconds", b"_startingDeadlineSeconds", "_successfulJobsHistoryLimit", b"_successfulJobsHistoryLimit", "_suspend", b"_suspend", "_timeZone", b"_timeZone", "failedJobsHistoryLimit", b"failedJobsHistoryLimit", "jobTemplate", b"jobTemplate", "startingDeadlineSeconds", b"startingDeadlineSeconds", "successfulJobsHistoryLimit", b"successfulJobsHistoryLimit", "suspend", b"suspend", "timeZone", b"timeZone"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_failedJobsHistoryLimit", b"_failedJobsHistoryLimit", "_startingDeadlineSeconds", b"_startingDeadlineSeconds", "_successfulJobsHistoryLimit", b"_successfulJobsHistoryLimit", "_suspend", b"_suspend", "_timeZone", b"_timeZone", "concurrencyPolicy", b"concurrencyPolicy", "failedJobsHistoryLimit", b"failedJobsHistoryLimit", "jobTemplate", b"jobTemplate", "schedule", b"schedule", "startingDeadlineSeconds", b"startingDeadlineSeconds", "successfulJobsHistoryLimit", b"successfulJobsHistoryLimit", "suspend", b"suspend", "timeZone", b"timeZone"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_failedJobsHistoryLimit", b"_failedJobsHistoryLimit", "_startingDeadlineSeconds", b"_startingDeadlineSeconds", "_successfulJobsHistoryLimit", b"_successfulJobsHistoryLimit", "_suspend", b"_suspend", "_timeZone", b"_timeZone", "failedJobsHistoryLimit", b"failedJobsHistoryLimit", "jobTemplate", b"jobTemplate", "startingDeadlineSeconds", b"startingDeadlineSeconds", "successfulJobsHistoryLimit", b"successfulJobsHistoryLimit", "suspend", b"suspend", "timeZone", b"timeZone"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failedJobsHistoryLimit", b"_failedJobsHistoryLimit", "_startingDeadlineSeconds", b"_startingDeadlineSeconds", "_successfulJobsHistoryLimit", b"_successfulJobsHistoryLimit", "_suspend", b"_suspend", "_timeZone", b"_timeZone", "concurrencyPolicy", b"concurrencyPolicy", "failedJobsHistoryLimit", b"failedJobsHistoryLimit", "jobTemplate", b"jobTemplate", "schedule", b"schedule", "startingDeadlineSeconds", b"startingDeadlineSeconds", "successfulJobsHistoryLimit", b"successfulJobsHistoryLimit", "suspend", b"suspend", "timeZone", b"timeZone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__failedJobsHistoryLimit: _TypeAlias = typing.Literal["failedJobsHistoryLimit"]  # noqa: Y015
-    _WhichOneofArgType__failedJobsHistoryLimit: _TypeAlias = typing.Literal["_failedJobsHistoryLimit", b"_failedJobsHistoryLimit"]  # noqa: Y015
-    _WhichOneofReturnType__startingDeadlineSeconds: _TypeAlias = typing.Literal["startingDeadlineSeconds"]  # noqa: Y015
-    _WhichOneofArgType__startingDeadlineSeconds: _TypeAlias = typing.Literal["_startingDeadlineSeconds", b"_startingDeadlineSeconds"]  # noqa: Y015
-    _WhichOneofReturnType__successfulJobsHistoryLimit: _TypeAlias = typing.Literal["successfulJobsHistoryLimit"]  # noqa: Y015
-    _WhichOneofArgType__successfulJobsHistoryLimit: _TypeAlias = typing.Literal["_successfulJobsHistoryLimit", b"_successfulJobsHistoryLimit"]  # noqa: Y015
-    _WhichOneofReturnType__suspend: _TypeAlias = typing.Literal["suspend"]  # noqa: Y015
-    _WhichOneofArgType__suspend: _TypeAlias = typing.Literal["_suspend", b"_suspend"]  # noqa: Y015
-    _WhichOneofReturnType__timeZone: _TypeAlias = typing.Literal["timeZone"]  # noqa: Y015
-    _WhichOneofArgType__timeZone: _TypeAlias = typing.Literal["_timeZone", b"_timeZone"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__failedJobsHistoryLimit: _TypeAlias = _typing.Literal["failedJobsHistoryLimit"]  # noqa: Y015
+    _WhichOneofArgType__failedJobsHistoryLimit: _TypeAlias = _typing.Literal["_failedJobsHistoryLimit", b"_failedJobsHistoryLimit"]  # noqa: Y015
+    _WhichOneofReturnType__startingDeadlineSeconds: _TypeAlias = _typing.Literal["startingDeadlineSeconds"]  # noqa: Y015
+    _WhichOneofArgType__startingDeadlineSeconds: _TypeAlias = _typing.Literal["_startingDeadlineSeconds", b"_startingDeadlineSeconds"]  # noqa: Y015
+    _WhichOneofReturnType__successfulJobsHistoryLimit: _TypeAlias = _typing.Literal["successfulJobsHistoryLimit"]  # noqa: Y015
+    _WhichOneofArgType__successfulJobsHistoryLimit: _TypeAlias = _typing.Literal["_successfulJobsHistoryLimit", b"_successfulJobsHistoryLimit"]  # noqa: Y015
+    _WhichOneofReturnType__suspend: _TypeAlias = _typing.Literal["suspend"]  # noqa: Y015
+    _WhichOneofArgType__suspend: _TypeAlias = _typing.Literal["_suspend", b"_suspend"]  # noqa: Y015
+    _WhichOneofReturnType__timeZone: _TypeAlias = _typing.Literal["timeZone"]  # noqa: Y015
+    _WhichOneofArgType__timeZone: _TypeAlias = _typing.Literal["_timeZone", b"_timeZone"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__failedJobsHistoryLimit) -> _WhichOneofReturnType__failedJobsHistoryLimit | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__startingDeadlineSeconds) -> _WhichOneofReturnType__startingDeadlineSeconds | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__successfulJobsHistoryLimit) -> _WhichOneofReturnType__successfulJobsHistoryLimit | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__suspend) -> _WhichOneofReturnType__suspend | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__timeZone) -> _WhichOneofReturnType__timeZone | None: ...
 
-@typing.final
-class CronJobStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CronJobSpec: _TypeAlias = CronJobSpec  # noqa: Y015
 
-    ACTIVE_FIELD_NUMBER: builtins.int
-    LASTSCHEDULETIME_FIELD_NUMBER: builtins.int
-    LASTSUCCESSFULTIME_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def active(self) -> containers.RepeatedCompositeFieldContainer[core_v1_pb2.ObjectReference]: ...
-    @builtins.property
-    def lastScheduleTime(self) -> meta_v1_pb2.Time: ...
-    @builtins.property
-    def lastSuccessfulTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class CronJobStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    LASTSCHEDULETIME_FIELD_NUMBER: _builtins.int
+    LASTSUCCESSFULTIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def active(self) -> _containers.RepeatedCompositeFieldContainer[_core_v1_pb2.ObjectReference]: ...
+    @_builtins.property
+    def lastScheduleTime(self) -> _meta_v1_pb2.Time: ...
+    @_builtins.property
+    def lastSuccessfulTime(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        active: abc.Iterable[core_v1_pb2.ObjectReference] | None = ...,
-        lastScheduleTime: meta_v1_pb2.Time | None = ...,
-        lastSuccessfulTime: meta_v1_pb2.Time | None = ...,
+        active: _abc.Iterable[_core_v1_pb2.ObjectReference] | None = ...,
+        lastScheduleTime: _meta_v1_pb2.Time | None = ...,
+        lastSuccessfulTime: _meta_v1_pb2.Time | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastScheduleTime", b"lastScheduleTime", "lastSuccessfulTime", b"lastSuccessfulTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["active", b"active", "lastScheduleTime", b"lastScheduleTime", "lastSuccessfulTime", b"lastSuccessfulTime"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastScheduleTime", b"lastScheduleTime", "lastSuccessfulTime", b"lastSuccessfulTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "lastScheduleTime", b"lastScheduleTime", "lastSuccessfulTime", b"lastSuccessfulTime"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CronJobStatus: _TypeAlias = CronJobStatus  # noqa: Y015

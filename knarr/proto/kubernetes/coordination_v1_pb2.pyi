@@ -6,122 +6,128 @@ Field names, numbers and types are those of Kubernetes, so that bytes written by
 readable by the other.
 """
 
-from collections import abc as abc
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-from knarr.proto.kubernetes import meta_v1_pb2 as meta_v1_pb2
-import builtins as builtins
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from knarr.proto.kubernetes import meta_v1_pb2 as _meta_v1_pb2
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class Lease(message.Message):
+@_typing.final
+class Lease(_message.Message):
     """Who holds something, and until when."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> LeaseSpec: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___LeaseSpec: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: LeaseSpec | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___LeaseSpec | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class LeaseSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Lease: _TypeAlias = Lease  # noqa: Y015
 
-    HOLDERIDENTITY_FIELD_NUMBER: builtins.int
-    LEASEDURATIONSECONDS_FIELD_NUMBER: builtins.int
-    ACQUIRETIME_FIELD_NUMBER: builtins.int
-    RENEWTIME_FIELD_NUMBER: builtins.int
-    LEASETRANSITIONS_FIELD_NUMBER: builtins.int
-    STRATEGY_FIELD_NUMBER: builtins.int
-    PREFERREDHOLDER_FIELD_NUMBER: builtins.int
-    holderIdentity: builtins.str
-    leaseDurationSeconds: builtins.int
-    leaseTransitions: builtins.int
-    strategy: builtins.str
-    preferredHolder: builtins.str
-    @builtins.property
-    def acquireTime(self) -> meta_v1_pb2.MicroTime: ...
-    @builtins.property
-    def renewTime(self) -> meta_v1_pb2.MicroTime: ...
+@_typing.final
+class LeaseSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDERIDENTITY_FIELD_NUMBER: _builtins.int
+    LEASEDURATIONSECONDS_FIELD_NUMBER: _builtins.int
+    ACQUIRETIME_FIELD_NUMBER: _builtins.int
+    RENEWTIME_FIELD_NUMBER: _builtins.int
+    LEASETRANSITIONS_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    PREFERREDHOLDER_FIELD_NUMBER: _builtins.int
+    holderIdentity: _builtins.str
+    leaseDurationSeconds: _builtins.int
+    leaseTransitions: _builtins.int
+    strategy: _builtins.str
+    preferredHolder: _builtins.str
+    @_builtins.property
+    def acquireTime(self) -> _meta_v1_pb2.MicroTime: ...
+    @_builtins.property
+    def renewTime(self) -> _meta_v1_pb2.MicroTime: ...
     def __init__(
         self,
         *,
-        holderIdentity: builtins.str | None = ...,
-        leaseDurationSeconds: builtins.int | None = ...,
-        acquireTime: meta_v1_pb2.MicroTime | None = ...,
-        renewTime: meta_v1_pb2.MicroTime | None = ...,
-        leaseTransitions: builtins.int | None = ...,
-        strategy: builtins.str | None = ...,
-        preferredHolder: builtins.str | None = ...,
+        holderIdentity: _builtins.str | None = ...,
+        leaseDurationSeconds: _builtins.int | None = ...,
+        acquireTime: _meta_v1_pb2.MicroTime | None = ...,
+        renewTime: _meta_v1_pb2.MicroTime | None = ...,
+        leaseTransitions: _builtins.int | None = ...,
+        strategy: _builtins.str | None = ...,
+        preferredHolder: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_holderIdentity", b"_holderIdentity", "_leaseDurationSeconds", b"_leaseDurationSeconds", "_leaseTransitions", b"_leaseTransitions", "_preferredHolder", b"_preferredHolder", "_strategy", b"_strategy", "acquireTime", b"acquireTime", "holderIdentity", b"holderIdentity", "leaseDurationSeconds", b"leaseDurationSeconds", "leaseTransitions", b"leaseTransitions", "preferredHolder", b"preferredHolder", "renewTime", b"renewTime", "strategy", b"strategy"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_holderIdentity", b"_holderIdentity", "_leaseDurationSeconds", b"_leaseDurationSeconds", "_leaseTransitions", b"_leaseTransitions", "_preferredHolder", b"_preferredHolder", "_strategy", b"_strategy", "acquireTime", b"acquireTime", "holderIdentity", b"holderIdentity", "leaseDurationSeconds", b"leaseDurationSeconds", "leaseTransitions", b"leaseTransitions", "preferredHolder", b"preferredHolder", "renewTime", b"renewTime", "strategy", b"strategy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_holderIdentity", b"_holderIdentity", "_leaseDurationSeconds", b"_leaseDurationSeconds", "_leaseTransitions", b"_leaseTransitions", "_preferredHolder", b"_preferredHolder", "_strategy", b"_strategy", "acquireTime", b"acquireTime", "holderIdentity", b"holderIdentity", "leaseDurationSeconds", b"leaseDurationSeconds", "leaseTransitions", b"leaseTransitions", "preferredHolder", b"preferredHolder", "renewTime", b"renewTime", "strategy", b"strategy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_holderIdentity", b"_holderIdentity", "_leaseDurationSeconds", b"_leaseDurationSeconds", "_leaseTransitions", b"_leaseTransitions", "_preferredHolder", b"_preferredHolder", "_strategy", b"_strategy", "acquireTime", b"acquireTime", "holderIdentity", b"holderIdentity", "leaseDurationSeconds", b"leaseDurationSeconds", "leaseTransitions", b"leaseTransitions", "preferredHolder", b"preferredHolder", "renewTime", b"renewTime", "strategy", b"strategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__holderIdentity: _TypeAlias = typing.Literal["holderIdentity"]  # noqa: Y015
-    _WhichOneofArgType__holderIdentity: _TypeAlias = typing.Literal["_holderIdentity", b"_holderIdentity"]  # noqa: Y015
-    _WhichOneofReturnType__leaseDurationSeconds: _TypeAlias = typing.Literal["leaseDurationSeconds"]  # noqa: Y015
-    _WhichOneofArgType__leaseDurationSeconds: _TypeAlias = typing.Literal["_leaseDurationSeconds", b"_leaseDurationSeconds"]  # noqa: Y015
-    _WhichOneofReturnType__leaseTransitions: _TypeAlias = typing.Literal["leaseTransitions"]  # noqa: Y015
-    _WhichOneofArgType__leaseTransitions: _TypeAlias = typing.Literal["_leaseTransitions", b"_leaseTransitions"]  # noqa: Y015
-    _WhichOneofReturnType__preferredHolder: _TypeAlias = typing.Literal["preferredHolder"]  # noqa: Y015
-    _WhichOneofArgType__preferredHolder: _TypeAlias = typing.Literal["_preferredHolder", b"_preferredHolder"]  # noqa: Y015
-    _WhichOneofReturnType__strategy: _TypeAlias = typing.Literal["strategy"]  # noqa: Y015
-    _WhichOneofArgType__strategy: _TypeAlias = typing.Literal["_strategy", b"_strategy"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__holderIdentity: _TypeAlias = _typing.Literal["holderIdentity"]  # noqa: Y015
+    _WhichOneofArgType__holderIdentity: _TypeAlias = _typing.Literal["_holderIdentity", b"_holderIdentity"]  # noqa: Y015
+    _WhichOneofReturnType__leaseDurationSeconds: _TypeAlias = _typing.Literal["leaseDurationSeconds"]  # noqa: Y015
+    _WhichOneofArgType__leaseDurationSeconds: _TypeAlias = _typing.Literal["_leaseDurationSeconds", b"_leaseDurationSeconds"]  # noqa: Y015
+    _WhichOneofReturnType__leaseTransitions: _TypeAlias = _typing.Literal["leaseTransitions"]  # noqa: Y015
+    _WhichOneofArgType__leaseTransitions: _TypeAlias = _typing.Literal["_leaseTransitions", b"_leaseTransitions"]  # noqa: Y015
+    _WhichOneofReturnType__preferredHolder: _TypeAlias = _typing.Literal["preferredHolder"]  # noqa: Y015
+    _WhichOneofArgType__preferredHolder: _TypeAlias = _typing.Literal["_preferredHolder", b"_preferredHolder"]  # noqa: Y015
+    _WhichOneofReturnType__strategy: _TypeAlias = _typing.Literal["strategy"]  # noqa: Y015
+    _WhichOneofArgType__strategy: _TypeAlias = _typing.Literal["_strategy", b"_strategy"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__holderIdentity) -> _WhichOneofReturnType__holderIdentity | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__leaseDurationSeconds) -> _WhichOneofReturnType__leaseDurationSeconds | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__leaseTransitions) -> _WhichOneofReturnType__leaseTransitions | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__preferredHolder) -> _WhichOneofReturnType__preferredHolder | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__strategy) -> _WhichOneofReturnType__strategy | None: ...
 
-@typing.final
-class LeaseList(message.Message):
+Global___LeaseSpec: _TypeAlias = LeaseSpec  # noqa: Y015
+
+@_typing.final
+class LeaseList(_message.Message):
     """A page of Lease objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[Lease]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lease]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[Lease] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___Lease] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeaseList: _TypeAlias = LeaseList  # noqa: Y015

@@ -7,8171 +7,8663 @@ readable by the other. spec is written by people
 (and nodeName by the scheduler), status by the node agent or the controller named at the message.
 """
 
-from collections import abc as abc
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-from knarr.proto.kubernetes import meta_v1_pb2 as meta_v1_pb2
-import builtins as builtins
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from knarr.proto.kubernetes import meta_v1_pb2 as _meta_v1_pb2
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class Volume(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class Volume(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-    NAME_FIELD_NUMBER: builtins.int
-    VOLUMESOURCE_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    @builtins.property
-    def volumeSource(self) -> VolumeSource: ...
+    NAME_FIELD_NUMBER: _builtins.int
+    VOLUMESOURCE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    @_builtins.property
+    def volumeSource(self) -> Global___VolumeSource: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        volumeSource: VolumeSource | None = ...,
+        name: _builtins.str = ...,
+        volumeSource: Global___VolumeSource | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["volumeSource", b"volumeSource"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "volumeSource", b"volumeSource"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["volumeSource", b"volumeSource"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "volumeSource", b"volumeSource"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class VolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Volume: _TypeAlias = Volume  # noqa: Y015
 
-    HOSTPATH_FIELD_NUMBER: builtins.int
-    EMPTYDIR_FIELD_NUMBER: builtins.int
-    GCEPERSISTENTDISK_FIELD_NUMBER: builtins.int
-    AWSELASTICBLOCKSTORE_FIELD_NUMBER: builtins.int
-    GITREPO_FIELD_NUMBER: builtins.int
-    SECRET_FIELD_NUMBER: builtins.int
-    NFS_FIELD_NUMBER: builtins.int
-    ISCSI_FIELD_NUMBER: builtins.int
-    GLUSTERFS_FIELD_NUMBER: builtins.int
-    PERSISTENTVOLUMECLAIM_FIELD_NUMBER: builtins.int
-    RBD_FIELD_NUMBER: builtins.int
-    FLEXVOLUME_FIELD_NUMBER: builtins.int
-    CINDER_FIELD_NUMBER: builtins.int
-    CEPHFS_FIELD_NUMBER: builtins.int
-    FLOCKER_FIELD_NUMBER: builtins.int
-    DOWNWARDAPI_FIELD_NUMBER: builtins.int
-    FC_FIELD_NUMBER: builtins.int
-    AZUREFILE_FIELD_NUMBER: builtins.int
-    CONFIGMAP_FIELD_NUMBER: builtins.int
-    VSPHEREVOLUME_FIELD_NUMBER: builtins.int
-    QUOBYTE_FIELD_NUMBER: builtins.int
-    AZUREDISK_FIELD_NUMBER: builtins.int
-    PHOTONPERSISTENTDISK_FIELD_NUMBER: builtins.int
-    PORTWORXVOLUME_FIELD_NUMBER: builtins.int
-    SCALEIO_FIELD_NUMBER: builtins.int
-    PROJECTED_FIELD_NUMBER: builtins.int
-    STORAGEOS_FIELD_NUMBER: builtins.int
-    CSI_FIELD_NUMBER: builtins.int
-    EPHEMERAL_FIELD_NUMBER: builtins.int
-    IMAGE_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def hostPath(self) -> HostPathVolumeSource: ...
-    @builtins.property
-    def emptyDir(self) -> EmptyDirVolumeSource: ...
-    @builtins.property
-    def gcePersistentDisk(self) -> GCEPersistentDiskVolumeSource: ...
-    @builtins.property
-    def awsElasticBlockStore(self) -> AWSElasticBlockStoreVolumeSource: ...
-    @builtins.property
-    def gitRepo(self) -> GitRepoVolumeSource: ...
-    @builtins.property
-    def secret(self) -> SecretVolumeSource: ...
-    @builtins.property
-    def nfs(self) -> NFSVolumeSource: ...
-    @builtins.property
-    def iscsi(self) -> ISCSIVolumeSource: ...
-    @builtins.property
-    def glusterfs(self) -> GlusterfsVolumeSource: ...
-    @builtins.property
-    def persistentVolumeClaim(self) -> PersistentVolumeClaimVolumeSource: ...
-    @builtins.property
-    def rbd(self) -> RBDVolumeSource: ...
-    @builtins.property
-    def flexVolume(self) -> FlexVolumeSource: ...
-    @builtins.property
-    def cinder(self) -> CinderVolumeSource: ...
-    @builtins.property
-    def cephfs(self) -> CephFSVolumeSource: ...
-    @builtins.property
-    def flocker(self) -> FlockerVolumeSource: ...
-    @builtins.property
-    def downwardAPI(self) -> DownwardAPIVolumeSource: ...
-    @builtins.property
-    def fc(self) -> FCVolumeSource: ...
-    @builtins.property
-    def azureFile(self) -> AzureFileVolumeSource: ...
-    @builtins.property
-    def configMap(self) -> ConfigMapVolumeSource: ...
-    @builtins.property
-    def vsphereVolume(self) -> VsphereVirtualDiskVolumeSource: ...
-    @builtins.property
-    def quobyte(self) -> QuobyteVolumeSource: ...
-    @builtins.property
-    def azureDisk(self) -> AzureDiskVolumeSource: ...
-    @builtins.property
-    def photonPersistentDisk(self) -> PhotonPersistentDiskVolumeSource: ...
-    @builtins.property
-    def portworxVolume(self) -> PortworxVolumeSource: ...
-    @builtins.property
-    def scaleIO(self) -> ScaleIOVolumeSource: ...
-    @builtins.property
-    def projected(self) -> ProjectedVolumeSource: ...
-    @builtins.property
-    def storageos(self) -> StorageOSVolumeSource: ...
-    @builtins.property
-    def csi(self) -> CSIVolumeSource: ...
-    @builtins.property
-    def ephemeral(self) -> EphemeralVolumeSource: ...
-    @builtins.property
-    def image(self) -> ImageVolumeSource: ...
+@_typing.final
+class VolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOSTPATH_FIELD_NUMBER: _builtins.int
+    EMPTYDIR_FIELD_NUMBER: _builtins.int
+    GCEPERSISTENTDISK_FIELD_NUMBER: _builtins.int
+    AWSELASTICBLOCKSTORE_FIELD_NUMBER: _builtins.int
+    GITREPO_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    NFS_FIELD_NUMBER: _builtins.int
+    ISCSI_FIELD_NUMBER: _builtins.int
+    GLUSTERFS_FIELD_NUMBER: _builtins.int
+    PERSISTENTVOLUMECLAIM_FIELD_NUMBER: _builtins.int
+    RBD_FIELD_NUMBER: _builtins.int
+    FLEXVOLUME_FIELD_NUMBER: _builtins.int
+    CINDER_FIELD_NUMBER: _builtins.int
+    CEPHFS_FIELD_NUMBER: _builtins.int
+    FLOCKER_FIELD_NUMBER: _builtins.int
+    DOWNWARDAPI_FIELD_NUMBER: _builtins.int
+    FC_FIELD_NUMBER: _builtins.int
+    AZUREFILE_FIELD_NUMBER: _builtins.int
+    CONFIGMAP_FIELD_NUMBER: _builtins.int
+    VSPHEREVOLUME_FIELD_NUMBER: _builtins.int
+    QUOBYTE_FIELD_NUMBER: _builtins.int
+    AZUREDISK_FIELD_NUMBER: _builtins.int
+    PHOTONPERSISTENTDISK_FIELD_NUMBER: _builtins.int
+    PORTWORXVOLUME_FIELD_NUMBER: _builtins.int
+    SCALEIO_FIELD_NUMBER: _builtins.int
+    PROJECTED_FIELD_NUMBER: _builtins.int
+    STORAGEOS_FIELD_NUMBER: _builtins.int
+    CSI_FIELD_NUMBER: _builtins.int
+    EPHEMERAL_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def hostPath(self) -> Global___HostPathVolumeSource: ...
+    @_builtins.property
+    def emptyDir(self) -> Global___EmptyDirVolumeSource: ...
+    @_builtins.property
+    def gcePersistentDisk(self) -> Global___GCEPersistentDiskVolumeSource: ...
+    @_builtins.property
+    def awsElasticBlockStore(self) -> Global___AWSElasticBlockStoreVolumeSource: ...
+    @_builtins.property
+    def gitRepo(self) -> Global___GitRepoVolumeSource: ...
+    @_builtins.property
+    def secret(self) -> Global___SecretVolumeSource: ...
+    @_builtins.property
+    def nfs(self) -> Global___NFSVolumeSource: ...
+    @_builtins.property
+    def iscsi(self) -> Global___ISCSIVolumeSource: ...
+    @_builtins.property
+    def glusterfs(self) -> Global___GlusterfsVolumeSource: ...
+    @_builtins.property
+    def persistentVolumeClaim(self) -> Global___PersistentVolumeClaimVolumeSource: ...
+    @_builtins.property
+    def rbd(self) -> Global___RBDVolumeSource: ...
+    @_builtins.property
+    def flexVolume(self) -> Global___FlexVolumeSource: ...
+    @_builtins.property
+    def cinder(self) -> Global___CinderVolumeSource: ...
+    @_builtins.property
+    def cephfs(self) -> Global___CephFSVolumeSource: ...
+    @_builtins.property
+    def flocker(self) -> Global___FlockerVolumeSource: ...
+    @_builtins.property
+    def downwardAPI(self) -> Global___DownwardAPIVolumeSource: ...
+    @_builtins.property
+    def fc(self) -> Global___FCVolumeSource: ...
+    @_builtins.property
+    def azureFile(self) -> Global___AzureFileVolumeSource: ...
+    @_builtins.property
+    def configMap(self) -> Global___ConfigMapVolumeSource: ...
+    @_builtins.property
+    def vsphereVolume(self) -> Global___VsphereVirtualDiskVolumeSource: ...
+    @_builtins.property
+    def quobyte(self) -> Global___QuobyteVolumeSource: ...
+    @_builtins.property
+    def azureDisk(self) -> Global___AzureDiskVolumeSource: ...
+    @_builtins.property
+    def photonPersistentDisk(self) -> Global___PhotonPersistentDiskVolumeSource: ...
+    @_builtins.property
+    def portworxVolume(self) -> Global___PortworxVolumeSource: ...
+    @_builtins.property
+    def scaleIO(self) -> Global___ScaleIOVolumeSource: ...
+    @_builtins.property
+    def projected(self) -> Global___ProjectedVolumeSource: ...
+    @_builtins.property
+    def storageos(self) -> Global___StorageOSVolumeSource: ...
+    @_builtins.property
+    def csi(self) -> Global___CSIVolumeSource: ...
+    @_builtins.property
+    def ephemeral(self) -> Global___EphemeralVolumeSource: ...
+    @_builtins.property
+    def image(self) -> Global___ImageVolumeSource: ...
     def __init__(
         self,
         *,
-        hostPath: HostPathVolumeSource | None = ...,
-        emptyDir: EmptyDirVolumeSource | None = ...,
-        gcePersistentDisk: GCEPersistentDiskVolumeSource | None = ...,
-        awsElasticBlockStore: AWSElasticBlockStoreVolumeSource | None = ...,
-        gitRepo: GitRepoVolumeSource | None = ...,
-        secret: SecretVolumeSource | None = ...,
-        nfs: NFSVolumeSource | None = ...,
-        iscsi: ISCSIVolumeSource | None = ...,
-        glusterfs: GlusterfsVolumeSource | None = ...,
-        persistentVolumeClaim: PersistentVolumeClaimVolumeSource | None = ...,
-        rbd: RBDVolumeSource | None = ...,
-        flexVolume: FlexVolumeSource | None = ...,
-        cinder: CinderVolumeSource | None = ...,
-        cephfs: CephFSVolumeSource | None = ...,
-        flocker: FlockerVolumeSource | None = ...,
-        downwardAPI: DownwardAPIVolumeSource | None = ...,
-        fc: FCVolumeSource | None = ...,
-        azureFile: AzureFileVolumeSource | None = ...,
-        configMap: ConfigMapVolumeSource | None = ...,
-        vsphereVolume: VsphereVirtualDiskVolumeSource | None = ...,
-        quobyte: QuobyteVolumeSource | None = ...,
-        azureDisk: AzureDiskVolumeSource | None = ...,
-        photonPersistentDisk: PhotonPersistentDiskVolumeSource | None = ...,
-        portworxVolume: PortworxVolumeSource | None = ...,
-        scaleIO: ScaleIOVolumeSource | None = ...,
-        projected: ProjectedVolumeSource | None = ...,
-        storageos: StorageOSVolumeSource | None = ...,
-        csi: CSIVolumeSource | None = ...,
-        ephemeral: EphemeralVolumeSource | None = ...,
-        image: ImageVolumeSource | None = ...,
+        hostPath: Global___HostPathVolumeSource | None = ...,
+        emptyDir: Global___EmptyDirVolumeSource | None = ...,
+        gcePersistentDisk: Global___GCEPersistentDiskVolumeSource | None = ...,
+        awsElasticBlockStore: Global___AWSElasticBlockStoreVolumeSource | None = ...,
+        gitRepo: Global___GitRepoVolumeSource | None = ...,
+        secret: Global___SecretVolumeSource | None = ...,
+        nfs: Global___NFSVolumeSource | None = ...,
+        iscsi: Global___ISCSIVolumeSource | None = ...,
+        glusterfs: Global___GlusterfsVolumeSource | None = ...,
+        persistentVolumeClaim: Global___PersistentVolumeClaimVolumeSource | None = ...,
+        rbd: Global___RBDVolumeSource | None = ...,
+        flexVolume: Global___FlexVolumeSource | None = ...,
+        cinder: Global___CinderVolumeSource | None = ...,
+        cephfs: Global___CephFSVolumeSource | None = ...,
+        flocker: Global___FlockerVolumeSource | None = ...,
+        downwardAPI: Global___DownwardAPIVolumeSource | None = ...,
+        fc: Global___FCVolumeSource | None = ...,
+        azureFile: Global___AzureFileVolumeSource | None = ...,
+        configMap: Global___ConfigMapVolumeSource | None = ...,
+        vsphereVolume: Global___VsphereVirtualDiskVolumeSource | None = ...,
+        quobyte: Global___QuobyteVolumeSource | None = ...,
+        azureDisk: Global___AzureDiskVolumeSource | None = ...,
+        photonPersistentDisk: Global___PhotonPersistentDiskVolumeSource | None = ...,
+        portworxVolume: Global___PortworxVolumeSource | None = ...,
+        scaleIO: Global___ScaleIOVolumeSource | None = ...,
+        projected: Global___ProjectedVolumeSource | None = ...,
+        storageos: Global___StorageOSVolumeSource | None = ...,
+        csi: Global___CSIVolumeSource | None = ...,
+        ephemeral: Global___EphemeralVolumeSource | None = ...,
+        image: Global___ImageVolumeSource | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["awsElasticBlockStore", b"awsElasticBlockStore", "azureDisk", b"azureDisk", "azureFile", b"azureFile", "cephfs", b"cephfs", "cinder", b"cinder", "configMap", b"configMap", "csi", b"csi", "downwardAPI", b"downwardAPI", "emptyDir", b"emptyDir", "ephemeral", b"ephemeral", "fc", b"fc", "flexVolume", b"flexVolume", "flocker", b"flocker", "gcePersistentDisk", b"gcePersistentDisk", "gitRepo", b"gitRepo", "glusterfs", b"glusterfs", "hostPath", b"hostPath", "image", b"image", "iscsi", b"iscsi", "nfs", b"nfs", "persistentVolumeClaim", b"persistentVolumeClaim", "photonPersistentDisk", b"photonPersistentDisk", "portworxVolume", b"portworxVolume", "projected", b"projected", "quobyte", b"quobyte", "rbd", b"rbd", "scaleIO", b"scaleIO", "secret", b"secret", "storageos", b"storageos", "vsphereVolume", b"vsphereVolume"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["awsElasticBlockStore", b"awsElasticBlockStore", "azureDisk", b"azureDisk", "azureFile", b"azureFile", "cephfs", b"cephfs", "cinder", b"cinder", "configMap", b"configMap", "csi", b"csi", "downwardAPI", b"downwardAPI", "emptyDir", b"emptyDir", "ephemeral", b"ephemeral", "fc", b"fc", "flexVolume", b"flexVolume", "flocker", b"flocker", "gcePersistentDisk", b"gcePersistentDisk", "gitRepo", b"gitRepo", "glusterfs", b"glusterfs", "hostPath", b"hostPath", "image", b"image", "iscsi", b"iscsi", "nfs", b"nfs", "persistentVolumeClaim", b"persistentVolumeClaim", "photonPersistentDisk", b"photonPersistentDisk", "portworxVolume", b"portworxVolume", "projected", b"projected", "quobyte", b"quobyte", "rbd", b"rbd", "scaleIO", b"scaleIO", "secret", b"secret", "storageos", b"storageos", "vsphereVolume", b"vsphereVolume"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["awsElasticBlockStore", b"awsElasticBlockStore", "azureDisk", b"azureDisk", "azureFile", b"azureFile", "cephfs", b"cephfs", "cinder", b"cinder", "configMap", b"configMap", "csi", b"csi", "downwardAPI", b"downwardAPI", "emptyDir", b"emptyDir", "ephemeral", b"ephemeral", "fc", b"fc", "flexVolume", b"flexVolume", "flocker", b"flocker", "gcePersistentDisk", b"gcePersistentDisk", "gitRepo", b"gitRepo", "glusterfs", b"glusterfs", "hostPath", b"hostPath", "image", b"image", "iscsi", b"iscsi", "nfs", b"nfs", "persistentVolumeClaim", b"persistentVolumeClaim", "photonPersistentDisk", b"photonPersistentDisk", "portworxVolume", b"portworxVolume", "projected", b"projected", "quobyte", b"quobyte", "rbd", b"rbd", "scaleIO", b"scaleIO", "secret", b"secret", "storageos", b"storageos", "vsphereVolume", b"vsphereVolume"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awsElasticBlockStore", b"awsElasticBlockStore", "azureDisk", b"azureDisk", "azureFile", b"azureFile", "cephfs", b"cephfs", "cinder", b"cinder", "configMap", b"configMap", "csi", b"csi", "downwardAPI", b"downwardAPI", "emptyDir", b"emptyDir", "ephemeral", b"ephemeral", "fc", b"fc", "flexVolume", b"flexVolume", "flocker", b"flocker", "gcePersistentDisk", b"gcePersistentDisk", "gitRepo", b"gitRepo", "glusterfs", b"glusterfs", "hostPath", b"hostPath", "image", b"image", "iscsi", b"iscsi", "nfs", b"nfs", "persistentVolumeClaim", b"persistentVolumeClaim", "photonPersistentDisk", b"photonPersistentDisk", "portworxVolume", b"portworxVolume", "projected", b"projected", "quobyte", b"quobyte", "rbd", b"rbd", "scaleIO", b"scaleIO", "secret", b"secret", "storageos", b"storageos", "vsphereVolume", b"vsphereVolume"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PersistentVolumeClaimVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VolumeSource: _TypeAlias = VolumeSource  # noqa: Y015
 
-    CLAIMNAME_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    claimName: builtins.str
-    readOnly: builtins.bool
+@_typing.final
+class PersistentVolumeClaimVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIMNAME_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    claimName: _builtins.str
+    readOnly: _builtins.bool
     def __init__(
         self,
         *,
-        claimName: builtins.str = ...,
-        readOnly: builtins.bool = ...,
+        claimName: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["claimName", b"claimName", "readOnly", b"readOnly"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimName", b"claimName", "readOnly", b"readOnly"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PersistentVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PersistentVolumeClaimVolumeSource: _TypeAlias = PersistentVolumeClaimVolumeSource  # noqa: Y015
 
-    GCEPERSISTENTDISK_FIELD_NUMBER: builtins.int
-    AWSELASTICBLOCKSTORE_FIELD_NUMBER: builtins.int
-    HOSTPATH_FIELD_NUMBER: builtins.int
-    GLUSTERFS_FIELD_NUMBER: builtins.int
-    NFS_FIELD_NUMBER: builtins.int
-    RBD_FIELD_NUMBER: builtins.int
-    ISCSI_FIELD_NUMBER: builtins.int
-    CINDER_FIELD_NUMBER: builtins.int
-    CEPHFS_FIELD_NUMBER: builtins.int
-    FC_FIELD_NUMBER: builtins.int
-    FLOCKER_FIELD_NUMBER: builtins.int
-    FLEXVOLUME_FIELD_NUMBER: builtins.int
-    AZUREFILE_FIELD_NUMBER: builtins.int
-    VSPHEREVOLUME_FIELD_NUMBER: builtins.int
-    QUOBYTE_FIELD_NUMBER: builtins.int
-    AZUREDISK_FIELD_NUMBER: builtins.int
-    PHOTONPERSISTENTDISK_FIELD_NUMBER: builtins.int
-    PORTWORXVOLUME_FIELD_NUMBER: builtins.int
-    SCALEIO_FIELD_NUMBER: builtins.int
-    LOCAL_FIELD_NUMBER: builtins.int
-    STORAGEOS_FIELD_NUMBER: builtins.int
-    CSI_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def gcePersistentDisk(self) -> GCEPersistentDiskVolumeSource: ...
-    @builtins.property
-    def awsElasticBlockStore(self) -> AWSElasticBlockStoreVolumeSource: ...
-    @builtins.property
-    def hostPath(self) -> HostPathVolumeSource: ...
-    @builtins.property
-    def glusterfs(self) -> GlusterfsPersistentVolumeSource: ...
-    @builtins.property
-    def nfs(self) -> NFSVolumeSource: ...
-    @builtins.property
-    def rbd(self) -> RBDPersistentVolumeSource: ...
-    @builtins.property
-    def iscsi(self) -> ISCSIPersistentVolumeSource: ...
-    @builtins.property
-    def cinder(self) -> CinderPersistentVolumeSource: ...
-    @builtins.property
-    def cephfs(self) -> CephFSPersistentVolumeSource: ...
-    @builtins.property
-    def fc(self) -> FCVolumeSource: ...
-    @builtins.property
-    def flocker(self) -> FlockerVolumeSource: ...
-    @builtins.property
-    def flexVolume(self) -> FlexPersistentVolumeSource: ...
-    @builtins.property
-    def azureFile(self) -> AzureFilePersistentVolumeSource: ...
-    @builtins.property
-    def vsphereVolume(self) -> VsphereVirtualDiskVolumeSource: ...
-    @builtins.property
-    def quobyte(self) -> QuobyteVolumeSource: ...
-    @builtins.property
-    def azureDisk(self) -> AzureDiskVolumeSource: ...
-    @builtins.property
-    def photonPersistentDisk(self) -> PhotonPersistentDiskVolumeSource: ...
-    @builtins.property
-    def portworxVolume(self) -> PortworxVolumeSource: ...
-    @builtins.property
-    def scaleIO(self) -> ScaleIOPersistentVolumeSource: ...
-    @builtins.property
-    def local(self) -> LocalVolumeSource: ...
-    @builtins.property
-    def storageos(self) -> StorageOSPersistentVolumeSource: ...
-    @builtins.property
-    def csi(self) -> CSIPersistentVolumeSource: ...
+@_typing.final
+class PersistentVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GCEPERSISTENTDISK_FIELD_NUMBER: _builtins.int
+    AWSELASTICBLOCKSTORE_FIELD_NUMBER: _builtins.int
+    HOSTPATH_FIELD_NUMBER: _builtins.int
+    GLUSTERFS_FIELD_NUMBER: _builtins.int
+    NFS_FIELD_NUMBER: _builtins.int
+    RBD_FIELD_NUMBER: _builtins.int
+    ISCSI_FIELD_NUMBER: _builtins.int
+    CINDER_FIELD_NUMBER: _builtins.int
+    CEPHFS_FIELD_NUMBER: _builtins.int
+    FC_FIELD_NUMBER: _builtins.int
+    FLOCKER_FIELD_NUMBER: _builtins.int
+    FLEXVOLUME_FIELD_NUMBER: _builtins.int
+    AZUREFILE_FIELD_NUMBER: _builtins.int
+    VSPHEREVOLUME_FIELD_NUMBER: _builtins.int
+    QUOBYTE_FIELD_NUMBER: _builtins.int
+    AZUREDISK_FIELD_NUMBER: _builtins.int
+    PHOTONPERSISTENTDISK_FIELD_NUMBER: _builtins.int
+    PORTWORXVOLUME_FIELD_NUMBER: _builtins.int
+    SCALEIO_FIELD_NUMBER: _builtins.int
+    LOCAL_FIELD_NUMBER: _builtins.int
+    STORAGEOS_FIELD_NUMBER: _builtins.int
+    CSI_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def gcePersistentDisk(self) -> Global___GCEPersistentDiskVolumeSource: ...
+    @_builtins.property
+    def awsElasticBlockStore(self) -> Global___AWSElasticBlockStoreVolumeSource: ...
+    @_builtins.property
+    def hostPath(self) -> Global___HostPathVolumeSource: ...
+    @_builtins.property
+    def glusterfs(self) -> Global___GlusterfsPersistentVolumeSource: ...
+    @_builtins.property
+    def nfs(self) -> Global___NFSVolumeSource: ...
+    @_builtins.property
+    def rbd(self) -> Global___RBDPersistentVolumeSource: ...
+    @_builtins.property
+    def iscsi(self) -> Global___ISCSIPersistentVolumeSource: ...
+    @_builtins.property
+    def cinder(self) -> Global___CinderPersistentVolumeSource: ...
+    @_builtins.property
+    def cephfs(self) -> Global___CephFSPersistentVolumeSource: ...
+    @_builtins.property
+    def fc(self) -> Global___FCVolumeSource: ...
+    @_builtins.property
+    def flocker(self) -> Global___FlockerVolumeSource: ...
+    @_builtins.property
+    def flexVolume(self) -> Global___FlexPersistentVolumeSource: ...
+    @_builtins.property
+    def azureFile(self) -> Global___AzureFilePersistentVolumeSource: ...
+    @_builtins.property
+    def vsphereVolume(self) -> Global___VsphereVirtualDiskVolumeSource: ...
+    @_builtins.property
+    def quobyte(self) -> Global___QuobyteVolumeSource: ...
+    @_builtins.property
+    def azureDisk(self) -> Global___AzureDiskVolumeSource: ...
+    @_builtins.property
+    def photonPersistentDisk(self) -> Global___PhotonPersistentDiskVolumeSource: ...
+    @_builtins.property
+    def portworxVolume(self) -> Global___PortworxVolumeSource: ...
+    @_builtins.property
+    def scaleIO(self) -> Global___ScaleIOPersistentVolumeSource: ...
+    @_builtins.property
+    def local(self) -> Global___LocalVolumeSource: ...
+    @_builtins.property
+    def storageos(self) -> Global___StorageOSPersistentVolumeSource: ...
+    @_builtins.property
+    def csi(self) -> Global___CSIPersistentVolumeSource: ...
     def __init__(
         self,
         *,
-        gcePersistentDisk: GCEPersistentDiskVolumeSource | None = ...,
-        awsElasticBlockStore: AWSElasticBlockStoreVolumeSource | None = ...,
-        hostPath: HostPathVolumeSource | None = ...,
-        glusterfs: GlusterfsPersistentVolumeSource | None = ...,
-        nfs: NFSVolumeSource | None = ...,
-        rbd: RBDPersistentVolumeSource | None = ...,
-        iscsi: ISCSIPersistentVolumeSource | None = ...,
-        cinder: CinderPersistentVolumeSource | None = ...,
-        cephfs: CephFSPersistentVolumeSource | None = ...,
-        fc: FCVolumeSource | None = ...,
-        flocker: FlockerVolumeSource | None = ...,
-        flexVolume: FlexPersistentVolumeSource | None = ...,
-        azureFile: AzureFilePersistentVolumeSource | None = ...,
-        vsphereVolume: VsphereVirtualDiskVolumeSource | None = ...,
-        quobyte: QuobyteVolumeSource | None = ...,
-        azureDisk: AzureDiskVolumeSource | None = ...,
-        photonPersistentDisk: PhotonPersistentDiskVolumeSource | None = ...,
-        portworxVolume: PortworxVolumeSource | None = ...,
-        scaleIO: ScaleIOPersistentVolumeSource | None = ...,
-        local: LocalVolumeSource | None = ...,
-        storageos: StorageOSPersistentVolumeSource | None = ...,
-        csi: CSIPersistentVolumeSource | None = ...,
+        gcePersistentDisk: Global___GCEPersistentDiskVolumeSource | None = ...,
+        awsElasticBlockStore: Global___AWSElasticBlockStoreVolumeSource | None = ...,
+        hostPath: Global___HostPathVolumeSource | None = ...,
+        glusterfs: Global___GlusterfsPersistentVolumeSource | None = ...,
+        nfs: Global___NFSVolumeSource | None = ...,
+        rbd: Global___RBDPersistentVolumeSource | None = ...,
+        iscsi: Global___ISCSIPersistentVolumeSource | None = ...,
+        cinder: Global___CinderPersistentVolumeSource | None = ...,
+        cephfs: Global___CephFSPersistentVolumeSource | None = ...,
+        fc: Global___FCVolumeSource | None = ...,
+        flocker: Global___FlockerVolumeSource | None = ...,
+        flexVolume: Global___FlexPersistentVolumeSource | None = ...,
+        azureFile: Global___AzureFilePersistentVolumeSource | None = ...,
+        vsphereVolume: Global___VsphereVirtualDiskVolumeSource | None = ...,
+        quobyte: Global___QuobyteVolumeSource | None = ...,
+        azureDisk: Global___AzureDiskVolumeSource | None = ...,
+        photonPersistentDisk: Global___PhotonPersistentDiskVolumeSource | None = ...,
+        portworxVolume: Global___PortworxVolumeSource | None = ...,
+        scaleIO: Global___ScaleIOPersistentVolumeSource | None = ...,
+        local: Global___LocalVolumeSource | None = ...,
+        storageos: Global___StorageOSPersistentVolumeSource | None = ...,
+        csi: Global___CSIPersistentVolumeSource | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["awsElasticBlockStore", b"awsElasticBlockStore", "azureDisk", b"azureDisk", "azureFile", b"azureFile", "cephfs", b"cephfs", "cinder", b"cinder", "csi", b"csi", "fc", b"fc", "flexVolume", b"flexVolume", "flocker", b"flocker", "gcePersistentDisk", b"gcePersistentDisk", "glusterfs", b"glusterfs", "hostPath", b"hostPath", "iscsi", b"iscsi", "local", b"local", "nfs", b"nfs", "photonPersistentDisk", b"photonPersistentDisk", "portworxVolume", b"portworxVolume", "quobyte", b"quobyte", "rbd", b"rbd", "scaleIO", b"scaleIO", "storageos", b"storageos", "vsphereVolume", b"vsphereVolume"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["awsElasticBlockStore", b"awsElasticBlockStore", "azureDisk", b"azureDisk", "azureFile", b"azureFile", "cephfs", b"cephfs", "cinder", b"cinder", "csi", b"csi", "fc", b"fc", "flexVolume", b"flexVolume", "flocker", b"flocker", "gcePersistentDisk", b"gcePersistentDisk", "glusterfs", b"glusterfs", "hostPath", b"hostPath", "iscsi", b"iscsi", "local", b"local", "nfs", b"nfs", "photonPersistentDisk", b"photonPersistentDisk", "portworxVolume", b"portworxVolume", "quobyte", b"quobyte", "rbd", b"rbd", "scaleIO", b"scaleIO", "storageos", b"storageos", "vsphereVolume", b"vsphereVolume"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["awsElasticBlockStore", b"awsElasticBlockStore", "azureDisk", b"azureDisk", "azureFile", b"azureFile", "cephfs", b"cephfs", "cinder", b"cinder", "csi", b"csi", "fc", b"fc", "flexVolume", b"flexVolume", "flocker", b"flocker", "gcePersistentDisk", b"gcePersistentDisk", "glusterfs", b"glusterfs", "hostPath", b"hostPath", "iscsi", b"iscsi", "local", b"local", "nfs", b"nfs", "photonPersistentDisk", b"photonPersistentDisk", "portworxVolume", b"portworxVolume", "quobyte", b"quobyte", "rbd", b"rbd", "scaleIO", b"scaleIO", "storageos", b"storageos", "vsphereVolume", b"vsphereVolume"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awsElasticBlockStore", b"awsElasticBlockStore", "azureDisk", b"azureDisk", "azureFile", b"azureFile", "cephfs", b"cephfs", "cinder", b"cinder", "csi", b"csi", "fc", b"fc", "flexVolume", b"flexVolume", "flocker", b"flocker", "gcePersistentDisk", b"gcePersistentDisk", "glusterfs", b"glusterfs", "hostPath", b"hostPath", "iscsi", b"iscsi", "local", b"local", "nfs", b"nfs", "photonPersistentDisk", b"photonPersistentDisk", "portworxVolume", b"portworxVolume", "quobyte", b"quobyte", "rbd", b"rbd", "scaleIO", b"scaleIO", "storageos", b"storageos", "vsphereVolume", b"vsphereVolume"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PersistentVolume(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PersistentVolumeSource: _TypeAlias = PersistentVolumeSource  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> PersistentVolumeSpec: ...
-    @builtins.property
-    def status(self) -> PersistentVolumeStatus: ...
+@_typing.final
+class PersistentVolume(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___PersistentVolumeSpec: ...
+    @_builtins.property
+    def status(self) -> Global___PersistentVolumeStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: PersistentVolumeSpec | None = ...,
-        status: PersistentVolumeStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___PersistentVolumeSpec | None = ...,
+        status: Global___PersistentVolumeStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PersistentVolumeSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PersistentVolume: _TypeAlias = PersistentVolume  # noqa: Y015
 
-    @typing.final
-    class CapacityEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class PersistentVolumeSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+    @_typing.final
+    class CapacityEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    CAPACITY_FIELD_NUMBER: builtins.int
-    PERSISTENTVOLUMESOURCE_FIELD_NUMBER: builtins.int
-    ACCESSMODES_FIELD_NUMBER: builtins.int
-    CLAIMREF_FIELD_NUMBER: builtins.int
-    PERSISTENTVOLUMERECLAIMPOLICY_FIELD_NUMBER: builtins.int
-    STORAGECLASSNAME_FIELD_NUMBER: builtins.int
-    MOUNTOPTIONS_FIELD_NUMBER: builtins.int
-    VOLUMEMODE_FIELD_NUMBER: builtins.int
-    NODEAFFINITY_FIELD_NUMBER: builtins.int
-    VOLUMEATTRIBUTESCLASSNAME_FIELD_NUMBER: builtins.int
-    persistentVolumeReclaimPolicy: builtins.str
-    storageClassName: builtins.str
-    volumeMode: builtins.str
-    volumeAttributesClassName: builtins.str
-    @builtins.property
-    def capacity(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def persistentVolumeSource(self) -> PersistentVolumeSource: ...
-    @builtins.property
-    def accessModes(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def claimRef(self) -> ObjectReference: ...
-    @builtins.property
-    def mountOptions(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def nodeAffinity(self) -> VolumeNodeAffinity: ...
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    PERSISTENTVOLUMESOURCE_FIELD_NUMBER: _builtins.int
+    ACCESSMODES_FIELD_NUMBER: _builtins.int
+    CLAIMREF_FIELD_NUMBER: _builtins.int
+    PERSISTENTVOLUMERECLAIMPOLICY_FIELD_NUMBER: _builtins.int
+    STORAGECLASSNAME_FIELD_NUMBER: _builtins.int
+    MOUNTOPTIONS_FIELD_NUMBER: _builtins.int
+    VOLUMEMODE_FIELD_NUMBER: _builtins.int
+    NODEAFFINITY_FIELD_NUMBER: _builtins.int
+    VOLUMEATTRIBUTESCLASSNAME_FIELD_NUMBER: _builtins.int
+    persistentVolumeReclaimPolicy: _builtins.str
+    storageClassName: _builtins.str
+    volumeMode: _builtins.str
+    volumeAttributesClassName: _builtins.str
+    @_builtins.property
+    def capacity(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def persistentVolumeSource(self) -> Global___PersistentVolumeSource: ...
+    @_builtins.property
+    def accessModes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def claimRef(self) -> Global___ObjectReference: ...
+    @_builtins.property
+    def mountOptions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def nodeAffinity(self) -> Global___VolumeNodeAffinity: ...
     def __init__(
         self,
         *,
-        capacity: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        persistentVolumeSource: PersistentVolumeSource | None = ...,
-        accessModes: abc.Iterable[builtins.str] | None = ...,
-        claimRef: ObjectReference | None = ...,
-        persistentVolumeReclaimPolicy: builtins.str = ...,
-        storageClassName: builtins.str = ...,
-        mountOptions: abc.Iterable[builtins.str] | None = ...,
-        volumeMode: builtins.str | None = ...,
-        nodeAffinity: VolumeNodeAffinity | None = ...,
-        volumeAttributesClassName: builtins.str | None = ...,
+        capacity: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        persistentVolumeSource: Global___PersistentVolumeSource | None = ...,
+        accessModes: _abc.Iterable[_builtins.str] | None = ...,
+        claimRef: Global___ObjectReference | None = ...,
+        persistentVolumeReclaimPolicy: _builtins.str = ...,
+        storageClassName: _builtins.str = ...,
+        mountOptions: _abc.Iterable[_builtins.str] | None = ...,
+        volumeMode: _builtins.str | None = ...,
+        nodeAffinity: Global___VolumeNodeAffinity | None = ...,
+        volumeAttributesClassName: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_volumeAttributesClassName", b"_volumeAttributesClassName", "_volumeMode", b"_volumeMode", "claimRef", b"claimRef", "nodeAffinity", b"nodeAffinity", "persistentVolumeSource", b"persistentVolumeSource", "volumeAttributesClassName", b"volumeAttributesClassName", "volumeMode", b"volumeMode"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_volumeAttributesClassName", b"_volumeAttributesClassName", "_volumeMode", b"_volumeMode", "accessModes", b"accessModes", "capacity", b"capacity", "claimRef", b"claimRef", "mountOptions", b"mountOptions", "nodeAffinity", b"nodeAffinity", "persistentVolumeReclaimPolicy", b"persistentVolumeReclaimPolicy", "persistentVolumeSource", b"persistentVolumeSource", "storageClassName", b"storageClassName", "volumeAttributesClassName", b"volumeAttributesClassName", "volumeMode", b"volumeMode"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_volumeAttributesClassName", b"_volumeAttributesClassName", "_volumeMode", b"_volumeMode", "claimRef", b"claimRef", "nodeAffinity", b"nodeAffinity", "persistentVolumeSource", b"persistentVolumeSource", "volumeAttributesClassName", b"volumeAttributesClassName", "volumeMode", b"volumeMode"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_volumeAttributesClassName", b"_volumeAttributesClassName", "_volumeMode", b"_volumeMode", "accessModes", b"accessModes", "capacity", b"capacity", "claimRef", b"claimRef", "mountOptions", b"mountOptions", "nodeAffinity", b"nodeAffinity", "persistentVolumeReclaimPolicy", b"persistentVolumeReclaimPolicy", "persistentVolumeSource", b"persistentVolumeSource", "storageClassName", b"storageClassName", "volumeAttributesClassName", b"volumeAttributesClassName", "volumeMode", b"volumeMode"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__volumeAttributesClassName: _TypeAlias = typing.Literal["volumeAttributesClassName"]  # noqa: Y015
-    _WhichOneofArgType__volumeAttributesClassName: _TypeAlias = typing.Literal["_volumeAttributesClassName", b"_volumeAttributesClassName"]  # noqa: Y015
-    _WhichOneofReturnType__volumeMode: _TypeAlias = typing.Literal["volumeMode"]  # noqa: Y015
-    _WhichOneofArgType__volumeMode: _TypeAlias = typing.Literal["_volumeMode", b"_volumeMode"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__volumeAttributesClassName: _TypeAlias = _typing.Literal["volumeAttributesClassName"]  # noqa: Y015
+    _WhichOneofArgType__volumeAttributesClassName: _TypeAlias = _typing.Literal["_volumeAttributesClassName", b"_volumeAttributesClassName"]  # noqa: Y015
+    _WhichOneofReturnType__volumeMode: _TypeAlias = _typing.Literal["volumeMode"]  # noqa: Y015
+    _WhichOneofArgType__volumeMode: _TypeAlias = _typing.Literal["_volumeMode", b"_volumeMode"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__volumeAttributesClassName) -> _WhichOneofReturnType__volumeAttributesClassName | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__volumeMode) -> _WhichOneofReturnType__volumeMode | None: ...
 
-@typing.final
-class VolumeNodeAffinity(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PersistentVolumeSpec: _TypeAlias = PersistentVolumeSpec  # noqa: Y015
 
-    REQUIRED_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def required(self) -> NodeSelector: ...
+@_typing.final
+class VolumeNodeAffinity(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUIRED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def required(self) -> Global___NodeSelector: ...
     def __init__(
         self,
         *,
-        required: NodeSelector | None = ...,
+        required: Global___NodeSelector | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["required", b"required"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["required", b"required"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["required", b"required"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["required", b"required"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PersistentVolumeStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VolumeNodeAffinity: _TypeAlias = VolumeNodeAffinity  # noqa: Y015
 
-    PHASE_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    LASTPHASETRANSITIONTIME_FIELD_NUMBER: builtins.int
-    phase: builtins.str
-    message: builtins.str
-    reason: builtins.str
-    @builtins.property
-    def lastPhaseTransitionTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class PersistentVolumeStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHASE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    LASTPHASETRANSITIONTIME_FIELD_NUMBER: _builtins.int
+    phase: _builtins.str
+    message: _builtins.str
+    reason: _builtins.str
+    @_builtins.property
+    def lastPhaseTransitionTime(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        phase: builtins.str = ...,
-        message: builtins.str = ...,
-        reason: builtins.str = ...,
-        lastPhaseTransitionTime: meta_v1_pb2.Time | None = ...,
+        phase: _builtins.str = ...,
+        message: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        lastPhaseTransitionTime: _meta_v1_pb2.Time | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastPhaseTransitionTime", b"lastPhaseTransitionTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["lastPhaseTransitionTime", b"lastPhaseTransitionTime", "message", b"message", "phase", b"phase", "reason", b"reason"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastPhaseTransitionTime", b"lastPhaseTransitionTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lastPhaseTransitionTime", b"lastPhaseTransitionTime", "message", b"message", "phase", b"phase", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PersistentVolumeList(message.Message):
+Global___PersistentVolumeStatus: _TypeAlias = PersistentVolumeStatus  # noqa: Y015
+
+@_typing.final
+class PersistentVolumeList(_message.Message):
     """A page of PersistentVolume objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[PersistentVolume]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersistentVolume]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[PersistentVolume] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___PersistentVolume] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PersistentVolumeClaim(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PersistentVolumeList: _TypeAlias = PersistentVolumeList  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> PersistentVolumeClaimSpec: ...
-    @builtins.property
-    def status(self) -> PersistentVolumeClaimStatus: ...
+@_typing.final
+class PersistentVolumeClaim(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___PersistentVolumeClaimSpec: ...
+    @_builtins.property
+    def status(self) -> Global___PersistentVolumeClaimStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: PersistentVolumeClaimSpec | None = ...,
-        status: PersistentVolumeClaimStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___PersistentVolumeClaimSpec | None = ...,
+        status: Global___PersistentVolumeClaimStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PersistentVolumeClaimList(message.Message):
+Global___PersistentVolumeClaim: _TypeAlias = PersistentVolumeClaim  # noqa: Y015
+
+@_typing.final
+class PersistentVolumeClaimList(_message.Message):
     """A page of PersistentVolumeClaim objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[PersistentVolumeClaim]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersistentVolumeClaim]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[PersistentVolumeClaim] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___PersistentVolumeClaim] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PersistentVolumeClaimSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PersistentVolumeClaimList: _TypeAlias = PersistentVolumeClaimList  # noqa: Y015
 
-    ACCESSMODES_FIELD_NUMBER: builtins.int
-    RESOURCES_FIELD_NUMBER: builtins.int
-    VOLUMENAME_FIELD_NUMBER: builtins.int
-    SELECTOR_FIELD_NUMBER: builtins.int
-    STORAGECLASSNAME_FIELD_NUMBER: builtins.int
-    VOLUMEMODE_FIELD_NUMBER: builtins.int
-    DATASOURCE_FIELD_NUMBER: builtins.int
-    DATASOURCEREF_FIELD_NUMBER: builtins.int
-    VOLUMEATTRIBUTESCLASSNAME_FIELD_NUMBER: builtins.int
-    volumeName: builtins.str
-    storageClassName: builtins.str
-    volumeMode: builtins.str
-    volumeAttributesClassName: builtins.str
-    @builtins.property
-    def accessModes(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def resources(self) -> VolumeResourceRequirements: ...
-    @builtins.property
-    def selector(self) -> meta_v1_pb2.LabelSelector: ...
-    @builtins.property
-    def dataSource(self) -> TypedLocalObjectReference: ...
-    @builtins.property
-    def dataSourceRef(self) -> TypedObjectReference: ...
+@_typing.final
+class PersistentVolumeClaimSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCESSMODES_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
+    VOLUMENAME_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    STORAGECLASSNAME_FIELD_NUMBER: _builtins.int
+    VOLUMEMODE_FIELD_NUMBER: _builtins.int
+    DATASOURCE_FIELD_NUMBER: _builtins.int
+    DATASOURCEREF_FIELD_NUMBER: _builtins.int
+    VOLUMEATTRIBUTESCLASSNAME_FIELD_NUMBER: _builtins.int
+    volumeName: _builtins.str
+    storageClassName: _builtins.str
+    volumeMode: _builtins.str
+    volumeAttributesClassName: _builtins.str
+    @_builtins.property
+    def accessModes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def resources(self) -> Global___VolumeResourceRequirements: ...
+    @_builtins.property
+    def selector(self) -> _meta_v1_pb2.LabelSelector: ...
+    @_builtins.property
+    def dataSource(self) -> Global___TypedLocalObjectReference: ...
+    @_builtins.property
+    def dataSourceRef(self) -> Global___TypedObjectReference: ...
     def __init__(
         self,
         *,
-        accessModes: abc.Iterable[builtins.str] | None = ...,
-        resources: VolumeResourceRequirements | None = ...,
-        volumeName: builtins.str = ...,
-        selector: meta_v1_pb2.LabelSelector | None = ...,
-        storageClassName: builtins.str | None = ...,
-        volumeMode: builtins.str | None = ...,
-        dataSource: TypedLocalObjectReference | None = ...,
-        dataSourceRef: TypedObjectReference | None = ...,
-        volumeAttributesClassName: builtins.str | None = ...,
+        accessModes: _abc.Iterable[_builtins.str] | None = ...,
+        resources: Global___VolumeResourceRequirements | None = ...,
+        volumeName: _builtins.str = ...,
+        selector: _meta_v1_pb2.LabelSelector | None = ...,
+        storageClassName: _builtins.str | None = ...,
+        volumeMode: _builtins.str | None = ...,
+        dataSource: Global___TypedLocalObjectReference | None = ...,
+        dataSourceRef: Global___TypedObjectReference | None = ...,
+        volumeAttributesClassName: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_storageClassName", b"_storageClassName", "_volumeAttributesClassName", b"_volumeAttributesClassName", "_volumeMode", b"_volumeMode", "dataSource", b"dataSource", "dataSourceRef", b"dataSourceRef", "resources", b"resources", "selector", b"selector", "storageClassName", b"storageClassName", "volumeAttributesClassName", b"volumeAttributesClassName", "volumeMode", b"volumeMode"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_storageClassName", b"_storageClassName", "_volumeAttributesClassName", b"_volumeAttributesClassName", "_volumeMode", b"_volumeMode", "accessModes", b"accessModes", "dataSource", b"dataSource", "dataSourceRef", b"dataSourceRef", "resources", b"resources", "selector", b"selector", "storageClassName", b"storageClassName", "volumeAttributesClassName", b"volumeAttributesClassName", "volumeMode", b"volumeMode", "volumeName", b"volumeName"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_storageClassName", b"_storageClassName", "_volumeAttributesClassName", b"_volumeAttributesClassName", "_volumeMode", b"_volumeMode", "dataSource", b"dataSource", "dataSourceRef", b"dataSourceRef", "resources", b"resources", "selector", b"selector", "storageClassName", b"storageClassName", "volumeAttributesClassName", b"volumeAttributesClassName", "volumeMode", b"volumeMode"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_storageClassName", b"_storageClassName", "_volumeAttributesClassName", b"_volumeAttributesClassName", "_volumeMode", b"_volumeMode", "accessModes", b"accessModes", "dataSource", b"dataSource", "dataSourceRef", b"dataSourceRef", "resources", b"resources", "selector", b"selector", "storageClassName", b"storageClassName", "volumeAttributesClassName", b"volumeAttributesClassName", "volumeMode", b"volumeMode", "volumeName", b"volumeName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__storageClassName: _TypeAlias = typing.Literal["storageClassName"]  # noqa: Y015
-    _WhichOneofArgType__storageClassName: _TypeAlias = typing.Literal["_storageClassName", b"_storageClassName"]  # noqa: Y015
-    _WhichOneofReturnType__volumeAttributesClassName: _TypeAlias = typing.Literal["volumeAttributesClassName"]  # noqa: Y015
-    _WhichOneofArgType__volumeAttributesClassName: _TypeAlias = typing.Literal["_volumeAttributesClassName", b"_volumeAttributesClassName"]  # noqa: Y015
-    _WhichOneofReturnType__volumeMode: _TypeAlias = typing.Literal["volumeMode"]  # noqa: Y015
-    _WhichOneofArgType__volumeMode: _TypeAlias = typing.Literal["_volumeMode", b"_volumeMode"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__storageClassName: _TypeAlias = _typing.Literal["storageClassName"]  # noqa: Y015
+    _WhichOneofArgType__storageClassName: _TypeAlias = _typing.Literal["_storageClassName", b"_storageClassName"]  # noqa: Y015
+    _WhichOneofReturnType__volumeAttributesClassName: _TypeAlias = _typing.Literal["volumeAttributesClassName"]  # noqa: Y015
+    _WhichOneofArgType__volumeAttributesClassName: _TypeAlias = _typing.Literal["_volumeAttributesClassName", b"_volumeAttributesClassName"]  # noqa: Y015
+    _WhichOneofReturnType__volumeMode: _TypeAlias = _typing.Literal["volumeMode"]  # noqa: Y015
+    _WhichOneofArgType__volumeMode: _TypeAlias = _typing.Literal["_volumeMode", b"_volumeMode"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__storageClassName) -> _WhichOneofReturnType__storageClassName | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__volumeAttributesClassName) -> _WhichOneofReturnType__volumeAttributesClassName | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__volumeMode) -> _WhichOneofReturnType__volumeMode | None: ...
 
-@typing.final
-class TypedObjectReference(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PersistentVolumeClaimSpec: _TypeAlias = PersistentVolumeClaimSpec  # noqa: Y015
 
-    APIGROUP_FIELD_NUMBER: builtins.int
-    KIND_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    apiGroup: builtins.str
-    kind: builtins.str
-    name: builtins.str
-    namespace: builtins.str
+@_typing.final
+class TypedObjectReference(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APIGROUP_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    apiGroup: _builtins.str
+    kind: _builtins.str
+    name: _builtins.str
+    namespace: _builtins.str
     def __init__(
         self,
         *,
-        apiGroup: builtins.str | None = ...,
-        kind: builtins.str = ...,
-        name: builtins.str = ...,
-        namespace: builtins.str | None = ...,
+        apiGroup: _builtins.str | None = ...,
+        kind: _builtins.str = ...,
+        name: _builtins.str = ...,
+        namespace: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_apiGroup", b"_apiGroup", "_namespace", b"_namespace", "apiGroup", b"apiGroup", "namespace", b"namespace"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_apiGroup", b"_apiGroup", "_namespace", b"_namespace", "apiGroup", b"apiGroup", "kind", b"kind", "name", b"name", "namespace", b"namespace"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_apiGroup", b"_apiGroup", "_namespace", b"_namespace", "apiGroup", b"apiGroup", "namespace", b"namespace"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_apiGroup", b"_apiGroup", "_namespace", b"_namespace", "apiGroup", b"apiGroup", "kind", b"kind", "name", b"name", "namespace", b"namespace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__apiGroup: _TypeAlias = typing.Literal["apiGroup"]  # noqa: Y015
-    _WhichOneofArgType__apiGroup: _TypeAlias = typing.Literal["_apiGroup", b"_apiGroup"]  # noqa: Y015
-    _WhichOneofReturnType__namespace: _TypeAlias = typing.Literal["namespace"]  # noqa: Y015
-    _WhichOneofArgType__namespace: _TypeAlias = typing.Literal["_namespace", b"_namespace"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__apiGroup: _TypeAlias = _typing.Literal["apiGroup"]  # noqa: Y015
+    _WhichOneofArgType__apiGroup: _TypeAlias = _typing.Literal["_apiGroup", b"_apiGroup"]  # noqa: Y015
+    _WhichOneofReturnType__namespace: _TypeAlias = _typing.Literal["namespace"]  # noqa: Y015
+    _WhichOneofArgType__namespace: _TypeAlias = _typing.Literal["_namespace", b"_namespace"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__apiGroup) -> _WhichOneofReturnType__apiGroup | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__namespace) -> _WhichOneofReturnType__namespace | None: ...
 
-@typing.final
-class ModifyVolumeStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___TypedObjectReference: _TypeAlias = TypedObjectReference  # noqa: Y015
 
-    TARGETVOLUMEATTRIBUTESCLASSNAME_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    targetVolumeAttributesClassName: builtins.str
-    status: builtins.str
+@_typing.final
+class ModifyVolumeStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGETVOLUMEATTRIBUTESCLASSNAME_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    targetVolumeAttributesClassName: _builtins.str
+    status: _builtins.str
     def __init__(
         self,
         *,
-        targetVolumeAttributesClassName: builtins.str = ...,
-        status: builtins.str = ...,
+        targetVolumeAttributesClassName: _builtins.str = ...,
+        status: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["status", b"status", "targetVolumeAttributesClassName", b"targetVolumeAttributesClassName"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["status", b"status", "targetVolumeAttributesClassName", b"targetVolumeAttributesClassName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PersistentVolumeClaimCondition(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ModifyVolumeStatus: _TypeAlias = ModifyVolumeStatus  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    LASTPROBETIME_FIELD_NUMBER: builtins.int
-    LASTTRANSITIONTIME_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    status: builtins.str
-    reason: builtins.str
-    message: builtins.str
-    @builtins.property
-    def lastProbeTime(self) -> meta_v1_pb2.Time: ...
-    @builtins.property
-    def lastTransitionTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class PersistentVolumeClaimCondition(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    LASTPROBETIME_FIELD_NUMBER: _builtins.int
+    LASTTRANSITIONTIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    status: _builtins.str
+    reason: _builtins.str
+    message: _builtins.str
+    @_builtins.property
+    def lastProbeTime(self) -> _meta_v1_pb2.Time: ...
+    @_builtins.property
+    def lastTransitionTime(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        status: builtins.str = ...,
-        lastProbeTime: meta_v1_pb2.Time | None = ...,
-        lastTransitionTime: meta_v1_pb2.Time | None = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
+        type: _builtins.str = ...,
+        status: _builtins.str = ...,
+        lastProbeTime: _meta_v1_pb2.Time | None = ...,
+        lastTransitionTime: _meta_v1_pb2.Time | None = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastProbeTime", b"lastProbeTime", "lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["lastProbeTime", b"lastProbeTime", "lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastProbeTime", b"lastProbeTime", "lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lastProbeTime", b"lastProbeTime", "lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class VolumeHealthCondition(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PersistentVolumeClaimCondition: _TypeAlias = PersistentVolumeClaimCondition  # noqa: Y015
 
-    STATUS_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    status: builtins.str
-    reason: builtins.str
-    message: builtins.str
+@_typing.final
+class VolumeHealthCondition(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    reason: _builtins.str
+    message: _builtins.str
     def __init__(
         self,
         *,
-        status: builtins.str = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
+        status: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["message", b"message", "reason", b"reason", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "reason", b"reason", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class VolumeHealthStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VolumeHealthCondition: _TypeAlias = VolumeHealthCondition  # noqa: Y015
 
-    HEALTHCONDITIONS_FIELD_NUMBER: builtins.int
-    LASTTRANSITIONTIME_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def healthConditions(self) -> containers.RepeatedCompositeFieldContainer[VolumeHealthCondition]: ...
-    @builtins.property
-    def lastTransitionTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class VolumeHealthStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEALTHCONDITIONS_FIELD_NUMBER: _builtins.int
+    LASTTRANSITIONTIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def healthConditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___VolumeHealthCondition]: ...
+    @_builtins.property
+    def lastTransitionTime(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        healthConditions: abc.Iterable[VolumeHealthCondition] | None = ...,
-        lastTransitionTime: meta_v1_pb2.Time | None = ...,
+        healthConditions: _abc.Iterable[Global___VolumeHealthCondition] | None = ...,
+        lastTransitionTime: _meta_v1_pb2.Time | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["healthConditions", b"healthConditions", "lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["healthConditions", b"healthConditions", "lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodVolumeHealth(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VolumeHealthStatus: _TypeAlias = VolumeHealthStatus  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    HEALTHCONDITIONS_FIELD_NUMBER: builtins.int
-    LASTTRANSITIONTIME_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    @builtins.property
-    def healthConditions(self) -> containers.RepeatedCompositeFieldContainer[VolumeHealthCondition]: ...
-    @builtins.property
-    def lastTransitionTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class PodVolumeHealth(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    HEALTHCONDITIONS_FIELD_NUMBER: _builtins.int
+    LASTTRANSITIONTIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    @_builtins.property
+    def healthConditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___VolumeHealthCondition]: ...
+    @_builtins.property
+    def lastTransitionTime(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        healthConditions: abc.Iterable[VolumeHealthCondition] | None = ...,
-        lastTransitionTime: meta_v1_pb2.Time | None = ...,
+        name: _builtins.str = ...,
+        healthConditions: _abc.Iterable[Global___VolumeHealthCondition] | None = ...,
+        lastTransitionTime: _meta_v1_pb2.Time | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["healthConditions", b"healthConditions", "lastTransitionTime", b"lastTransitionTime", "name", b"name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["healthConditions", b"healthConditions", "lastTransitionTime", b"lastTransitionTime", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PersistentVolumeClaimStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodVolumeHealth: _TypeAlias = PodVolumeHealth  # noqa: Y015
 
-    @typing.final
-    class CapacityEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class PersistentVolumeClaimStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+    @_typing.final
+    class CapacityEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @typing.final
-    class AllocatedResourcesEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class AllocatedResourcesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @typing.final
-    class AllocatedResourceStatusesEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class AllocatedResourceStatusesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    PHASE_FIELD_NUMBER: builtins.int
-    ACCESSMODES_FIELD_NUMBER: builtins.int
-    CAPACITY_FIELD_NUMBER: builtins.int
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    ALLOCATEDRESOURCES_FIELD_NUMBER: builtins.int
-    ALLOCATEDRESOURCESTATUSES_FIELD_NUMBER: builtins.int
-    CURRENTVOLUMEATTRIBUTESCLASSNAME_FIELD_NUMBER: builtins.int
-    MODIFYVOLUMESTATUS_FIELD_NUMBER: builtins.int
-    HEALTHSTATUS_FIELD_NUMBER: builtins.int
-    phase: builtins.str
-    currentVolumeAttributesClassName: builtins.str
-    @builtins.property
-    def accessModes(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def capacity(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def conditions(self) -> containers.RepeatedCompositeFieldContainer[PersistentVolumeClaimCondition]: ...
-    @builtins.property
-    def allocatedResources(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def allocatedResourceStatuses(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
-    @builtins.property
-    def modifyVolumeStatus(self) -> ModifyVolumeStatus: ...
-    @builtins.property
-    def healthStatus(self) -> VolumeHealthStatus: ...
+    PHASE_FIELD_NUMBER: _builtins.int
+    ACCESSMODES_FIELD_NUMBER: _builtins.int
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    ALLOCATEDRESOURCES_FIELD_NUMBER: _builtins.int
+    ALLOCATEDRESOURCESTATUSES_FIELD_NUMBER: _builtins.int
+    CURRENTVOLUMEATTRIBUTESCLASSNAME_FIELD_NUMBER: _builtins.int
+    MODIFYVOLUMESTATUS_FIELD_NUMBER: _builtins.int
+    HEALTHSTATUS_FIELD_NUMBER: _builtins.int
+    phase: _builtins.str
+    currentVolumeAttributesClassName: _builtins.str
+    @_builtins.property
+    def accessModes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def capacity(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersistentVolumeClaimCondition]: ...
+    @_builtins.property
+    def allocatedResources(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def allocatedResourceStatuses(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def modifyVolumeStatus(self) -> Global___ModifyVolumeStatus: ...
+    @_builtins.property
+    def healthStatus(self) -> Global___VolumeHealthStatus: ...
     def __init__(
         self,
         *,
-        phase: builtins.str = ...,
-        accessModes: abc.Iterable[builtins.str] | None = ...,
-        capacity: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        conditions: abc.Iterable[PersistentVolumeClaimCondition] | None = ...,
-        allocatedResources: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        allocatedResourceStatuses: abc.Mapping[builtins.str, builtins.str] | None = ...,
-        currentVolumeAttributesClassName: builtins.str | None = ...,
-        modifyVolumeStatus: ModifyVolumeStatus | None = ...,
-        healthStatus: VolumeHealthStatus | None = ...,
+        phase: _builtins.str = ...,
+        accessModes: _abc.Iterable[_builtins.str] | None = ...,
+        capacity: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        conditions: _abc.Iterable[Global___PersistentVolumeClaimCondition] | None = ...,
+        allocatedResources: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        allocatedResourceStatuses: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        currentVolumeAttributesClassName: _builtins.str | None = ...,
+        modifyVolumeStatus: Global___ModifyVolumeStatus | None = ...,
+        healthStatus: Global___VolumeHealthStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_currentVolumeAttributesClassName", b"_currentVolumeAttributesClassName", "currentVolumeAttributesClassName", b"currentVolumeAttributesClassName", "healthStatus", b"healthStatus", "modifyVolumeStatus", b"modifyVolumeStatus"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_currentVolumeAttributesClassName", b"_currentVolumeAttributesClassName", "accessModes", b"accessModes", "allocatedResourceStatuses", b"allocatedResourceStatuses", "allocatedResources", b"allocatedResources", "capacity", b"capacity", "conditions", b"conditions", "currentVolumeAttributesClassName", b"currentVolumeAttributesClassName", "healthStatus", b"healthStatus", "modifyVolumeStatus", b"modifyVolumeStatus", "phase", b"phase"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_currentVolumeAttributesClassName", b"_currentVolumeAttributesClassName", "currentVolumeAttributesClassName", b"currentVolumeAttributesClassName", "healthStatus", b"healthStatus", "modifyVolumeStatus", b"modifyVolumeStatus"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_currentVolumeAttributesClassName", b"_currentVolumeAttributesClassName", "accessModes", b"accessModes", "allocatedResourceStatuses", b"allocatedResourceStatuses", "allocatedResources", b"allocatedResources", "capacity", b"capacity", "conditions", b"conditions", "currentVolumeAttributesClassName", b"currentVolumeAttributesClassName", "healthStatus", b"healthStatus", "modifyVolumeStatus", b"modifyVolumeStatus", "phase", b"phase"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__currentVolumeAttributesClassName: _TypeAlias = typing.Literal["currentVolumeAttributesClassName"]  # noqa: Y015
-    _WhichOneofArgType__currentVolumeAttributesClassName: _TypeAlias = typing.Literal["_currentVolumeAttributesClassName", b"_currentVolumeAttributesClassName"]  # noqa: Y015
+    _WhichOneofReturnType__currentVolumeAttributesClassName: _TypeAlias = _typing.Literal["currentVolumeAttributesClassName"]  # noqa: Y015
+    _WhichOneofArgType__currentVolumeAttributesClassName: _TypeAlias = _typing.Literal["_currentVolumeAttributesClassName", b"_currentVolumeAttributesClassName"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__currentVolumeAttributesClassName) -> _WhichOneofReturnType__currentVolumeAttributesClassName | None: ...
 
-@typing.final
-class HostPathVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PersistentVolumeClaimStatus: _TypeAlias = PersistentVolumeClaimStatus  # noqa: Y015
 
-    PATH_FIELD_NUMBER: builtins.int
-    TYPE_FIELD_NUMBER: builtins.int
-    path: builtins.str
-    type: builtins.str
+@_typing.final
+class HostPathVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    type: _builtins.str
     def __init__(
         self,
         *,
-        path: builtins.str = ...,
-        type: builtins.str | None = ...,
+        path: _builtins.str = ...,
+        type: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_type", b"_type", "type", b"type"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_type", b"_type", "path", b"path", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_type", b"_type", "type", b"type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_type", b"_type", "path", b"path", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__type: _TypeAlias = typing.Literal["type"]  # noqa: Y015
-    _WhichOneofArgType__type: _TypeAlias = typing.Literal["_type", b"_type"]  # noqa: Y015
+    _WhichOneofReturnType__type: _TypeAlias = _typing.Literal["type"]  # noqa: Y015
+    _WhichOneofArgType__type: _TypeAlias = _typing.Literal["_type", b"_type"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__type) -> _WhichOneofReturnType__type | None: ...
 
-@typing.final
-class EmptyDirVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___HostPathVolumeSource: _TypeAlias = HostPathVolumeSource  # noqa: Y015
 
-    MEDIUM_FIELD_NUMBER: builtins.int
-    SIZELIMIT_FIELD_NUMBER: builtins.int
-    MODE_FIELD_NUMBER: builtins.int
-    medium: builtins.str
-    mode: builtins.int
-    @builtins.property
-    def sizeLimit(self) -> meta_v1_pb2.Quantity: ...
+@_typing.final
+class EmptyDirVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIUM_FIELD_NUMBER: _builtins.int
+    SIZELIMIT_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    medium: _builtins.str
+    mode: _builtins.int
+    @_builtins.property
+    def sizeLimit(self) -> _meta_v1_pb2.Quantity: ...
     def __init__(
         self,
         *,
-        medium: builtins.str = ...,
-        sizeLimit: meta_v1_pb2.Quantity | None = ...,
-        mode: builtins.int | None = ...,
+        medium: _builtins.str = ...,
+        sizeLimit: _meta_v1_pb2.Quantity | None = ...,
+        mode: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_mode", b"_mode", "mode", b"mode", "sizeLimit", b"sizeLimit"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_mode", b"_mode", "medium", b"medium", "mode", b"mode", "sizeLimit", b"sizeLimit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "mode", b"mode", "sizeLimit", b"sizeLimit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "medium", b"medium", "mode", b"mode", "sizeLimit", b"sizeLimit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__mode: _TypeAlias = typing.Literal["mode"]  # noqa: Y015
-    _WhichOneofArgType__mode: _TypeAlias = typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
+    _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
 
-@typing.final
-class GlusterfsVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___EmptyDirVolumeSource: _TypeAlias = EmptyDirVolumeSource  # noqa: Y015
 
-    ENDPOINTS_FIELD_NUMBER: builtins.int
-    PATH_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    endpoints: builtins.str
-    path: builtins.str
-    readOnly: builtins.bool
+@_typing.final
+class GlusterfsVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDPOINTS_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    endpoints: _builtins.str
+    path: _builtins.str
+    readOnly: _builtins.bool
     def __init__(
         self,
         *,
-        endpoints: builtins.str = ...,
-        path: builtins.str = ...,
-        readOnly: builtins.bool = ...,
+        endpoints: _builtins.str = ...,
+        path: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["endpoints", b"endpoints", "path", b"path", "readOnly", b"readOnly"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoints", b"endpoints", "path", b"path", "readOnly", b"readOnly"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class GlusterfsPersistentVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___GlusterfsVolumeSource: _TypeAlias = GlusterfsVolumeSource  # noqa: Y015
 
-    ENDPOINTS_FIELD_NUMBER: builtins.int
-    PATH_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    ENDPOINTSNAMESPACE_FIELD_NUMBER: builtins.int
-    endpoints: builtins.str
-    path: builtins.str
-    readOnly: builtins.bool
-    endpointsNamespace: builtins.str
+@_typing.final
+class GlusterfsPersistentVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDPOINTS_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    ENDPOINTSNAMESPACE_FIELD_NUMBER: _builtins.int
+    endpoints: _builtins.str
+    path: _builtins.str
+    readOnly: _builtins.bool
+    endpointsNamespace: _builtins.str
     def __init__(
         self,
         *,
-        endpoints: builtins.str = ...,
-        path: builtins.str = ...,
-        readOnly: builtins.bool = ...,
-        endpointsNamespace: builtins.str | None = ...,
+        endpoints: _builtins.str = ...,
+        path: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
+        endpointsNamespace: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_endpointsNamespace", b"_endpointsNamespace", "endpointsNamespace", b"endpointsNamespace"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_endpointsNamespace", b"_endpointsNamespace", "endpoints", b"endpoints", "endpointsNamespace", b"endpointsNamespace", "path", b"path", "readOnly", b"readOnly"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_endpointsNamespace", b"_endpointsNamespace", "endpointsNamespace", b"endpointsNamespace"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_endpointsNamespace", b"_endpointsNamespace", "endpoints", b"endpoints", "endpointsNamespace", b"endpointsNamespace", "path", b"path", "readOnly", b"readOnly"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__endpointsNamespace: _TypeAlias = typing.Literal["endpointsNamespace"]  # noqa: Y015
-    _WhichOneofArgType__endpointsNamespace: _TypeAlias = typing.Literal["_endpointsNamespace", b"_endpointsNamespace"]  # noqa: Y015
+    _WhichOneofReturnType__endpointsNamespace: _TypeAlias = _typing.Literal["endpointsNamespace"]  # noqa: Y015
+    _WhichOneofArgType__endpointsNamespace: _TypeAlias = _typing.Literal["_endpointsNamespace", b"_endpointsNamespace"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__endpointsNamespace) -> _WhichOneofReturnType__endpointsNamespace | None: ...
 
-@typing.final
-class RBDVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___GlusterfsPersistentVolumeSource: _TypeAlias = GlusterfsPersistentVolumeSource  # noqa: Y015
 
-    MONITORS_FIELD_NUMBER: builtins.int
-    IMAGE_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    POOL_FIELD_NUMBER: builtins.int
-    USER_FIELD_NUMBER: builtins.int
-    KEYRING_FIELD_NUMBER: builtins.int
-    SECRETREF_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    image: builtins.str
-    fsType: builtins.str
-    pool: builtins.str
-    user: builtins.str
-    keyring: builtins.str
-    readOnly: builtins.bool
-    @builtins.property
-    def monitors(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def secretRef(self) -> LocalObjectReference: ...
+@_typing.final
+class RBDVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MONITORS_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    POOL_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    KEYRING_FIELD_NUMBER: _builtins.int
+    SECRETREF_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    image: _builtins.str
+    fsType: _builtins.str
+    pool: _builtins.str
+    user: _builtins.str
+    keyring: _builtins.str
+    readOnly: _builtins.bool
+    @_builtins.property
+    def monitors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def secretRef(self) -> Global___LocalObjectReference: ...
     def __init__(
         self,
         *,
-        monitors: abc.Iterable[builtins.str] | None = ...,
-        image: builtins.str = ...,
-        fsType: builtins.str = ...,
-        pool: builtins.str = ...,
-        user: builtins.str = ...,
-        keyring: builtins.str = ...,
-        secretRef: LocalObjectReference | None = ...,
-        readOnly: builtins.bool = ...,
+        monitors: _abc.Iterable[_builtins.str] | None = ...,
+        image: _builtins.str = ...,
+        fsType: _builtins.str = ...,
+        pool: _builtins.str = ...,
+        user: _builtins.str = ...,
+        keyring: _builtins.str = ...,
+        secretRef: Global___LocalObjectReference | None = ...,
+        readOnly: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["fsType", b"fsType", "image", b"image", "keyring", b"keyring", "monitors", b"monitors", "pool", b"pool", "readOnly", b"readOnly", "secretRef", b"secretRef", "user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fsType", b"fsType", "image", b"image", "keyring", b"keyring", "monitors", b"monitors", "pool", b"pool", "readOnly", b"readOnly", "secretRef", b"secretRef", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class RBDPersistentVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___RBDVolumeSource: _TypeAlias = RBDVolumeSource  # noqa: Y015
 
-    MONITORS_FIELD_NUMBER: builtins.int
-    IMAGE_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    POOL_FIELD_NUMBER: builtins.int
-    USER_FIELD_NUMBER: builtins.int
-    KEYRING_FIELD_NUMBER: builtins.int
-    SECRETREF_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    image: builtins.str
-    fsType: builtins.str
-    pool: builtins.str
-    user: builtins.str
-    keyring: builtins.str
-    readOnly: builtins.bool
-    @builtins.property
-    def monitors(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def secretRef(self) -> SecretReference: ...
+@_typing.final
+class RBDPersistentVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MONITORS_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    POOL_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    KEYRING_FIELD_NUMBER: _builtins.int
+    SECRETREF_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    image: _builtins.str
+    fsType: _builtins.str
+    pool: _builtins.str
+    user: _builtins.str
+    keyring: _builtins.str
+    readOnly: _builtins.bool
+    @_builtins.property
+    def monitors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def secretRef(self) -> Global___SecretReference: ...
     def __init__(
         self,
         *,
-        monitors: abc.Iterable[builtins.str] | None = ...,
-        image: builtins.str = ...,
-        fsType: builtins.str = ...,
-        pool: builtins.str = ...,
-        user: builtins.str = ...,
-        keyring: builtins.str = ...,
-        secretRef: SecretReference | None = ...,
-        readOnly: builtins.bool = ...,
+        monitors: _abc.Iterable[_builtins.str] | None = ...,
+        image: _builtins.str = ...,
+        fsType: _builtins.str = ...,
+        pool: _builtins.str = ...,
+        user: _builtins.str = ...,
+        keyring: _builtins.str = ...,
+        secretRef: Global___SecretReference | None = ...,
+        readOnly: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["fsType", b"fsType", "image", b"image", "keyring", b"keyring", "monitors", b"monitors", "pool", b"pool", "readOnly", b"readOnly", "secretRef", b"secretRef", "user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fsType", b"fsType", "image", b"image", "keyring", b"keyring", "monitors", b"monitors", "pool", b"pool", "readOnly", b"readOnly", "secretRef", b"secretRef", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class CinderVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___RBDPersistentVolumeSource: _TypeAlias = RBDPersistentVolumeSource  # noqa: Y015
 
-    VOLUMEID_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    SECRETREF_FIELD_NUMBER: builtins.int
-    volumeID: builtins.str
-    fsType: builtins.str
-    readOnly: builtins.bool
-    @builtins.property
-    def secretRef(self) -> LocalObjectReference: ...
+@_typing.final
+class CinderVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOLUMEID_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    SECRETREF_FIELD_NUMBER: _builtins.int
+    volumeID: _builtins.str
+    fsType: _builtins.str
+    readOnly: _builtins.bool
+    @_builtins.property
+    def secretRef(self) -> Global___LocalObjectReference: ...
     def __init__(
         self,
         *,
-        volumeID: builtins.str = ...,
-        fsType: builtins.str = ...,
-        readOnly: builtins.bool = ...,
-        secretRef: LocalObjectReference | None = ...,
+        volumeID: _builtins.str = ...,
+        fsType: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
+        secretRef: Global___LocalObjectReference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["fsType", b"fsType", "readOnly", b"readOnly", "secretRef", b"secretRef", "volumeID", b"volumeID"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fsType", b"fsType", "readOnly", b"readOnly", "secretRef", b"secretRef", "volumeID", b"volumeID"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class CinderPersistentVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CinderVolumeSource: _TypeAlias = CinderVolumeSource  # noqa: Y015
 
-    VOLUMEID_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    SECRETREF_FIELD_NUMBER: builtins.int
-    volumeID: builtins.str
-    fsType: builtins.str
-    readOnly: builtins.bool
-    @builtins.property
-    def secretRef(self) -> SecretReference: ...
+@_typing.final
+class CinderPersistentVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOLUMEID_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    SECRETREF_FIELD_NUMBER: _builtins.int
+    volumeID: _builtins.str
+    fsType: _builtins.str
+    readOnly: _builtins.bool
+    @_builtins.property
+    def secretRef(self) -> Global___SecretReference: ...
     def __init__(
         self,
         *,
-        volumeID: builtins.str = ...,
-        fsType: builtins.str = ...,
-        readOnly: builtins.bool = ...,
-        secretRef: SecretReference | None = ...,
+        volumeID: _builtins.str = ...,
+        fsType: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
+        secretRef: Global___SecretReference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["fsType", b"fsType", "readOnly", b"readOnly", "secretRef", b"secretRef", "volumeID", b"volumeID"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fsType", b"fsType", "readOnly", b"readOnly", "secretRef", b"secretRef", "volumeID", b"volumeID"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class CephFSVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CinderPersistentVolumeSource: _TypeAlias = CinderPersistentVolumeSource  # noqa: Y015
 
-    MONITORS_FIELD_NUMBER: builtins.int
-    PATH_FIELD_NUMBER: builtins.int
-    USER_FIELD_NUMBER: builtins.int
-    SECRETFILE_FIELD_NUMBER: builtins.int
-    SECRETREF_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    path: builtins.str
-    user: builtins.str
-    secretFile: builtins.str
-    readOnly: builtins.bool
-    @builtins.property
-    def monitors(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def secretRef(self) -> LocalObjectReference: ...
+@_typing.final
+class CephFSVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MONITORS_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    SECRETFILE_FIELD_NUMBER: _builtins.int
+    SECRETREF_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    user: _builtins.str
+    secretFile: _builtins.str
+    readOnly: _builtins.bool
+    @_builtins.property
+    def monitors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def secretRef(self) -> Global___LocalObjectReference: ...
     def __init__(
         self,
         *,
-        monitors: abc.Iterable[builtins.str] | None = ...,
-        path: builtins.str = ...,
-        user: builtins.str = ...,
-        secretFile: builtins.str = ...,
-        secretRef: LocalObjectReference | None = ...,
-        readOnly: builtins.bool = ...,
+        monitors: _abc.Iterable[_builtins.str] | None = ...,
+        path: _builtins.str = ...,
+        user: _builtins.str = ...,
+        secretFile: _builtins.str = ...,
+        secretRef: Global___LocalObjectReference | None = ...,
+        readOnly: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["monitors", b"monitors", "path", b"path", "readOnly", b"readOnly", "secretFile", b"secretFile", "secretRef", b"secretRef", "user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["monitors", b"monitors", "path", b"path", "readOnly", b"readOnly", "secretFile", b"secretFile", "secretRef", b"secretRef", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class SecretReference(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CephFSVolumeSource: _TypeAlias = CephFSVolumeSource  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    namespace: builtins.str
+@_typing.final
+class SecretReference(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    namespace: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        namespace: builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "namespace", b"namespace"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class CephFSPersistentVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
-
-    MONITORS_FIELD_NUMBER: builtins.int
-    PATH_FIELD_NUMBER: builtins.int
-    USER_FIELD_NUMBER: builtins.int
-    SECRETFILE_FIELD_NUMBER: builtins.int
-    SECRETREF_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    path: builtins.str
-    user: builtins.str
-    secretFile: builtins.str
-    readOnly: builtins.bool
-    @builtins.property
-    def monitors(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def secretRef(self) -> SecretReference: ...
-    def __init__(
-        self,
-        *,
-        monitors: abc.Iterable[builtins.str] | None = ...,
-        path: builtins.str = ...,
-        user: builtins.str = ...,
-        secretFile: builtins.str = ...,
-        secretRef: SecretReference | None = ...,
-        readOnly: builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["monitors", b"monitors", "path", b"path", "readOnly", b"readOnly", "secretFile", b"secretFile", "secretRef", b"secretRef", "user", b"user"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class FlockerVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
-
-    DATASETNAME_FIELD_NUMBER: builtins.int
-    DATASETUUID_FIELD_NUMBER: builtins.int
-    datasetName: builtins.str
-    datasetUUID: builtins.str
-    def __init__(
-        self,
-        *,
-        datasetName: builtins.str = ...,
-        datasetUUID: builtins.str = ...,
+        name: _builtins.str = ...,
+        namespace: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["datasetName", b"datasetName", "datasetUUID", b"datasetUUID"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "namespace", b"namespace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class GCEPersistentDiskVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___SecretReference: _TypeAlias = SecretReference  # noqa: Y015
 
-    PDNAME_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    PARTITION_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    pdName: builtins.str
-    fsType: builtins.str
-    partition: builtins.int
-    readOnly: builtins.bool
+@_typing.final
+class CephFSPersistentVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MONITORS_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    SECRETFILE_FIELD_NUMBER: _builtins.int
+    SECRETREF_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    user: _builtins.str
+    secretFile: _builtins.str
+    readOnly: _builtins.bool
+    @_builtins.property
+    def monitors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def secretRef(self) -> Global___SecretReference: ...
     def __init__(
         self,
         *,
-        pdName: builtins.str = ...,
-        fsType: builtins.str = ...,
-        partition: builtins.int = ...,
-        readOnly: builtins.bool = ...,
+        monitors: _abc.Iterable[_builtins.str] | None = ...,
+        path: _builtins.str = ...,
+        user: _builtins.str = ...,
+        secretFile: _builtins.str = ...,
+        secretRef: Global___SecretReference | None = ...,
+        readOnly: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["fsType", b"fsType", "partition", b"partition", "pdName", b"pdName", "readOnly", b"readOnly"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["monitors", b"monitors", "path", b"path", "readOnly", b"readOnly", "secretFile", b"secretFile", "secretRef", b"secretRef", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class QuobyteVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CephFSPersistentVolumeSource: _TypeAlias = CephFSPersistentVolumeSource  # noqa: Y015
 
-    REGISTRY_FIELD_NUMBER: builtins.int
-    VOLUME_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    USER_FIELD_NUMBER: builtins.int
-    GROUP_FIELD_NUMBER: builtins.int
-    TENANT_FIELD_NUMBER: builtins.int
-    registry: builtins.str
-    volume: builtins.str
-    readOnly: builtins.bool
-    user: builtins.str
-    group: builtins.str
-    tenant: builtins.str
+@_typing.final
+class FlockerVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASETNAME_FIELD_NUMBER: _builtins.int
+    DATASETUUID_FIELD_NUMBER: _builtins.int
+    datasetName: _builtins.str
+    datasetUUID: _builtins.str
     def __init__(
         self,
         *,
-        registry: builtins.str = ...,
-        volume: builtins.str = ...,
-        readOnly: builtins.bool = ...,
-        user: builtins.str = ...,
-        group: builtins.str = ...,
-        tenant: builtins.str = ...,
+        datasetName: _builtins.str = ...,
+        datasetUUID: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["group", b"group", "readOnly", b"readOnly", "registry", b"registry", "tenant", b"tenant", "user", b"user", "volume", b"volume"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["datasetName", b"datasetName", "datasetUUID", b"datasetUUID"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class FlexPersistentVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___FlockerVolumeSource: _TypeAlias = FlockerVolumeSource  # noqa: Y015
 
-    @typing.final
-    class OptionsEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class GCEPersistentDiskVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+    PDNAME_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    PARTITION_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    pdName: _builtins.str
+    fsType: _builtins.str
+    partition: _builtins.int
+    readOnly: _builtins.bool
+    def __init__(
+        self,
+        *,
+        pdName: _builtins.str = ...,
+        fsType: _builtins.str = ...,
+        partition: _builtins.int = ...,
+        readOnly: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fsType", b"fsType", "partition", b"partition", "pdName", b"pdName", "readOnly", b"readOnly"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GCEPersistentDiskVolumeSource: _TypeAlias = GCEPersistentDiskVolumeSource  # noqa: Y015
+
+@_typing.final
+class QuobyteVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGISTRY_FIELD_NUMBER: _builtins.int
+    VOLUME_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    registry: _builtins.str
+    volume: _builtins.str
+    readOnly: _builtins.bool
+    user: _builtins.str
+    group: _builtins.str
+    tenant: _builtins.str
+    def __init__(
+        self,
+        *,
+        registry: _builtins.str = ...,
+        volume: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
+        user: _builtins.str = ...,
+        group: _builtins.str = ...,
+        tenant: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "readOnly", b"readOnly", "registry", b"registry", "tenant", b"tenant", "user", b"user", "volume", b"volume"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuobyteVolumeSource: _TypeAlias = QuobyteVolumeSource  # noqa: Y015
+
+@_typing.final
+class FlexPersistentVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class OptionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    DRIVER_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    SECRETREF_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    OPTIONS_FIELD_NUMBER: builtins.int
-    driver: builtins.str
-    fsType: builtins.str
-    readOnly: builtins.bool
-    @builtins.property
-    def secretRef(self) -> SecretReference: ...
-    @builtins.property
-    def options(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
+    DRIVER_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    SECRETREF_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    driver: _builtins.str
+    fsType: _builtins.str
+    readOnly: _builtins.bool
+    @_builtins.property
+    def secretRef(self) -> Global___SecretReference: ...
+    @_builtins.property
+    def options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
         self,
         *,
-        driver: builtins.str = ...,
-        fsType: builtins.str = ...,
-        secretRef: SecretReference | None = ...,
-        readOnly: builtins.bool = ...,
-        options: abc.Mapping[builtins.str, builtins.str] | None = ...,
+        driver: _builtins.str = ...,
+        fsType: _builtins.str = ...,
+        secretRef: Global___SecretReference | None = ...,
+        readOnly: _builtins.bool = ...,
+        options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["driver", b"driver", "fsType", b"fsType", "options", b"options", "readOnly", b"readOnly", "secretRef", b"secretRef"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["driver", b"driver", "fsType", b"fsType", "options", b"options", "readOnly", b"readOnly", "secretRef", b"secretRef"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class FlexVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___FlexPersistentVolumeSource: _TypeAlias = FlexPersistentVolumeSource  # noqa: Y015
 
-    @typing.final
-    class OptionsEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class FlexVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+    @_typing.final
+    class OptionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    DRIVER_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    SECRETREF_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    OPTIONS_FIELD_NUMBER: builtins.int
-    driver: builtins.str
-    fsType: builtins.str
-    readOnly: builtins.bool
-    @builtins.property
-    def secretRef(self) -> LocalObjectReference: ...
-    @builtins.property
-    def options(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
+    DRIVER_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    SECRETREF_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    driver: _builtins.str
+    fsType: _builtins.str
+    readOnly: _builtins.bool
+    @_builtins.property
+    def secretRef(self) -> Global___LocalObjectReference: ...
+    @_builtins.property
+    def options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
         self,
         *,
-        driver: builtins.str = ...,
-        fsType: builtins.str = ...,
-        secretRef: LocalObjectReference | None = ...,
-        readOnly: builtins.bool = ...,
-        options: abc.Mapping[builtins.str, builtins.str] | None = ...,
+        driver: _builtins.str = ...,
+        fsType: _builtins.str = ...,
+        secretRef: Global___LocalObjectReference | None = ...,
+        readOnly: _builtins.bool = ...,
+        options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["driver", b"driver", "fsType", b"fsType", "options", b"options", "readOnly", b"readOnly", "secretRef", b"secretRef"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["driver", b"driver", "fsType", b"fsType", "options", b"options", "readOnly", b"readOnly", "secretRef", b"secretRef"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class AWSElasticBlockStoreVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___FlexVolumeSource: _TypeAlias = FlexVolumeSource  # noqa: Y015
 
-    VOLUMEID_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    PARTITION_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    volumeID: builtins.str
-    fsType: builtins.str
-    partition: builtins.int
-    readOnly: builtins.bool
+@_typing.final
+class AWSElasticBlockStoreVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOLUMEID_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    PARTITION_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    volumeID: _builtins.str
+    fsType: _builtins.str
+    partition: _builtins.int
+    readOnly: _builtins.bool
     def __init__(
         self,
         *,
-        volumeID: builtins.str = ...,
-        fsType: builtins.str = ...,
-        partition: builtins.int = ...,
-        readOnly: builtins.bool = ...,
+        volumeID: _builtins.str = ...,
+        fsType: _builtins.str = ...,
+        partition: _builtins.int = ...,
+        readOnly: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["fsType", b"fsType", "partition", b"partition", "readOnly", b"readOnly", "volumeID", b"volumeID"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fsType", b"fsType", "partition", b"partition", "readOnly", b"readOnly", "volumeID", b"volumeID"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class GitRepoVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___AWSElasticBlockStoreVolumeSource: _TypeAlias = AWSElasticBlockStoreVolumeSource  # noqa: Y015
 
-    REPOSITORY_FIELD_NUMBER: builtins.int
-    REVISION_FIELD_NUMBER: builtins.int
-    DIRECTORY_FIELD_NUMBER: builtins.int
-    repository: builtins.str
-    revision: builtins.str
-    directory: builtins.str
+@_typing.final
+class GitRepoVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPOSITORY_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    DIRECTORY_FIELD_NUMBER: _builtins.int
+    repository: _builtins.str
+    revision: _builtins.str
+    directory: _builtins.str
     def __init__(
         self,
         *,
-        repository: builtins.str = ...,
-        revision: builtins.str = ...,
-        directory: builtins.str = ...,
+        repository: _builtins.str = ...,
+        revision: _builtins.str = ...,
+        directory: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["directory", b"directory", "repository", b"repository", "revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory", b"directory", "repository", b"repository", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class SecretVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___GitRepoVolumeSource: _TypeAlias = GitRepoVolumeSource  # noqa: Y015
 
-    SECRETNAME_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    DEFAULTMODE_FIELD_NUMBER: builtins.int
-    OPTIONAL_FIELD_NUMBER: builtins.int
-    DEFAULTUSER_FIELD_NUMBER: builtins.int
-    secretName: builtins.str
-    defaultMode: builtins.int
-    optional: builtins.bool
-    defaultUser: builtins.int
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[KeyToPath]: ...
+@_typing.final
+class SecretVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECRETNAME_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    DEFAULTMODE_FIELD_NUMBER: _builtins.int
+    OPTIONAL_FIELD_NUMBER: _builtins.int
+    DEFAULTUSER_FIELD_NUMBER: _builtins.int
+    secretName: _builtins.str
+    defaultMode: _builtins.int
+    optional: _builtins.bool
+    defaultUser: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyToPath]: ...
     def __init__(
         self,
         *,
-        secretName: builtins.str = ...,
-        items: abc.Iterable[KeyToPath] | None = ...,
-        defaultMode: builtins.int | None = ...,
-        optional: builtins.bool | None = ...,
-        defaultUser: builtins.int | None = ...,
+        secretName: _builtins.str = ...,
+        items: _abc.Iterable[Global___KeyToPath] | None = ...,
+        defaultMode: _builtins.int | None = ...,
+        optional: _builtins.bool | None = ...,
+        defaultUser: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_defaultMode", b"_defaultMode", "_defaultUser", b"_defaultUser", "_optional", b"_optional", "defaultMode", b"defaultMode", "defaultUser", b"defaultUser", "optional", b"optional"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_defaultMode", b"_defaultMode", "_defaultUser", b"_defaultUser", "_optional", b"_optional", "defaultMode", b"defaultMode", "defaultUser", b"defaultUser", "items", b"items", "optional", b"optional", "secretName", b"secretName"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_defaultMode", b"_defaultMode", "_defaultUser", b"_defaultUser", "_optional", b"_optional", "defaultMode", b"defaultMode", "defaultUser", b"defaultUser", "optional", b"optional"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_defaultMode", b"_defaultMode", "_defaultUser", b"_defaultUser", "_optional", b"_optional", "defaultMode", b"defaultMode", "defaultUser", b"defaultUser", "items", b"items", "optional", b"optional", "secretName", b"secretName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__defaultMode: _TypeAlias = typing.Literal["defaultMode"]  # noqa: Y015
-    _WhichOneofArgType__defaultMode: _TypeAlias = typing.Literal["_defaultMode", b"_defaultMode"]  # noqa: Y015
-    _WhichOneofReturnType__defaultUser: _TypeAlias = typing.Literal["defaultUser"]  # noqa: Y015
-    _WhichOneofArgType__defaultUser: _TypeAlias = typing.Literal["_defaultUser", b"_defaultUser"]  # noqa: Y015
-    _WhichOneofReturnType__optional: _TypeAlias = typing.Literal["optional"]  # noqa: Y015
-    _WhichOneofArgType__optional: _TypeAlias = typing.Literal["_optional", b"_optional"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__defaultMode: _TypeAlias = _typing.Literal["defaultMode"]  # noqa: Y015
+    _WhichOneofArgType__defaultMode: _TypeAlias = _typing.Literal["_defaultMode", b"_defaultMode"]  # noqa: Y015
+    _WhichOneofReturnType__defaultUser: _TypeAlias = _typing.Literal["defaultUser"]  # noqa: Y015
+    _WhichOneofArgType__defaultUser: _TypeAlias = _typing.Literal["_defaultUser", b"_defaultUser"]  # noqa: Y015
+    _WhichOneofReturnType__optional: _TypeAlias = _typing.Literal["optional"]  # noqa: Y015
+    _WhichOneofArgType__optional: _TypeAlias = _typing.Literal["_optional", b"_optional"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__defaultMode) -> _WhichOneofReturnType__defaultMode | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__defaultUser) -> _WhichOneofReturnType__defaultUser | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__optional) -> _WhichOneofReturnType__optional | None: ...
 
-@typing.final
-class SecretProjection(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___SecretVolumeSource: _TypeAlias = SecretVolumeSource  # noqa: Y015
 
-    LOCALOBJECTREFERENCE_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    OPTIONAL_FIELD_NUMBER: builtins.int
-    optional: builtins.bool
-    @builtins.property
-    def localObjectReference(self) -> LocalObjectReference: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[KeyToPath]: ...
+@_typing.final
+class SecretProjection(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOCALOBJECTREFERENCE_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    OPTIONAL_FIELD_NUMBER: _builtins.int
+    optional: _builtins.bool
+    @_builtins.property
+    def localObjectReference(self) -> Global___LocalObjectReference: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyToPath]: ...
     def __init__(
         self,
         *,
-        localObjectReference: LocalObjectReference | None = ...,
-        items: abc.Iterable[KeyToPath] | None = ...,
-        optional: builtins.bool | None = ...,
+        localObjectReference: Global___LocalObjectReference | None = ...,
+        items: _abc.Iterable[Global___KeyToPath] | None = ...,
+        optional: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_optional", b"_optional", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_optional", b"_optional", "items", b"items", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_optional", b"_optional", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_optional", b"_optional", "items", b"items", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__optional: _TypeAlias = typing.Literal["optional"]  # noqa: Y015
-    _WhichOneofArgType__optional: _TypeAlias = typing.Literal["_optional", b"_optional"]  # noqa: Y015
+    _WhichOneofReturnType__optional: _TypeAlias = _typing.Literal["optional"]  # noqa: Y015
+    _WhichOneofArgType__optional: _TypeAlias = _typing.Literal["_optional", b"_optional"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__optional) -> _WhichOneofReturnType__optional | None: ...
 
-@typing.final
-class NFSVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___SecretProjection: _TypeAlias = SecretProjection  # noqa: Y015
 
-    SERVER_FIELD_NUMBER: builtins.int
-    PATH_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    server: builtins.str
-    path: builtins.str
-    readOnly: builtins.bool
+@_typing.final
+class NFSVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVER_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    server: _builtins.str
+    path: _builtins.str
+    readOnly: _builtins.bool
     def __init__(
         self,
         *,
-        server: builtins.str = ...,
-        path: builtins.str = ...,
-        readOnly: builtins.bool = ...,
+        server: _builtins.str = ...,
+        path: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["path", b"path", "readOnly", b"readOnly", "server", b"server"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "readOnly", b"readOnly", "server", b"server"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ISCSIVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NFSVolumeSource: _TypeAlias = NFSVolumeSource  # noqa: Y015
 
-    TARGETPORTAL_FIELD_NUMBER: builtins.int
-    IQN_FIELD_NUMBER: builtins.int
-    LUN_FIELD_NUMBER: builtins.int
-    ISCSIINTERFACE_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    PORTALS_FIELD_NUMBER: builtins.int
-    CHAPAUTHDISCOVERY_FIELD_NUMBER: builtins.int
-    SECRETREF_FIELD_NUMBER: builtins.int
-    CHAPAUTHSESSION_FIELD_NUMBER: builtins.int
-    INITIATORNAME_FIELD_NUMBER: builtins.int
-    targetPortal: builtins.str
-    iqn: builtins.str
-    lun: builtins.int
-    iscsiInterface: builtins.str
-    fsType: builtins.str
-    readOnly: builtins.bool
-    chapAuthDiscovery: builtins.bool
-    chapAuthSession: builtins.bool
-    initiatorName: builtins.str
-    @builtins.property
-    def portals(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def secretRef(self) -> LocalObjectReference: ...
+@_typing.final
+class ISCSIVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGETPORTAL_FIELD_NUMBER: _builtins.int
+    IQN_FIELD_NUMBER: _builtins.int
+    LUN_FIELD_NUMBER: _builtins.int
+    ISCSIINTERFACE_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    PORTALS_FIELD_NUMBER: _builtins.int
+    CHAPAUTHDISCOVERY_FIELD_NUMBER: _builtins.int
+    SECRETREF_FIELD_NUMBER: _builtins.int
+    CHAPAUTHSESSION_FIELD_NUMBER: _builtins.int
+    INITIATORNAME_FIELD_NUMBER: _builtins.int
+    targetPortal: _builtins.str
+    iqn: _builtins.str
+    lun: _builtins.int
+    iscsiInterface: _builtins.str
+    fsType: _builtins.str
+    readOnly: _builtins.bool
+    chapAuthDiscovery: _builtins.bool
+    chapAuthSession: _builtins.bool
+    initiatorName: _builtins.str
+    @_builtins.property
+    def portals(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def secretRef(self) -> Global___LocalObjectReference: ...
     def __init__(
         self,
         *,
-        targetPortal: builtins.str = ...,
-        iqn: builtins.str = ...,
-        lun: builtins.int = ...,
-        iscsiInterface: builtins.str = ...,
-        fsType: builtins.str = ...,
-        readOnly: builtins.bool = ...,
-        portals: abc.Iterable[builtins.str] | None = ...,
-        chapAuthDiscovery: builtins.bool = ...,
-        secretRef: LocalObjectReference | None = ...,
-        chapAuthSession: builtins.bool = ...,
-        initiatorName: builtins.str | None = ...,
+        targetPortal: _builtins.str = ...,
+        iqn: _builtins.str = ...,
+        lun: _builtins.int = ...,
+        iscsiInterface: _builtins.str = ...,
+        fsType: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
+        portals: _abc.Iterable[_builtins.str] | None = ...,
+        chapAuthDiscovery: _builtins.bool = ...,
+        secretRef: Global___LocalObjectReference | None = ...,
+        chapAuthSession: _builtins.bool = ...,
+        initiatorName: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_initiatorName", b"_initiatorName", "initiatorName", b"initiatorName", "secretRef", b"secretRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_initiatorName", b"_initiatorName", "chapAuthDiscovery", b"chapAuthDiscovery", "chapAuthSession", b"chapAuthSession", "fsType", b"fsType", "initiatorName", b"initiatorName", "iqn", b"iqn", "iscsiInterface", b"iscsiInterface", "lun", b"lun", "portals", b"portals", "readOnly", b"readOnly", "secretRef", b"secretRef", "targetPortal", b"targetPortal"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_initiatorName", b"_initiatorName", "initiatorName", b"initiatorName", "secretRef", b"secretRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_initiatorName", b"_initiatorName", "chapAuthDiscovery", b"chapAuthDiscovery", "chapAuthSession", b"chapAuthSession", "fsType", b"fsType", "initiatorName", b"initiatorName", "iqn", b"iqn", "iscsiInterface", b"iscsiInterface", "lun", b"lun", "portals", b"portals", "readOnly", b"readOnly", "secretRef", b"secretRef", "targetPortal", b"targetPortal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__initiatorName: _TypeAlias = typing.Literal["initiatorName"]  # noqa: Y015
-    _WhichOneofArgType__initiatorName: _TypeAlias = typing.Literal["_initiatorName", b"_initiatorName"]  # noqa: Y015
+    _WhichOneofReturnType__initiatorName: _TypeAlias = _typing.Literal["initiatorName"]  # noqa: Y015
+    _WhichOneofArgType__initiatorName: _TypeAlias = _typing.Literal["_initiatorName", b"_initiatorName"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__initiatorName) -> _WhichOneofReturnType__initiatorName | None: ...
 
-@typing.final
-class ISCSIPersistentVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ISCSIVolumeSource: _TypeAlias = ISCSIVolumeSource  # noqa: Y015
 
-    TARGETPORTAL_FIELD_NUMBER: builtins.int
-    IQN_FIELD_NUMBER: builtins.int
-    LUN_FIELD_NUMBER: builtins.int
-    ISCSIINTERFACE_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    PORTALS_FIELD_NUMBER: builtins.int
-    CHAPAUTHDISCOVERY_FIELD_NUMBER: builtins.int
-    SECRETREF_FIELD_NUMBER: builtins.int
-    CHAPAUTHSESSION_FIELD_NUMBER: builtins.int
-    INITIATORNAME_FIELD_NUMBER: builtins.int
-    targetPortal: builtins.str
-    iqn: builtins.str
-    lun: builtins.int
-    iscsiInterface: builtins.str
-    fsType: builtins.str
-    readOnly: builtins.bool
-    chapAuthDiscovery: builtins.bool
-    chapAuthSession: builtins.bool
-    initiatorName: builtins.str
-    @builtins.property
-    def portals(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def secretRef(self) -> SecretReference: ...
+@_typing.final
+class ISCSIPersistentVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGETPORTAL_FIELD_NUMBER: _builtins.int
+    IQN_FIELD_NUMBER: _builtins.int
+    LUN_FIELD_NUMBER: _builtins.int
+    ISCSIINTERFACE_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    PORTALS_FIELD_NUMBER: _builtins.int
+    CHAPAUTHDISCOVERY_FIELD_NUMBER: _builtins.int
+    SECRETREF_FIELD_NUMBER: _builtins.int
+    CHAPAUTHSESSION_FIELD_NUMBER: _builtins.int
+    INITIATORNAME_FIELD_NUMBER: _builtins.int
+    targetPortal: _builtins.str
+    iqn: _builtins.str
+    lun: _builtins.int
+    iscsiInterface: _builtins.str
+    fsType: _builtins.str
+    readOnly: _builtins.bool
+    chapAuthDiscovery: _builtins.bool
+    chapAuthSession: _builtins.bool
+    initiatorName: _builtins.str
+    @_builtins.property
+    def portals(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def secretRef(self) -> Global___SecretReference: ...
     def __init__(
         self,
         *,
-        targetPortal: builtins.str = ...,
-        iqn: builtins.str = ...,
-        lun: builtins.int = ...,
-        iscsiInterface: builtins.str = ...,
-        fsType: builtins.str = ...,
-        readOnly: builtins.bool = ...,
-        portals: abc.Iterable[builtins.str] | None = ...,
-        chapAuthDiscovery: builtins.bool = ...,
-        secretRef: SecretReference | None = ...,
-        chapAuthSession: builtins.bool = ...,
-        initiatorName: builtins.str | None = ...,
+        targetPortal: _builtins.str = ...,
+        iqn: _builtins.str = ...,
+        lun: _builtins.int = ...,
+        iscsiInterface: _builtins.str = ...,
+        fsType: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
+        portals: _abc.Iterable[_builtins.str] | None = ...,
+        chapAuthDiscovery: _builtins.bool = ...,
+        secretRef: Global___SecretReference | None = ...,
+        chapAuthSession: _builtins.bool = ...,
+        initiatorName: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_initiatorName", b"_initiatorName", "initiatorName", b"initiatorName", "secretRef", b"secretRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_initiatorName", b"_initiatorName", "chapAuthDiscovery", b"chapAuthDiscovery", "chapAuthSession", b"chapAuthSession", "fsType", b"fsType", "initiatorName", b"initiatorName", "iqn", b"iqn", "iscsiInterface", b"iscsiInterface", "lun", b"lun", "portals", b"portals", "readOnly", b"readOnly", "secretRef", b"secretRef", "targetPortal", b"targetPortal"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_initiatorName", b"_initiatorName", "initiatorName", b"initiatorName", "secretRef", b"secretRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_initiatorName", b"_initiatorName", "chapAuthDiscovery", b"chapAuthDiscovery", "chapAuthSession", b"chapAuthSession", "fsType", b"fsType", "initiatorName", b"initiatorName", "iqn", b"iqn", "iscsiInterface", b"iscsiInterface", "lun", b"lun", "portals", b"portals", "readOnly", b"readOnly", "secretRef", b"secretRef", "targetPortal", b"targetPortal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__initiatorName: _TypeAlias = typing.Literal["initiatorName"]  # noqa: Y015
-    _WhichOneofArgType__initiatorName: _TypeAlias = typing.Literal["_initiatorName", b"_initiatorName"]  # noqa: Y015
+    _WhichOneofReturnType__initiatorName: _TypeAlias = _typing.Literal["initiatorName"]  # noqa: Y015
+    _WhichOneofArgType__initiatorName: _TypeAlias = _typing.Literal["_initiatorName", b"_initiatorName"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__initiatorName) -> _WhichOneofReturnType__initiatorName | None: ...
 
-@typing.final
-class FCVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ISCSIPersistentVolumeSource: _TypeAlias = ISCSIPersistentVolumeSource  # noqa: Y015
 
-    TARGETWWNS_FIELD_NUMBER: builtins.int
-    LUN_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    WWIDS_FIELD_NUMBER: builtins.int
-    lun: builtins.int
-    fsType: builtins.str
-    readOnly: builtins.bool
-    @builtins.property
-    def targetWWNs(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def wwids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class FCVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGETWWNS_FIELD_NUMBER: _builtins.int
+    LUN_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    WWIDS_FIELD_NUMBER: _builtins.int
+    lun: _builtins.int
+    fsType: _builtins.str
+    readOnly: _builtins.bool
+    @_builtins.property
+    def targetWWNs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def wwids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        targetWWNs: abc.Iterable[builtins.str] | None = ...,
-        lun: builtins.int | None = ...,
-        fsType: builtins.str = ...,
-        readOnly: builtins.bool = ...,
-        wwids: abc.Iterable[builtins.str] | None = ...,
+        targetWWNs: _abc.Iterable[_builtins.str] | None = ...,
+        lun: _builtins.int | None = ...,
+        fsType: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
+        wwids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_lun", b"_lun", "lun", b"lun"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_lun", b"_lun", "fsType", b"fsType", "lun", b"lun", "readOnly", b"readOnly", "targetWWNs", b"targetWWNs", "wwids", b"wwids"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_lun", b"_lun", "lun", b"lun"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lun", b"_lun", "fsType", b"fsType", "lun", b"lun", "readOnly", b"readOnly", "targetWWNs", b"targetWWNs", "wwids", b"wwids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__lun: _TypeAlias = typing.Literal["lun"]  # noqa: Y015
-    _WhichOneofArgType__lun: _TypeAlias = typing.Literal["_lun", b"_lun"]  # noqa: Y015
+    _WhichOneofReturnType__lun: _TypeAlias = _typing.Literal["lun"]  # noqa: Y015
+    _WhichOneofArgType__lun: _TypeAlias = _typing.Literal["_lun", b"_lun"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lun) -> _WhichOneofReturnType__lun | None: ...
 
-@typing.final
-class AzureFileVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___FCVolumeSource: _TypeAlias = FCVolumeSource  # noqa: Y015
 
-    SECRETNAME_FIELD_NUMBER: builtins.int
-    SHARENAME_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    secretName: builtins.str
-    shareName: builtins.str
-    readOnly: builtins.bool
+@_typing.final
+class AzureFileVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECRETNAME_FIELD_NUMBER: _builtins.int
+    SHARENAME_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    secretName: _builtins.str
+    shareName: _builtins.str
+    readOnly: _builtins.bool
     def __init__(
         self,
         *,
-        secretName: builtins.str = ...,
-        shareName: builtins.str = ...,
-        readOnly: builtins.bool = ...,
+        secretName: _builtins.str = ...,
+        shareName: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["readOnly", b"readOnly", "secretName", b"secretName", "shareName", b"shareName"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["readOnly", b"readOnly", "secretName", b"secretName", "shareName", b"shareName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class AzureFilePersistentVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___AzureFileVolumeSource: _TypeAlias = AzureFileVolumeSource  # noqa: Y015
 
-    SECRETNAME_FIELD_NUMBER: builtins.int
-    SHARENAME_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    SECRETNAMESPACE_FIELD_NUMBER: builtins.int
-    secretName: builtins.str
-    shareName: builtins.str
-    readOnly: builtins.bool
-    secretNamespace: builtins.str
+@_typing.final
+class AzureFilePersistentVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECRETNAME_FIELD_NUMBER: _builtins.int
+    SHARENAME_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    SECRETNAMESPACE_FIELD_NUMBER: _builtins.int
+    secretName: _builtins.str
+    shareName: _builtins.str
+    readOnly: _builtins.bool
+    secretNamespace: _builtins.str
     def __init__(
         self,
         *,
-        secretName: builtins.str = ...,
-        shareName: builtins.str = ...,
-        readOnly: builtins.bool = ...,
-        secretNamespace: builtins.str | None = ...,
+        secretName: _builtins.str = ...,
+        shareName: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
+        secretNamespace: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_secretNamespace", b"_secretNamespace", "secretNamespace", b"secretNamespace"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_secretNamespace", b"_secretNamespace", "readOnly", b"readOnly", "secretName", b"secretName", "secretNamespace", b"secretNamespace", "shareName", b"shareName"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_secretNamespace", b"_secretNamespace", "secretNamespace", b"secretNamespace"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_secretNamespace", b"_secretNamespace", "readOnly", b"readOnly", "secretName", b"secretName", "secretNamespace", b"secretNamespace", "shareName", b"shareName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__secretNamespace: _TypeAlias = typing.Literal["secretNamespace"]  # noqa: Y015
-    _WhichOneofArgType__secretNamespace: _TypeAlias = typing.Literal["_secretNamespace", b"_secretNamespace"]  # noqa: Y015
+    _WhichOneofReturnType__secretNamespace: _TypeAlias = _typing.Literal["secretNamespace"]  # noqa: Y015
+    _WhichOneofArgType__secretNamespace: _TypeAlias = _typing.Literal["_secretNamespace", b"_secretNamespace"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__secretNamespace) -> _WhichOneofReturnType__secretNamespace | None: ...
 
-@typing.final
-class VsphereVirtualDiskVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___AzureFilePersistentVolumeSource: _TypeAlias = AzureFilePersistentVolumeSource  # noqa: Y015
 
-    VOLUMEPATH_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    STORAGEPOLICYNAME_FIELD_NUMBER: builtins.int
-    STORAGEPOLICYID_FIELD_NUMBER: builtins.int
-    volumePath: builtins.str
-    fsType: builtins.str
-    storagePolicyName: builtins.str
-    storagePolicyID: builtins.str
+@_typing.final
+class VsphereVirtualDiskVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOLUMEPATH_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    STORAGEPOLICYNAME_FIELD_NUMBER: _builtins.int
+    STORAGEPOLICYID_FIELD_NUMBER: _builtins.int
+    volumePath: _builtins.str
+    fsType: _builtins.str
+    storagePolicyName: _builtins.str
+    storagePolicyID: _builtins.str
     def __init__(
         self,
         *,
-        volumePath: builtins.str = ...,
-        fsType: builtins.str = ...,
-        storagePolicyName: builtins.str = ...,
-        storagePolicyID: builtins.str = ...,
+        volumePath: _builtins.str = ...,
+        fsType: _builtins.str = ...,
+        storagePolicyName: _builtins.str = ...,
+        storagePolicyID: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["fsType", b"fsType", "storagePolicyID", b"storagePolicyID", "storagePolicyName", b"storagePolicyName", "volumePath", b"volumePath"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fsType", b"fsType", "storagePolicyID", b"storagePolicyID", "storagePolicyName", b"storagePolicyName", "volumePath", b"volumePath"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PhotonPersistentDiskVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VsphereVirtualDiskVolumeSource: _TypeAlias = VsphereVirtualDiskVolumeSource  # noqa: Y015
 
-    PDID_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    pdID: builtins.str
-    fsType: builtins.str
+@_typing.final
+class PhotonPersistentDiskVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PDID_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    pdID: _builtins.str
+    fsType: _builtins.str
     def __init__(
         self,
         *,
-        pdID: builtins.str = ...,
-        fsType: builtins.str = ...,
+        pdID: _builtins.str = ...,
+        fsType: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["fsType", b"fsType", "pdID", b"pdID"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fsType", b"fsType", "pdID", b"pdID"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class AzureDiskVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PhotonPersistentDiskVolumeSource: _TypeAlias = PhotonPersistentDiskVolumeSource  # noqa: Y015
 
-    DISKNAME_FIELD_NUMBER: builtins.int
-    DISKURI_FIELD_NUMBER: builtins.int
-    CACHINGMODE_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    KIND_FIELD_NUMBER: builtins.int
-    diskName: builtins.str
-    diskURI: builtins.str
-    cachingMode: builtins.str
-    fsType: builtins.str
-    readOnly: builtins.bool
-    kind: builtins.str
+@_typing.final
+class AzureDiskVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DISKNAME_FIELD_NUMBER: _builtins.int
+    DISKURI_FIELD_NUMBER: _builtins.int
+    CACHINGMODE_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    diskName: _builtins.str
+    diskURI: _builtins.str
+    cachingMode: _builtins.str
+    fsType: _builtins.str
+    readOnly: _builtins.bool
+    kind: _builtins.str
     def __init__(
         self,
         *,
-        diskName: builtins.str = ...,
-        diskURI: builtins.str = ...,
-        cachingMode: builtins.str | None = ...,
-        fsType: builtins.str | None = ...,
-        readOnly: builtins.bool | None = ...,
-        kind: builtins.str | None = ...,
+        diskName: _builtins.str = ...,
+        diskURI: _builtins.str = ...,
+        cachingMode: _builtins.str | None = ...,
+        fsType: _builtins.str | None = ...,
+        readOnly: _builtins.bool | None = ...,
+        kind: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_cachingMode", b"_cachingMode", "_fsType", b"_fsType", "_kind", b"_kind", "_readOnly", b"_readOnly", "cachingMode", b"cachingMode", "fsType", b"fsType", "kind", b"kind", "readOnly", b"readOnly"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_cachingMode", b"_cachingMode", "_fsType", b"_fsType", "_kind", b"_kind", "_readOnly", b"_readOnly", "cachingMode", b"cachingMode", "diskName", b"diskName", "diskURI", b"diskURI", "fsType", b"fsType", "kind", b"kind", "readOnly", b"readOnly"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cachingMode", b"_cachingMode", "_fsType", b"_fsType", "_kind", b"_kind", "_readOnly", b"_readOnly", "cachingMode", b"cachingMode", "fsType", b"fsType", "kind", b"kind", "readOnly", b"readOnly"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cachingMode", b"_cachingMode", "_fsType", b"_fsType", "_kind", b"_kind", "_readOnly", b"_readOnly", "cachingMode", b"cachingMode", "diskName", b"diskName", "diskURI", b"diskURI", "fsType", b"fsType", "kind", b"kind", "readOnly", b"readOnly"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__cachingMode: _TypeAlias = typing.Literal["cachingMode"]  # noqa: Y015
-    _WhichOneofArgType__cachingMode: _TypeAlias = typing.Literal["_cachingMode", b"_cachingMode"]  # noqa: Y015
-    _WhichOneofReturnType__fsType: _TypeAlias = typing.Literal["fsType"]  # noqa: Y015
-    _WhichOneofArgType__fsType: _TypeAlias = typing.Literal["_fsType", b"_fsType"]  # noqa: Y015
-    _WhichOneofReturnType__kind: _TypeAlias = typing.Literal["kind"]  # noqa: Y015
-    _WhichOneofArgType__kind: _TypeAlias = typing.Literal["_kind", b"_kind"]  # noqa: Y015
-    _WhichOneofReturnType__readOnly: _TypeAlias = typing.Literal["readOnly"]  # noqa: Y015
-    _WhichOneofArgType__readOnly: _TypeAlias = typing.Literal["_readOnly", b"_readOnly"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__cachingMode: _TypeAlias = _typing.Literal["cachingMode"]  # noqa: Y015
+    _WhichOneofArgType__cachingMode: _TypeAlias = _typing.Literal["_cachingMode", b"_cachingMode"]  # noqa: Y015
+    _WhichOneofReturnType__fsType: _TypeAlias = _typing.Literal["fsType"]  # noqa: Y015
+    _WhichOneofArgType__fsType: _TypeAlias = _typing.Literal["_fsType", b"_fsType"]  # noqa: Y015
+    _WhichOneofReturnType__kind: _TypeAlias = _typing.Literal["kind"]  # noqa: Y015
+    _WhichOneofArgType__kind: _TypeAlias = _typing.Literal["_kind", b"_kind"]  # noqa: Y015
+    _WhichOneofReturnType__readOnly: _TypeAlias = _typing.Literal["readOnly"]  # noqa: Y015
+    _WhichOneofArgType__readOnly: _TypeAlias = _typing.Literal["_readOnly", b"_readOnly"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cachingMode) -> _WhichOneofReturnType__cachingMode | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__fsType) -> _WhichOneofReturnType__fsType | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__kind) -> _WhichOneofReturnType__kind | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__readOnly) -> _WhichOneofReturnType__readOnly | None: ...
 
-@typing.final
-class PortworxVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___AzureDiskVolumeSource: _TypeAlias = AzureDiskVolumeSource  # noqa: Y015
 
-    VOLUMEID_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    volumeID: builtins.str
-    fsType: builtins.str
-    readOnly: builtins.bool
+@_typing.final
+class PortworxVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOLUMEID_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    volumeID: _builtins.str
+    fsType: _builtins.str
+    readOnly: _builtins.bool
     def __init__(
         self,
         *,
-        volumeID: builtins.str = ...,
-        fsType: builtins.str = ...,
-        readOnly: builtins.bool = ...,
+        volumeID: _builtins.str = ...,
+        fsType: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["fsType", b"fsType", "readOnly", b"readOnly", "volumeID", b"volumeID"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fsType", b"fsType", "readOnly", b"readOnly", "volumeID", b"volumeID"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ScaleIOVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PortworxVolumeSource: _TypeAlias = PortworxVolumeSource  # noqa: Y015
 
-    GATEWAY_FIELD_NUMBER: builtins.int
-    SYSTEM_FIELD_NUMBER: builtins.int
-    SECRETREF_FIELD_NUMBER: builtins.int
-    SSLENABLED_FIELD_NUMBER: builtins.int
-    PROTECTIONDOMAIN_FIELD_NUMBER: builtins.int
-    STORAGEPOOL_FIELD_NUMBER: builtins.int
-    STORAGEMODE_FIELD_NUMBER: builtins.int
-    VOLUMENAME_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    gateway: builtins.str
-    system: builtins.str
-    sslEnabled: builtins.bool
-    protectionDomain: builtins.str
-    storagePool: builtins.str
-    storageMode: builtins.str
-    volumeName: builtins.str
-    fsType: builtins.str
-    readOnly: builtins.bool
-    @builtins.property
-    def secretRef(self) -> LocalObjectReference: ...
+@_typing.final
+class ScaleIOVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GATEWAY_FIELD_NUMBER: _builtins.int
+    SYSTEM_FIELD_NUMBER: _builtins.int
+    SECRETREF_FIELD_NUMBER: _builtins.int
+    SSLENABLED_FIELD_NUMBER: _builtins.int
+    PROTECTIONDOMAIN_FIELD_NUMBER: _builtins.int
+    STORAGEPOOL_FIELD_NUMBER: _builtins.int
+    STORAGEMODE_FIELD_NUMBER: _builtins.int
+    VOLUMENAME_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    gateway: _builtins.str
+    system: _builtins.str
+    sslEnabled: _builtins.bool
+    protectionDomain: _builtins.str
+    storagePool: _builtins.str
+    storageMode: _builtins.str
+    volumeName: _builtins.str
+    fsType: _builtins.str
+    readOnly: _builtins.bool
+    @_builtins.property
+    def secretRef(self) -> Global___LocalObjectReference: ...
     def __init__(
         self,
         *,
-        gateway: builtins.str = ...,
-        system: builtins.str = ...,
-        secretRef: LocalObjectReference | None = ...,
-        sslEnabled: builtins.bool = ...,
-        protectionDomain: builtins.str = ...,
-        storagePool: builtins.str = ...,
-        storageMode: builtins.str = ...,
-        volumeName: builtins.str = ...,
-        fsType: builtins.str = ...,
-        readOnly: builtins.bool = ...,
+        gateway: _builtins.str = ...,
+        system: _builtins.str = ...,
+        secretRef: Global___LocalObjectReference | None = ...,
+        sslEnabled: _builtins.bool = ...,
+        protectionDomain: _builtins.str = ...,
+        storagePool: _builtins.str = ...,
+        storageMode: _builtins.str = ...,
+        volumeName: _builtins.str = ...,
+        fsType: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["fsType", b"fsType", "gateway", b"gateway", "protectionDomain", b"protectionDomain", "readOnly", b"readOnly", "secretRef", b"secretRef", "sslEnabled", b"sslEnabled", "storageMode", b"storageMode", "storagePool", b"storagePool", "system", b"system", "volumeName", b"volumeName"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fsType", b"fsType", "gateway", b"gateway", "protectionDomain", b"protectionDomain", "readOnly", b"readOnly", "secretRef", b"secretRef", "sslEnabled", b"sslEnabled", "storageMode", b"storageMode", "storagePool", b"storagePool", "system", b"system", "volumeName", b"volumeName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ScaleIOPersistentVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ScaleIOVolumeSource: _TypeAlias = ScaleIOVolumeSource  # noqa: Y015
 
-    GATEWAY_FIELD_NUMBER: builtins.int
-    SYSTEM_FIELD_NUMBER: builtins.int
-    SECRETREF_FIELD_NUMBER: builtins.int
-    SSLENABLED_FIELD_NUMBER: builtins.int
-    PROTECTIONDOMAIN_FIELD_NUMBER: builtins.int
-    STORAGEPOOL_FIELD_NUMBER: builtins.int
-    STORAGEMODE_FIELD_NUMBER: builtins.int
-    VOLUMENAME_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    gateway: builtins.str
-    system: builtins.str
-    sslEnabled: builtins.bool
-    protectionDomain: builtins.str
-    storagePool: builtins.str
-    storageMode: builtins.str
-    volumeName: builtins.str
-    fsType: builtins.str
-    readOnly: builtins.bool
-    @builtins.property
-    def secretRef(self) -> SecretReference: ...
+@_typing.final
+class ScaleIOPersistentVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GATEWAY_FIELD_NUMBER: _builtins.int
+    SYSTEM_FIELD_NUMBER: _builtins.int
+    SECRETREF_FIELD_NUMBER: _builtins.int
+    SSLENABLED_FIELD_NUMBER: _builtins.int
+    PROTECTIONDOMAIN_FIELD_NUMBER: _builtins.int
+    STORAGEPOOL_FIELD_NUMBER: _builtins.int
+    STORAGEMODE_FIELD_NUMBER: _builtins.int
+    VOLUMENAME_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    gateway: _builtins.str
+    system: _builtins.str
+    sslEnabled: _builtins.bool
+    protectionDomain: _builtins.str
+    storagePool: _builtins.str
+    storageMode: _builtins.str
+    volumeName: _builtins.str
+    fsType: _builtins.str
+    readOnly: _builtins.bool
+    @_builtins.property
+    def secretRef(self) -> Global___SecretReference: ...
     def __init__(
         self,
         *,
-        gateway: builtins.str = ...,
-        system: builtins.str = ...,
-        secretRef: SecretReference | None = ...,
-        sslEnabled: builtins.bool = ...,
-        protectionDomain: builtins.str = ...,
-        storagePool: builtins.str = ...,
-        storageMode: builtins.str = ...,
-        volumeName: builtins.str = ...,
-        fsType: builtins.str = ...,
-        readOnly: builtins.bool = ...,
+        gateway: _builtins.str = ...,
+        system: _builtins.str = ...,
+        secretRef: Global___SecretReference | None = ...,
+        sslEnabled: _builtins.bool = ...,
+        protectionDomain: _builtins.str = ...,
+        storagePool: _builtins.str = ...,
+        storageMode: _builtins.str = ...,
+        volumeName: _builtins.str = ...,
+        fsType: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["fsType", b"fsType", "gateway", b"gateway", "protectionDomain", b"protectionDomain", "readOnly", b"readOnly", "secretRef", b"secretRef", "sslEnabled", b"sslEnabled", "storageMode", b"storageMode", "storagePool", b"storagePool", "system", b"system", "volumeName", b"volumeName"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fsType", b"fsType", "gateway", b"gateway", "protectionDomain", b"protectionDomain", "readOnly", b"readOnly", "secretRef", b"secretRef", "sslEnabled", b"sslEnabled", "storageMode", b"storageMode", "storagePool", b"storagePool", "system", b"system", "volumeName", b"volumeName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class StorageOSVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ScaleIOPersistentVolumeSource: _TypeAlias = ScaleIOPersistentVolumeSource  # noqa: Y015
 
-    VOLUMENAME_FIELD_NUMBER: builtins.int
-    VOLUMENAMESPACE_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    SECRETREF_FIELD_NUMBER: builtins.int
-    volumeName: builtins.str
-    volumeNamespace: builtins.str
-    fsType: builtins.str
-    readOnly: builtins.bool
-    @builtins.property
-    def secretRef(self) -> LocalObjectReference: ...
+@_typing.final
+class StorageOSVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOLUMENAME_FIELD_NUMBER: _builtins.int
+    VOLUMENAMESPACE_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    SECRETREF_FIELD_NUMBER: _builtins.int
+    volumeName: _builtins.str
+    volumeNamespace: _builtins.str
+    fsType: _builtins.str
+    readOnly: _builtins.bool
+    @_builtins.property
+    def secretRef(self) -> Global___LocalObjectReference: ...
     def __init__(
         self,
         *,
-        volumeName: builtins.str = ...,
-        volumeNamespace: builtins.str = ...,
-        fsType: builtins.str = ...,
-        readOnly: builtins.bool = ...,
-        secretRef: LocalObjectReference | None = ...,
+        volumeName: _builtins.str = ...,
+        volumeNamespace: _builtins.str = ...,
+        fsType: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
+        secretRef: Global___LocalObjectReference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["fsType", b"fsType", "readOnly", b"readOnly", "secretRef", b"secretRef", "volumeName", b"volumeName", "volumeNamespace", b"volumeNamespace"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fsType", b"fsType", "readOnly", b"readOnly", "secretRef", b"secretRef", "volumeName", b"volumeName", "volumeNamespace", b"volumeNamespace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class StorageOSPersistentVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___StorageOSVolumeSource: _TypeAlias = StorageOSVolumeSource  # noqa: Y015
 
-    VOLUMENAME_FIELD_NUMBER: builtins.int
-    VOLUMENAMESPACE_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    SECRETREF_FIELD_NUMBER: builtins.int
-    volumeName: builtins.str
-    volumeNamespace: builtins.str
-    fsType: builtins.str
-    readOnly: builtins.bool
-    @builtins.property
-    def secretRef(self) -> ObjectReference: ...
+@_typing.final
+class StorageOSPersistentVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOLUMENAME_FIELD_NUMBER: _builtins.int
+    VOLUMENAMESPACE_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    SECRETREF_FIELD_NUMBER: _builtins.int
+    volumeName: _builtins.str
+    volumeNamespace: _builtins.str
+    fsType: _builtins.str
+    readOnly: _builtins.bool
+    @_builtins.property
+    def secretRef(self) -> Global___ObjectReference: ...
     def __init__(
         self,
         *,
-        volumeName: builtins.str = ...,
-        volumeNamespace: builtins.str = ...,
-        fsType: builtins.str = ...,
-        readOnly: builtins.bool = ...,
-        secretRef: ObjectReference | None = ...,
+        volumeName: _builtins.str = ...,
+        volumeNamespace: _builtins.str = ...,
+        fsType: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
+        secretRef: Global___ObjectReference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["fsType", b"fsType", "readOnly", b"readOnly", "secretRef", b"secretRef", "volumeName", b"volumeName", "volumeNamespace", b"volumeNamespace"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["secretRef", b"secretRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fsType", b"fsType", "readOnly", b"readOnly", "secretRef", b"secretRef", "volumeName", b"volumeName", "volumeNamespace", b"volumeNamespace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ConfigMapVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___StorageOSPersistentVolumeSource: _TypeAlias = StorageOSPersistentVolumeSource  # noqa: Y015
 
-    LOCALOBJECTREFERENCE_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    DEFAULTMODE_FIELD_NUMBER: builtins.int
-    OPTIONAL_FIELD_NUMBER: builtins.int
-    DEFAULTUSER_FIELD_NUMBER: builtins.int
-    defaultMode: builtins.int
-    optional: builtins.bool
-    defaultUser: builtins.int
-    @builtins.property
-    def localObjectReference(self) -> LocalObjectReference: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[KeyToPath]: ...
+@_typing.final
+class ConfigMapVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOCALOBJECTREFERENCE_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    DEFAULTMODE_FIELD_NUMBER: _builtins.int
+    OPTIONAL_FIELD_NUMBER: _builtins.int
+    DEFAULTUSER_FIELD_NUMBER: _builtins.int
+    defaultMode: _builtins.int
+    optional: _builtins.bool
+    defaultUser: _builtins.int
+    @_builtins.property
+    def localObjectReference(self) -> Global___LocalObjectReference: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyToPath]: ...
     def __init__(
         self,
         *,
-        localObjectReference: LocalObjectReference | None = ...,
-        items: abc.Iterable[KeyToPath] | None = ...,
-        defaultMode: builtins.int | None = ...,
-        optional: builtins.bool | None = ...,
-        defaultUser: builtins.int | None = ...,
+        localObjectReference: Global___LocalObjectReference | None = ...,
+        items: _abc.Iterable[Global___KeyToPath] | None = ...,
+        defaultMode: _builtins.int | None = ...,
+        optional: _builtins.bool | None = ...,
+        defaultUser: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_defaultMode", b"_defaultMode", "_defaultUser", b"_defaultUser", "_optional", b"_optional", "defaultMode", b"defaultMode", "defaultUser", b"defaultUser", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_defaultMode", b"_defaultMode", "_defaultUser", b"_defaultUser", "_optional", b"_optional", "defaultMode", b"defaultMode", "defaultUser", b"defaultUser", "items", b"items", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_defaultMode", b"_defaultMode", "_defaultUser", b"_defaultUser", "_optional", b"_optional", "defaultMode", b"defaultMode", "defaultUser", b"defaultUser", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_defaultMode", b"_defaultMode", "_defaultUser", b"_defaultUser", "_optional", b"_optional", "defaultMode", b"defaultMode", "defaultUser", b"defaultUser", "items", b"items", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__defaultMode: _TypeAlias = typing.Literal["defaultMode"]  # noqa: Y015
-    _WhichOneofArgType__defaultMode: _TypeAlias = typing.Literal["_defaultMode", b"_defaultMode"]  # noqa: Y015
-    _WhichOneofReturnType__defaultUser: _TypeAlias = typing.Literal["defaultUser"]  # noqa: Y015
-    _WhichOneofArgType__defaultUser: _TypeAlias = typing.Literal["_defaultUser", b"_defaultUser"]  # noqa: Y015
-    _WhichOneofReturnType__optional: _TypeAlias = typing.Literal["optional"]  # noqa: Y015
-    _WhichOneofArgType__optional: _TypeAlias = typing.Literal["_optional", b"_optional"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__defaultMode: _TypeAlias = _typing.Literal["defaultMode"]  # noqa: Y015
+    _WhichOneofArgType__defaultMode: _TypeAlias = _typing.Literal["_defaultMode", b"_defaultMode"]  # noqa: Y015
+    _WhichOneofReturnType__defaultUser: _TypeAlias = _typing.Literal["defaultUser"]  # noqa: Y015
+    _WhichOneofArgType__defaultUser: _TypeAlias = _typing.Literal["_defaultUser", b"_defaultUser"]  # noqa: Y015
+    _WhichOneofReturnType__optional: _TypeAlias = _typing.Literal["optional"]  # noqa: Y015
+    _WhichOneofArgType__optional: _TypeAlias = _typing.Literal["_optional", b"_optional"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__defaultMode) -> _WhichOneofReturnType__defaultMode | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__defaultUser) -> _WhichOneofReturnType__defaultUser | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__optional) -> _WhichOneofReturnType__optional | None: ...
 
-@typing.final
-class ConfigMapProjection(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ConfigMapVolumeSource: _TypeAlias = ConfigMapVolumeSource  # noqa: Y015
 
-    LOCALOBJECTREFERENCE_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    OPTIONAL_FIELD_NUMBER: builtins.int
-    optional: builtins.bool
-    @builtins.property
-    def localObjectReference(self) -> LocalObjectReference: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[KeyToPath]: ...
+@_typing.final
+class ConfigMapProjection(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOCALOBJECTREFERENCE_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    OPTIONAL_FIELD_NUMBER: _builtins.int
+    optional: _builtins.bool
+    @_builtins.property
+    def localObjectReference(self) -> Global___LocalObjectReference: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyToPath]: ...
     def __init__(
         self,
         *,
-        localObjectReference: LocalObjectReference | None = ...,
-        items: abc.Iterable[KeyToPath] | None = ...,
-        optional: builtins.bool | None = ...,
+        localObjectReference: Global___LocalObjectReference | None = ...,
+        items: _abc.Iterable[Global___KeyToPath] | None = ...,
+        optional: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_optional", b"_optional", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_optional", b"_optional", "items", b"items", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_optional", b"_optional", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_optional", b"_optional", "items", b"items", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__optional: _TypeAlias = typing.Literal["optional"]  # noqa: Y015
-    _WhichOneofArgType__optional: _TypeAlias = typing.Literal["_optional", b"_optional"]  # noqa: Y015
+    _WhichOneofReturnType__optional: _TypeAlias = _typing.Literal["optional"]  # noqa: Y015
+    _WhichOneofArgType__optional: _TypeAlias = _typing.Literal["_optional", b"_optional"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__optional) -> _WhichOneofReturnType__optional | None: ...
 
-@typing.final
-class ServiceAccountTokenProjection(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ConfigMapProjection: _TypeAlias = ConfigMapProjection  # noqa: Y015
 
-    AUDIENCE_FIELD_NUMBER: builtins.int
-    EXPIRATIONSECONDS_FIELD_NUMBER: builtins.int
-    PATH_FIELD_NUMBER: builtins.int
-    USER_FIELD_NUMBER: builtins.int
-    audience: builtins.str
-    expirationSeconds: builtins.int
-    path: builtins.str
-    user: builtins.int
+@_typing.final
+class ServiceAccountTokenProjection(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    EXPIRATIONSECONDS_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    audience: _builtins.str
+    expirationSeconds: _builtins.int
+    path: _builtins.str
+    user: _builtins.int
     def __init__(
         self,
         *,
-        audience: builtins.str = ...,
-        expirationSeconds: builtins.int | None = ...,
-        path: builtins.str = ...,
-        user: builtins.int | None = ...,
+        audience: _builtins.str = ...,
+        expirationSeconds: _builtins.int | None = ...,
+        path: _builtins.str = ...,
+        user: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_expirationSeconds", b"_expirationSeconds", "_user", b"_user", "expirationSeconds", b"expirationSeconds", "user", b"user"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_expirationSeconds", b"_expirationSeconds", "_user", b"_user", "audience", b"audience", "expirationSeconds", b"expirationSeconds", "path", b"path", "user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expirationSeconds", b"_expirationSeconds", "_user", b"_user", "expirationSeconds", b"expirationSeconds", "user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expirationSeconds", b"_expirationSeconds", "_user", b"_user", "audience", b"audience", "expirationSeconds", b"expirationSeconds", "path", b"path", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__expirationSeconds: _TypeAlias = typing.Literal["expirationSeconds"]  # noqa: Y015
-    _WhichOneofArgType__expirationSeconds: _TypeAlias = typing.Literal["_expirationSeconds", b"_expirationSeconds"]  # noqa: Y015
-    _WhichOneofReturnType__user: _TypeAlias = typing.Literal["user"]  # noqa: Y015
-    _WhichOneofArgType__user: _TypeAlias = typing.Literal["_user", b"_user"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__expirationSeconds: _TypeAlias = _typing.Literal["expirationSeconds"]  # noqa: Y015
+    _WhichOneofArgType__expirationSeconds: _TypeAlias = _typing.Literal["_expirationSeconds", b"_expirationSeconds"]  # noqa: Y015
+    _WhichOneofReturnType__user: _TypeAlias = _typing.Literal["user"]  # noqa: Y015
+    _WhichOneofArgType__user: _TypeAlias = _typing.Literal["_user", b"_user"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__expirationSeconds) -> _WhichOneofReturnType__expirationSeconds | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__user) -> _WhichOneofReturnType__user | None: ...
 
-@typing.final
-class ClusterTrustBundleProjection(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ServiceAccountTokenProjection: _TypeAlias = ServiceAccountTokenProjection  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    SIGNERNAME_FIELD_NUMBER: builtins.int
-    LABELSELECTOR_FIELD_NUMBER: builtins.int
-    PATH_FIELD_NUMBER: builtins.int
-    OPTIONAL_FIELD_NUMBER: builtins.int
-    USER_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    signerName: builtins.str
-    path: builtins.str
-    optional: builtins.bool
-    user: builtins.int
-    @builtins.property
-    def labelSelector(self) -> meta_v1_pb2.LabelSelector: ...
+@_typing.final
+class ClusterTrustBundleProjection(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SIGNERNAME_FIELD_NUMBER: _builtins.int
+    LABELSELECTOR_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    OPTIONAL_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    signerName: _builtins.str
+    path: _builtins.str
+    optional: _builtins.bool
+    user: _builtins.int
+    @_builtins.property
+    def labelSelector(self) -> _meta_v1_pb2.LabelSelector: ...
     def __init__(
         self,
         *,
-        name: builtins.str | None = ...,
-        signerName: builtins.str | None = ...,
-        labelSelector: meta_v1_pb2.LabelSelector | None = ...,
-        path: builtins.str = ...,
-        optional: builtins.bool | None = ...,
-        user: builtins.int | None = ...,
+        name: _builtins.str | None = ...,
+        signerName: _builtins.str | None = ...,
+        labelSelector: _meta_v1_pb2.LabelSelector | None = ...,
+        path: _builtins.str = ...,
+        optional: _builtins.bool | None = ...,
+        user: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_name", b"_name", "_optional", b"_optional", "_signerName", b"_signerName", "_user", b"_user", "labelSelector", b"labelSelector", "name", b"name", "optional", b"optional", "signerName", b"signerName", "user", b"user"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_name", b"_name", "_optional", b"_optional", "_signerName", b"_signerName", "_user", b"_user", "labelSelector", b"labelSelector", "name", b"name", "optional", b"optional", "path", b"path", "signerName", b"signerName", "user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "_optional", b"_optional", "_signerName", b"_signerName", "_user", b"_user", "labelSelector", b"labelSelector", "name", b"name", "optional", b"optional", "signerName", b"signerName", "user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "_optional", b"_optional", "_signerName", b"_signerName", "_user", b"_user", "labelSelector", b"labelSelector", "name", b"name", "optional", b"optional", "path", b"path", "signerName", b"signerName", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__name: _TypeAlias = typing.Literal["name"]  # noqa: Y015
-    _WhichOneofArgType__name: _TypeAlias = typing.Literal["_name", b"_name"]  # noqa: Y015
-    _WhichOneofReturnType__optional: _TypeAlias = typing.Literal["optional"]  # noqa: Y015
-    _WhichOneofArgType__optional: _TypeAlias = typing.Literal["_optional", b"_optional"]  # noqa: Y015
-    _WhichOneofReturnType__signerName: _TypeAlias = typing.Literal["signerName"]  # noqa: Y015
-    _WhichOneofArgType__signerName: _TypeAlias = typing.Literal["_signerName", b"_signerName"]  # noqa: Y015
-    _WhichOneofReturnType__user: _TypeAlias = typing.Literal["user"]  # noqa: Y015
-    _WhichOneofArgType__user: _TypeAlias = typing.Literal["_user", b"_user"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
+    _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    _WhichOneofReturnType__optional: _TypeAlias = _typing.Literal["optional"]  # noqa: Y015
+    _WhichOneofArgType__optional: _TypeAlias = _typing.Literal["_optional", b"_optional"]  # noqa: Y015
+    _WhichOneofReturnType__signerName: _TypeAlias = _typing.Literal["signerName"]  # noqa: Y015
+    _WhichOneofArgType__signerName: _TypeAlias = _typing.Literal["_signerName", b"_signerName"]  # noqa: Y015
+    _WhichOneofReturnType__user: _TypeAlias = _typing.Literal["user"]  # noqa: Y015
+    _WhichOneofArgType__user: _TypeAlias = _typing.Literal["_user", b"_user"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__optional) -> _WhichOneofReturnType__optional | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__signerName) -> _WhichOneofReturnType__signerName | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__user) -> _WhichOneofReturnType__user | None: ...
 
-@typing.final
-class PodCertificateProjection(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ClusterTrustBundleProjection: _TypeAlias = ClusterTrustBundleProjection  # noqa: Y015
 
-    @typing.final
-    class UserAnnotationsEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class PodCertificateProjection(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+    @_typing.final
+    class UserAnnotationsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    SIGNERNAME_FIELD_NUMBER: builtins.int
-    KEYTYPE_FIELD_NUMBER: builtins.int
-    MAXEXPIRATIONSECONDS_FIELD_NUMBER: builtins.int
-    CREDENTIALBUNDLEPATH_FIELD_NUMBER: builtins.int
-    KEYPATH_FIELD_NUMBER: builtins.int
-    CERTIFICATECHAINPATH_FIELD_NUMBER: builtins.int
-    USERANNOTATIONS_FIELD_NUMBER: builtins.int
-    USER_FIELD_NUMBER: builtins.int
-    signerName: builtins.str
-    keyType: builtins.str
-    maxExpirationSeconds: builtins.int
-    credentialBundlePath: builtins.str
-    keyPath: builtins.str
-    certificateChainPath: builtins.str
-    user: builtins.int
-    @builtins.property
-    def userAnnotations(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
+    SIGNERNAME_FIELD_NUMBER: _builtins.int
+    KEYTYPE_FIELD_NUMBER: _builtins.int
+    MAXEXPIRATIONSECONDS_FIELD_NUMBER: _builtins.int
+    CREDENTIALBUNDLEPATH_FIELD_NUMBER: _builtins.int
+    KEYPATH_FIELD_NUMBER: _builtins.int
+    CERTIFICATECHAINPATH_FIELD_NUMBER: _builtins.int
+    USERANNOTATIONS_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    signerName: _builtins.str
+    keyType: _builtins.str
+    maxExpirationSeconds: _builtins.int
+    credentialBundlePath: _builtins.str
+    keyPath: _builtins.str
+    certificateChainPath: _builtins.str
+    user: _builtins.int
+    @_builtins.property
+    def userAnnotations(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
         self,
         *,
-        signerName: builtins.str = ...,
-        keyType: builtins.str = ...,
-        maxExpirationSeconds: builtins.int | None = ...,
-        credentialBundlePath: builtins.str = ...,
-        keyPath: builtins.str = ...,
-        certificateChainPath: builtins.str = ...,
-        userAnnotations: abc.Mapping[builtins.str, builtins.str] | None = ...,
-        user: builtins.int | None = ...,
+        signerName: _builtins.str = ...,
+        keyType: _builtins.str = ...,
+        maxExpirationSeconds: _builtins.int | None = ...,
+        credentialBundlePath: _builtins.str = ...,
+        keyPath: _builtins.str = ...,
+        certificateChainPath: _builtins.str = ...,
+        userAnnotations: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        user: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_maxExpirationSeconds", b"_maxExpirationSeconds", "_user", b"_user", "maxExpirationSeconds", b"maxExpirationSeconds", "user", b"user"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_maxExpirationSeconds", b"_maxExpirationSeconds", "_user", b"_user", "certificateChainPath", b"certificateChainPath", "credentialBundlePath", b"credentialBundlePath", "keyPath", b"keyPath", "keyType", b"keyType", "maxExpirationSeconds", b"maxExpirationSeconds", "signerName", b"signerName", "user", b"user", "userAnnotations", b"userAnnotations"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_maxExpirationSeconds", b"_maxExpirationSeconds", "_user", b"_user", "maxExpirationSeconds", b"maxExpirationSeconds", "user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maxExpirationSeconds", b"_maxExpirationSeconds", "_user", b"_user", "certificateChainPath", b"certificateChainPath", "credentialBundlePath", b"credentialBundlePath", "keyPath", b"keyPath", "keyType", b"keyType", "maxExpirationSeconds", b"maxExpirationSeconds", "signerName", b"signerName", "user", b"user", "userAnnotations", b"userAnnotations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__maxExpirationSeconds: _TypeAlias = typing.Literal["maxExpirationSeconds"]  # noqa: Y015
-    _WhichOneofArgType__maxExpirationSeconds: _TypeAlias = typing.Literal["_maxExpirationSeconds", b"_maxExpirationSeconds"]  # noqa: Y015
-    _WhichOneofReturnType__user: _TypeAlias = typing.Literal["user"]  # noqa: Y015
-    _WhichOneofArgType__user: _TypeAlias = typing.Literal["_user", b"_user"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__maxExpirationSeconds: _TypeAlias = _typing.Literal["maxExpirationSeconds"]  # noqa: Y015
+    _WhichOneofArgType__maxExpirationSeconds: _TypeAlias = _typing.Literal["_maxExpirationSeconds", b"_maxExpirationSeconds"]  # noqa: Y015
+    _WhichOneofReturnType__user: _TypeAlias = _typing.Literal["user"]  # noqa: Y015
+    _WhichOneofArgType__user: _TypeAlias = _typing.Literal["_user", b"_user"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__maxExpirationSeconds) -> _WhichOneofReturnType__maxExpirationSeconds | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__user) -> _WhichOneofReturnType__user | None: ...
 
-@typing.final
-class ProjectedVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodCertificateProjection: _TypeAlias = PodCertificateProjection  # noqa: Y015
 
-    SOURCES_FIELD_NUMBER: builtins.int
-    DEFAULTMODE_FIELD_NUMBER: builtins.int
-    DEFAULTUSER_FIELD_NUMBER: builtins.int
-    defaultMode: builtins.int
-    defaultUser: builtins.int
-    @builtins.property
-    def sources(self) -> containers.RepeatedCompositeFieldContainer[VolumeProjection]: ...
+@_typing.final
+class ProjectedVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCES_FIELD_NUMBER: _builtins.int
+    DEFAULTMODE_FIELD_NUMBER: _builtins.int
+    DEFAULTUSER_FIELD_NUMBER: _builtins.int
+    defaultMode: _builtins.int
+    defaultUser: _builtins.int
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___VolumeProjection]: ...
     def __init__(
         self,
         *,
-        sources: abc.Iterable[VolumeProjection] | None = ...,
-        defaultMode: builtins.int | None = ...,
-        defaultUser: builtins.int | None = ...,
+        sources: _abc.Iterable[Global___VolumeProjection] | None = ...,
+        defaultMode: _builtins.int | None = ...,
+        defaultUser: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_defaultMode", b"_defaultMode", "_defaultUser", b"_defaultUser", "defaultMode", b"defaultMode", "defaultUser", b"defaultUser"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_defaultMode", b"_defaultMode", "_defaultUser", b"_defaultUser", "defaultMode", b"defaultMode", "defaultUser", b"defaultUser", "sources", b"sources"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_defaultMode", b"_defaultMode", "_defaultUser", b"_defaultUser", "defaultMode", b"defaultMode", "defaultUser", b"defaultUser"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_defaultMode", b"_defaultMode", "_defaultUser", b"_defaultUser", "defaultMode", b"defaultMode", "defaultUser", b"defaultUser", "sources", b"sources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__defaultMode: _TypeAlias = typing.Literal["defaultMode"]  # noqa: Y015
-    _WhichOneofArgType__defaultMode: _TypeAlias = typing.Literal["_defaultMode", b"_defaultMode"]  # noqa: Y015
-    _WhichOneofReturnType__defaultUser: _TypeAlias = typing.Literal["defaultUser"]  # noqa: Y015
-    _WhichOneofArgType__defaultUser: _TypeAlias = typing.Literal["_defaultUser", b"_defaultUser"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__defaultMode: _TypeAlias = _typing.Literal["defaultMode"]  # noqa: Y015
+    _WhichOneofArgType__defaultMode: _TypeAlias = _typing.Literal["_defaultMode", b"_defaultMode"]  # noqa: Y015
+    _WhichOneofReturnType__defaultUser: _TypeAlias = _typing.Literal["defaultUser"]  # noqa: Y015
+    _WhichOneofArgType__defaultUser: _TypeAlias = _typing.Literal["_defaultUser", b"_defaultUser"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__defaultMode) -> _WhichOneofReturnType__defaultMode | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__defaultUser) -> _WhichOneofReturnType__defaultUser | None: ...
 
-@typing.final
-class VolumeProjection(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ProjectedVolumeSource: _TypeAlias = ProjectedVolumeSource  # noqa: Y015
 
-    SECRET_FIELD_NUMBER: builtins.int
-    DOWNWARDAPI_FIELD_NUMBER: builtins.int
-    CONFIGMAP_FIELD_NUMBER: builtins.int
-    SERVICEACCOUNTTOKEN_FIELD_NUMBER: builtins.int
-    CLUSTERTRUSTBUNDLE_FIELD_NUMBER: builtins.int
-    PODCERTIFICATE_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def secret(self) -> SecretProjection: ...
-    @builtins.property
-    def downwardAPI(self) -> DownwardAPIProjection: ...
-    @builtins.property
-    def configMap(self) -> ConfigMapProjection: ...
-    @builtins.property
-    def serviceAccountToken(self) -> ServiceAccountTokenProjection: ...
-    @builtins.property
-    def clusterTrustBundle(self) -> ClusterTrustBundleProjection: ...
-    @builtins.property
-    def podCertificate(self) -> PodCertificateProjection: ...
+@_typing.final
+class VolumeProjection(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECRET_FIELD_NUMBER: _builtins.int
+    DOWNWARDAPI_FIELD_NUMBER: _builtins.int
+    CONFIGMAP_FIELD_NUMBER: _builtins.int
+    SERVICEACCOUNTTOKEN_FIELD_NUMBER: _builtins.int
+    CLUSTERTRUSTBUNDLE_FIELD_NUMBER: _builtins.int
+    PODCERTIFICATE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def secret(self) -> Global___SecretProjection: ...
+    @_builtins.property
+    def downwardAPI(self) -> Global___DownwardAPIProjection: ...
+    @_builtins.property
+    def configMap(self) -> Global___ConfigMapProjection: ...
+    @_builtins.property
+    def serviceAccountToken(self) -> Global___ServiceAccountTokenProjection: ...
+    @_builtins.property
+    def clusterTrustBundle(self) -> Global___ClusterTrustBundleProjection: ...
+    @_builtins.property
+    def podCertificate(self) -> Global___PodCertificateProjection: ...
     def __init__(
         self,
         *,
-        secret: SecretProjection | None = ...,
-        downwardAPI: DownwardAPIProjection | None = ...,
-        configMap: ConfigMapProjection | None = ...,
-        serviceAccountToken: ServiceAccountTokenProjection | None = ...,
-        clusterTrustBundle: ClusterTrustBundleProjection | None = ...,
-        podCertificate: PodCertificateProjection | None = ...,
+        secret: Global___SecretProjection | None = ...,
+        downwardAPI: Global___DownwardAPIProjection | None = ...,
+        configMap: Global___ConfigMapProjection | None = ...,
+        serviceAccountToken: Global___ServiceAccountTokenProjection | None = ...,
+        clusterTrustBundle: Global___ClusterTrustBundleProjection | None = ...,
+        podCertificate: Global___PodCertificateProjection | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["clusterTrustBundle", b"clusterTrustBundle", "configMap", b"configMap", "downwardAPI", b"downwardAPI", "podCertificate", b"podCertificate", "secret", b"secret", "serviceAccountToken", b"serviceAccountToken"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["clusterTrustBundle", b"clusterTrustBundle", "configMap", b"configMap", "downwardAPI", b"downwardAPI", "podCertificate", b"podCertificate", "secret", b"secret", "serviceAccountToken", b"serviceAccountToken"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clusterTrustBundle", b"clusterTrustBundle", "configMap", b"configMap", "downwardAPI", b"downwardAPI", "podCertificate", b"podCertificate", "secret", b"secret", "serviceAccountToken", b"serviceAccountToken"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clusterTrustBundle", b"clusterTrustBundle", "configMap", b"configMap", "downwardAPI", b"downwardAPI", "podCertificate", b"podCertificate", "secret", b"secret", "serviceAccountToken", b"serviceAccountToken"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class KeyToPath(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VolumeProjection: _TypeAlias = VolumeProjection  # noqa: Y015
 
-    KEY_FIELD_NUMBER: builtins.int
-    PATH_FIELD_NUMBER: builtins.int
-    MODE_FIELD_NUMBER: builtins.int
-    USER_FIELD_NUMBER: builtins.int
-    key: builtins.str
-    path: builtins.str
-    mode: builtins.int
-    user: builtins.int
+@_typing.final
+class KeyToPath(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    path: _builtins.str
+    mode: _builtins.int
+    user: _builtins.int
     def __init__(
         self,
         *,
-        key: builtins.str = ...,
-        path: builtins.str = ...,
-        mode: builtins.int | None = ...,
-        user: builtins.int | None = ...,
+        key: _builtins.str = ...,
+        path: _builtins.str = ...,
+        mode: _builtins.int | None = ...,
+        user: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_mode", b"_mode", "_user", b"_user", "mode", b"mode", "user", b"user"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_mode", b"_mode", "_user", b"_user", "key", b"key", "mode", b"mode", "path", b"path", "user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "_user", b"_user", "mode", b"mode", "user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "_user", b"_user", "key", b"key", "mode", b"mode", "path", b"path", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__mode: _TypeAlias = typing.Literal["mode"]  # noqa: Y015
-    _WhichOneofArgType__mode: _TypeAlias = typing.Literal["_mode", b"_mode"]  # noqa: Y015
-    _WhichOneofReturnType__user: _TypeAlias = typing.Literal["user"]  # noqa: Y015
-    _WhichOneofArgType__user: _TypeAlias = typing.Literal["_user", b"_user"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
+    _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    _WhichOneofReturnType__user: _TypeAlias = _typing.Literal["user"]  # noqa: Y015
+    _WhichOneofArgType__user: _TypeAlias = _typing.Literal["_user", b"_user"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__user) -> _WhichOneofReturnType__user | None: ...
 
-@typing.final
-class LocalVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___KeyToPath: _TypeAlias = KeyToPath  # noqa: Y015
 
-    PATH_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    path: builtins.str
-    fsType: builtins.str
+@_typing.final
+class LocalVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    fsType: _builtins.str
     def __init__(
         self,
         *,
-        path: builtins.str = ...,
-        fsType: builtins.str | None = ...,
+        path: _builtins.str = ...,
+        fsType: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_fsType", b"_fsType", "fsType", b"fsType"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_fsType", b"_fsType", "fsType", b"fsType", "path", b"path"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_fsType", b"_fsType", "fsType", b"fsType"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fsType", b"_fsType", "fsType", b"fsType", "path", b"path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__fsType: _TypeAlias = typing.Literal["fsType"]  # noqa: Y015
-    _WhichOneofArgType__fsType: _TypeAlias = typing.Literal["_fsType", b"_fsType"]  # noqa: Y015
+    _WhichOneofReturnType__fsType: _TypeAlias = _typing.Literal["fsType"]  # noqa: Y015
+    _WhichOneofArgType__fsType: _TypeAlias = _typing.Literal["_fsType", b"_fsType"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__fsType) -> _WhichOneofReturnType__fsType | None: ...
 
-@typing.final
-class CSIPersistentVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___LocalVolumeSource: _TypeAlias = LocalVolumeSource  # noqa: Y015
 
-    @typing.final
-    class VolumeAttributesEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class CSIPersistentVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+    @_typing.final
+    class VolumeAttributesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    DRIVER_FIELD_NUMBER: builtins.int
-    VOLUMEHANDLE_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    VOLUMEATTRIBUTES_FIELD_NUMBER: builtins.int
-    CONTROLLERPUBLISHSECRETREF_FIELD_NUMBER: builtins.int
-    NODESTAGESECRETREF_FIELD_NUMBER: builtins.int
-    NODEPUBLISHSECRETREF_FIELD_NUMBER: builtins.int
-    CONTROLLEREXPANDSECRETREF_FIELD_NUMBER: builtins.int
-    NODEEXPANDSECRETREF_FIELD_NUMBER: builtins.int
-    driver: builtins.str
-    volumeHandle: builtins.str
-    readOnly: builtins.bool
-    fsType: builtins.str
-    @builtins.property
-    def volumeAttributes(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
-    @builtins.property
-    def controllerPublishSecretRef(self) -> SecretReference: ...
-    @builtins.property
-    def nodeStageSecretRef(self) -> SecretReference: ...
-    @builtins.property
-    def nodePublishSecretRef(self) -> SecretReference: ...
-    @builtins.property
-    def controllerExpandSecretRef(self) -> SecretReference: ...
-    @builtins.property
-    def nodeExpandSecretRef(self) -> SecretReference: ...
+    DRIVER_FIELD_NUMBER: _builtins.int
+    VOLUMEHANDLE_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    VOLUMEATTRIBUTES_FIELD_NUMBER: _builtins.int
+    CONTROLLERPUBLISHSECRETREF_FIELD_NUMBER: _builtins.int
+    NODESTAGESECRETREF_FIELD_NUMBER: _builtins.int
+    NODEPUBLISHSECRETREF_FIELD_NUMBER: _builtins.int
+    CONTROLLEREXPANDSECRETREF_FIELD_NUMBER: _builtins.int
+    NODEEXPANDSECRETREF_FIELD_NUMBER: _builtins.int
+    driver: _builtins.str
+    volumeHandle: _builtins.str
+    readOnly: _builtins.bool
+    fsType: _builtins.str
+    @_builtins.property
+    def volumeAttributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def controllerPublishSecretRef(self) -> Global___SecretReference: ...
+    @_builtins.property
+    def nodeStageSecretRef(self) -> Global___SecretReference: ...
+    @_builtins.property
+    def nodePublishSecretRef(self) -> Global___SecretReference: ...
+    @_builtins.property
+    def controllerExpandSecretRef(self) -> Global___SecretReference: ...
+    @_builtins.property
+    def nodeExpandSecretRef(self) -> Global___SecretReference: ...
     def __init__(
         self,
         *,
-        driver: builtins.str = ...,
-        volumeHandle: builtins.str = ...,
-        readOnly: builtins.bool = ...,
-        fsType: builtins.str = ...,
-        volumeAttributes: abc.Mapping[builtins.str, builtins.str] | None = ...,
-        controllerPublishSecretRef: SecretReference | None = ...,
-        nodeStageSecretRef: SecretReference | None = ...,
-        nodePublishSecretRef: SecretReference | None = ...,
-        controllerExpandSecretRef: SecretReference | None = ...,
-        nodeExpandSecretRef: SecretReference | None = ...,
+        driver: _builtins.str = ...,
+        volumeHandle: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
+        fsType: _builtins.str = ...,
+        volumeAttributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        controllerPublishSecretRef: Global___SecretReference | None = ...,
+        nodeStageSecretRef: Global___SecretReference | None = ...,
+        nodePublishSecretRef: Global___SecretReference | None = ...,
+        controllerExpandSecretRef: Global___SecretReference | None = ...,
+        nodeExpandSecretRef: Global___SecretReference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["controllerExpandSecretRef", b"controllerExpandSecretRef", "controllerPublishSecretRef", b"controllerPublishSecretRef", "nodeExpandSecretRef", b"nodeExpandSecretRef", "nodePublishSecretRef", b"nodePublishSecretRef", "nodeStageSecretRef", b"nodeStageSecretRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["controllerExpandSecretRef", b"controllerExpandSecretRef", "controllerPublishSecretRef", b"controllerPublishSecretRef", "driver", b"driver", "fsType", b"fsType", "nodeExpandSecretRef", b"nodeExpandSecretRef", "nodePublishSecretRef", b"nodePublishSecretRef", "nodeStageSecretRef", b"nodeStageSecretRef", "readOnly", b"readOnly", "volumeAttributes", b"volumeAttributes", "volumeHandle", b"volumeHandle"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["controllerExpandSecretRef", b"controllerExpandSecretRef", "controllerPublishSecretRef", b"controllerPublishSecretRef", "nodeExpandSecretRef", b"nodeExpandSecretRef", "nodePublishSecretRef", b"nodePublishSecretRef", "nodeStageSecretRef", b"nodeStageSecretRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controllerExpandSecretRef", b"controllerExpandSecretRef", "controllerPublishSecretRef", b"controllerPublishSecretRef", "driver", b"driver", "fsType", b"fsType", "nodeExpandSecretRef", b"nodeExpandSecretRef", "nodePublishSecretRef", b"nodePublishSecretRef", "nodeStageSecretRef", b"nodeStageSecretRef", "readOnly", b"readOnly", "volumeAttributes", b"volumeAttributes", "volumeHandle", b"volumeHandle"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class CSIVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CSIPersistentVolumeSource: _TypeAlias = CSIPersistentVolumeSource  # noqa: Y015
 
-    @typing.final
-    class VolumeAttributesEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class CSIVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+    @_typing.final
+    class VolumeAttributesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    DRIVER_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    FSTYPE_FIELD_NUMBER: builtins.int
-    VOLUMEATTRIBUTES_FIELD_NUMBER: builtins.int
-    NODEPUBLISHSECRETREF_FIELD_NUMBER: builtins.int
-    driver: builtins.str
-    readOnly: builtins.bool
-    fsType: builtins.str
-    @builtins.property
-    def volumeAttributes(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
-    @builtins.property
-    def nodePublishSecretRef(self) -> LocalObjectReference: ...
+    DRIVER_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    FSTYPE_FIELD_NUMBER: _builtins.int
+    VOLUMEATTRIBUTES_FIELD_NUMBER: _builtins.int
+    NODEPUBLISHSECRETREF_FIELD_NUMBER: _builtins.int
+    driver: _builtins.str
+    readOnly: _builtins.bool
+    fsType: _builtins.str
+    @_builtins.property
+    def volumeAttributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def nodePublishSecretRef(self) -> Global___LocalObjectReference: ...
     def __init__(
         self,
         *,
-        driver: builtins.str = ...,
-        readOnly: builtins.bool | None = ...,
-        fsType: builtins.str | None = ...,
-        volumeAttributes: abc.Mapping[builtins.str, builtins.str] | None = ...,
-        nodePublishSecretRef: LocalObjectReference | None = ...,
+        driver: _builtins.str = ...,
+        readOnly: _builtins.bool | None = ...,
+        fsType: _builtins.str | None = ...,
+        volumeAttributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        nodePublishSecretRef: Global___LocalObjectReference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_fsType", b"_fsType", "_readOnly", b"_readOnly", "fsType", b"fsType", "nodePublishSecretRef", b"nodePublishSecretRef", "readOnly", b"readOnly"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_fsType", b"_fsType", "_readOnly", b"_readOnly", "driver", b"driver", "fsType", b"fsType", "nodePublishSecretRef", b"nodePublishSecretRef", "readOnly", b"readOnly", "volumeAttributes", b"volumeAttributes"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_fsType", b"_fsType", "_readOnly", b"_readOnly", "fsType", b"fsType", "nodePublishSecretRef", b"nodePublishSecretRef", "readOnly", b"readOnly"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fsType", b"_fsType", "_readOnly", b"_readOnly", "driver", b"driver", "fsType", b"fsType", "nodePublishSecretRef", b"nodePublishSecretRef", "readOnly", b"readOnly", "volumeAttributes", b"volumeAttributes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__fsType: _TypeAlias = typing.Literal["fsType"]  # noqa: Y015
-    _WhichOneofArgType__fsType: _TypeAlias = typing.Literal["_fsType", b"_fsType"]  # noqa: Y015
-    _WhichOneofReturnType__readOnly: _TypeAlias = typing.Literal["readOnly"]  # noqa: Y015
-    _WhichOneofArgType__readOnly: _TypeAlias = typing.Literal["_readOnly", b"_readOnly"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__fsType: _TypeAlias = _typing.Literal["fsType"]  # noqa: Y015
+    _WhichOneofArgType__fsType: _TypeAlias = _typing.Literal["_fsType", b"_fsType"]  # noqa: Y015
+    _WhichOneofReturnType__readOnly: _TypeAlias = _typing.Literal["readOnly"]  # noqa: Y015
+    _WhichOneofArgType__readOnly: _TypeAlias = _typing.Literal["_readOnly", b"_readOnly"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__fsType) -> _WhichOneofReturnType__fsType | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__readOnly) -> _WhichOneofReturnType__readOnly | None: ...
 
-@typing.final
-class EphemeralVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CSIVolumeSource: _TypeAlias = CSIVolumeSource  # noqa: Y015
 
-    VOLUMECLAIMTEMPLATE_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def volumeClaimTemplate(self) -> PersistentVolumeClaimTemplate: ...
+@_typing.final
+class EphemeralVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOLUMECLAIMTEMPLATE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def volumeClaimTemplate(self) -> Global___PersistentVolumeClaimTemplate: ...
     def __init__(
         self,
         *,
-        volumeClaimTemplate: PersistentVolumeClaimTemplate | None = ...,
+        volumeClaimTemplate: Global___PersistentVolumeClaimTemplate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["volumeClaimTemplate", b"volumeClaimTemplate"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["volumeClaimTemplate", b"volumeClaimTemplate"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["volumeClaimTemplate", b"volumeClaimTemplate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["volumeClaimTemplate", b"volumeClaimTemplate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PersistentVolumeClaimTemplate(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___EphemeralVolumeSource: _TypeAlias = EphemeralVolumeSource  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> PersistentVolumeClaimSpec: ...
+@_typing.final
+class PersistentVolumeClaimTemplate(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___PersistentVolumeClaimSpec: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: PersistentVolumeClaimSpec | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___PersistentVolumeClaimSpec | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ContainerPort(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PersistentVolumeClaimTemplate: _TypeAlias = PersistentVolumeClaimTemplate  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    HOSTPORT_FIELD_NUMBER: builtins.int
-    CONTAINERPORT_FIELD_NUMBER: builtins.int
-    PROTOCOL_FIELD_NUMBER: builtins.int
-    HOSTIP_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    hostPort: builtins.int
-    containerPort: builtins.int
-    protocol: builtins.str
-    hostIP: builtins.str
+@_typing.final
+class ContainerPort(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    HOSTPORT_FIELD_NUMBER: _builtins.int
+    CONTAINERPORT_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    HOSTIP_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    hostPort: _builtins.int
+    containerPort: _builtins.int
+    protocol: _builtins.str
+    hostIP: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        hostPort: builtins.int = ...,
-        containerPort: builtins.int = ...,
-        protocol: builtins.str = ...,
-        hostIP: builtins.str = ...,
+        name: _builtins.str = ...,
+        hostPort: _builtins.int = ...,
+        containerPort: _builtins.int = ...,
+        protocol: _builtins.str = ...,
+        hostIP: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["containerPort", b"containerPort", "hostIP", b"hostIP", "hostPort", b"hostPort", "name", b"name", "protocol", b"protocol"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["containerPort", b"containerPort", "hostIP", b"hostIP", "hostPort", b"hostPort", "name", b"name", "protocol", b"protocol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class VolumeMount(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ContainerPort: _TypeAlias = ContainerPort  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    MOUNTPATH_FIELD_NUMBER: builtins.int
-    SUBPATH_FIELD_NUMBER: builtins.int
-    MOUNTPROPAGATION_FIELD_NUMBER: builtins.int
-    SUBPATHEXPR_FIELD_NUMBER: builtins.int
-    RECURSIVEREADONLY_FIELD_NUMBER: builtins.int
-    BINDMOUNTOPTIONS_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    readOnly: builtins.bool
-    mountPath: builtins.str
-    subPath: builtins.str
-    mountPropagation: builtins.str
-    subPathExpr: builtins.str
-    recursiveReadOnly: builtins.str
-    @builtins.property
-    def bindMountOptions(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class VolumeMount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    MOUNTPATH_FIELD_NUMBER: _builtins.int
+    SUBPATH_FIELD_NUMBER: _builtins.int
+    MOUNTPROPAGATION_FIELD_NUMBER: _builtins.int
+    SUBPATHEXPR_FIELD_NUMBER: _builtins.int
+    RECURSIVEREADONLY_FIELD_NUMBER: _builtins.int
+    BINDMOUNTOPTIONS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    readOnly: _builtins.bool
+    mountPath: _builtins.str
+    subPath: _builtins.str
+    mountPropagation: _builtins.str
+    subPathExpr: _builtins.str
+    recursiveReadOnly: _builtins.str
+    @_builtins.property
+    def bindMountOptions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        readOnly: builtins.bool = ...,
-        mountPath: builtins.str = ...,
-        subPath: builtins.str = ...,
-        mountPropagation: builtins.str | None = ...,
-        subPathExpr: builtins.str = ...,
-        recursiveReadOnly: builtins.str | None = ...,
-        bindMountOptions: abc.Iterable[builtins.str] | None = ...,
+        name: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
+        mountPath: _builtins.str = ...,
+        subPath: _builtins.str = ...,
+        mountPropagation: _builtins.str | None = ...,
+        subPathExpr: _builtins.str = ...,
+        recursiveReadOnly: _builtins.str | None = ...,
+        bindMountOptions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_mountPropagation", b"_mountPropagation", "_recursiveReadOnly", b"_recursiveReadOnly", "mountPropagation", b"mountPropagation", "recursiveReadOnly", b"recursiveReadOnly"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_mountPropagation", b"_mountPropagation", "_recursiveReadOnly", b"_recursiveReadOnly", "bindMountOptions", b"bindMountOptions", "mountPath", b"mountPath", "mountPropagation", b"mountPropagation", "name", b"name", "readOnly", b"readOnly", "recursiveReadOnly", b"recursiveReadOnly", "subPath", b"subPath", "subPathExpr", b"subPathExpr"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mountPropagation", b"_mountPropagation", "_recursiveReadOnly", b"_recursiveReadOnly", "mountPropagation", b"mountPropagation", "recursiveReadOnly", b"recursiveReadOnly"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mountPropagation", b"_mountPropagation", "_recursiveReadOnly", b"_recursiveReadOnly", "bindMountOptions", b"bindMountOptions", "mountPath", b"mountPath", "mountPropagation", b"mountPropagation", "name", b"name", "readOnly", b"readOnly", "recursiveReadOnly", b"recursiveReadOnly", "subPath", b"subPath", "subPathExpr", b"subPathExpr"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__mountPropagation: _TypeAlias = typing.Literal["mountPropagation"]  # noqa: Y015
-    _WhichOneofArgType__mountPropagation: _TypeAlias = typing.Literal["_mountPropagation", b"_mountPropagation"]  # noqa: Y015
-    _WhichOneofReturnType__recursiveReadOnly: _TypeAlias = typing.Literal["recursiveReadOnly"]  # noqa: Y015
-    _WhichOneofArgType__recursiveReadOnly: _TypeAlias = typing.Literal["_recursiveReadOnly", b"_recursiveReadOnly"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__mountPropagation: _TypeAlias = _typing.Literal["mountPropagation"]  # noqa: Y015
+    _WhichOneofArgType__mountPropagation: _TypeAlias = _typing.Literal["_mountPropagation", b"_mountPropagation"]  # noqa: Y015
+    _WhichOneofReturnType__recursiveReadOnly: _TypeAlias = _typing.Literal["recursiveReadOnly"]  # noqa: Y015
+    _WhichOneofArgType__recursiveReadOnly: _TypeAlias = _typing.Literal["_recursiveReadOnly", b"_recursiveReadOnly"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mountPropagation) -> _WhichOneofReturnType__mountPropagation | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__recursiveReadOnly) -> _WhichOneofReturnType__recursiveReadOnly | None: ...
 
-@typing.final
-class VolumeDevice(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VolumeMount: _TypeAlias = VolumeMount  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    DEVICEPATH_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    devicePath: builtins.str
+@_typing.final
+class VolumeDevice(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DEVICEPATH_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    devicePath: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        devicePath: builtins.str = ...,
+        name: _builtins.str = ...,
+        devicePath: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["devicePath", b"devicePath", "name", b"name"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["devicePath", b"devicePath", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class EnvVar(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VolumeDevice: _TypeAlias = VolumeDevice  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    VALUE_FIELD_NUMBER: builtins.int
-    VALUEFROM_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    value: builtins.str
-    @builtins.property
-    def valueFrom(self) -> EnvVarSource: ...
+@_typing.final
+class EnvVar(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    VALUEFROM_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    value: _builtins.str
+    @_builtins.property
+    def valueFrom(self) -> Global___EnvVarSource: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        value: builtins.str = ...,
-        valueFrom: EnvVarSource | None = ...,
+        name: _builtins.str = ...,
+        value: _builtins.str = ...,
+        valueFrom: Global___EnvVarSource | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["valueFrom", b"valueFrom"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "value", b"value", "valueFrom", b"valueFrom"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["valueFrom", b"valueFrom"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "value", b"value", "valueFrom", b"valueFrom"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class EnvVarSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___EnvVar: _TypeAlias = EnvVar  # noqa: Y015
 
-    FIELDREF_FIELD_NUMBER: builtins.int
-    RESOURCEFIELDREF_FIELD_NUMBER: builtins.int
-    CONFIGMAPKEYREF_FIELD_NUMBER: builtins.int
-    SECRETKEYREF_FIELD_NUMBER: builtins.int
-    FILEKEYREF_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def fieldRef(self) -> ObjectFieldSelector: ...
-    @builtins.property
-    def resourceFieldRef(self) -> ResourceFieldSelector: ...
-    @builtins.property
-    def configMapKeyRef(self) -> ConfigMapKeySelector: ...
-    @builtins.property
-    def secretKeyRef(self) -> SecretKeySelector: ...
-    @builtins.property
-    def fileKeyRef(self) -> FileKeySelector: ...
+@_typing.final
+class EnvVarSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELDREF_FIELD_NUMBER: _builtins.int
+    RESOURCEFIELDREF_FIELD_NUMBER: _builtins.int
+    CONFIGMAPKEYREF_FIELD_NUMBER: _builtins.int
+    SECRETKEYREF_FIELD_NUMBER: _builtins.int
+    FILEKEYREF_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def fieldRef(self) -> Global___ObjectFieldSelector: ...
+    @_builtins.property
+    def resourceFieldRef(self) -> Global___ResourceFieldSelector: ...
+    @_builtins.property
+    def configMapKeyRef(self) -> Global___ConfigMapKeySelector: ...
+    @_builtins.property
+    def secretKeyRef(self) -> Global___SecretKeySelector: ...
+    @_builtins.property
+    def fileKeyRef(self) -> Global___FileKeySelector: ...
     def __init__(
         self,
         *,
-        fieldRef: ObjectFieldSelector | None = ...,
-        resourceFieldRef: ResourceFieldSelector | None = ...,
-        configMapKeyRef: ConfigMapKeySelector | None = ...,
-        secretKeyRef: SecretKeySelector | None = ...,
-        fileKeyRef: FileKeySelector | None = ...,
+        fieldRef: Global___ObjectFieldSelector | None = ...,
+        resourceFieldRef: Global___ResourceFieldSelector | None = ...,
+        configMapKeyRef: Global___ConfigMapKeySelector | None = ...,
+        secretKeyRef: Global___SecretKeySelector | None = ...,
+        fileKeyRef: Global___FileKeySelector | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["configMapKeyRef", b"configMapKeyRef", "fieldRef", b"fieldRef", "fileKeyRef", b"fileKeyRef", "resourceFieldRef", b"resourceFieldRef", "secretKeyRef", b"secretKeyRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["configMapKeyRef", b"configMapKeyRef", "fieldRef", b"fieldRef", "fileKeyRef", b"fileKeyRef", "resourceFieldRef", b"resourceFieldRef", "secretKeyRef", b"secretKeyRef"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["configMapKeyRef", b"configMapKeyRef", "fieldRef", b"fieldRef", "fileKeyRef", b"fileKeyRef", "resourceFieldRef", b"resourceFieldRef", "secretKeyRef", b"secretKeyRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["configMapKeyRef", b"configMapKeyRef", "fieldRef", b"fieldRef", "fileKeyRef", b"fileKeyRef", "resourceFieldRef", b"resourceFieldRef", "secretKeyRef", b"secretKeyRef"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class FileKeySelector(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___EnvVarSource: _TypeAlias = EnvVarSource  # noqa: Y015
 
-    VOLUMENAME_FIELD_NUMBER: builtins.int
-    PATH_FIELD_NUMBER: builtins.int
-    KEY_FIELD_NUMBER: builtins.int
-    OPTIONAL_FIELD_NUMBER: builtins.int
-    volumeName: builtins.str
-    path: builtins.str
-    key: builtins.str
-    optional: builtins.bool
+@_typing.final
+class FileKeySelector(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOLUMENAME_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    OPTIONAL_FIELD_NUMBER: _builtins.int
+    volumeName: _builtins.str
+    path: _builtins.str
+    key: _builtins.str
+    optional: _builtins.bool
     def __init__(
         self,
         *,
-        volumeName: builtins.str = ...,
-        path: builtins.str = ...,
-        key: builtins.str = ...,
-        optional: builtins.bool | None = ...,
+        volumeName: _builtins.str = ...,
+        path: _builtins.str = ...,
+        key: _builtins.str = ...,
+        optional: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_optional", b"_optional", "optional", b"optional"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_optional", b"_optional", "key", b"key", "optional", b"optional", "path", b"path", "volumeName", b"volumeName"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_optional", b"_optional", "optional", b"optional"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_optional", b"_optional", "key", b"key", "optional", b"optional", "path", b"path", "volumeName", b"volumeName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__optional: _TypeAlias = typing.Literal["optional"]  # noqa: Y015
-    _WhichOneofArgType__optional: _TypeAlias = typing.Literal["_optional", b"_optional"]  # noqa: Y015
+    _WhichOneofReturnType__optional: _TypeAlias = _typing.Literal["optional"]  # noqa: Y015
+    _WhichOneofArgType__optional: _TypeAlias = _typing.Literal["_optional", b"_optional"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__optional) -> _WhichOneofReturnType__optional | None: ...
 
-@typing.final
-class ObjectFieldSelector(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___FileKeySelector: _TypeAlias = FileKeySelector  # noqa: Y015
 
-    APIVERSION_FIELD_NUMBER: builtins.int
-    FIELDPATH_FIELD_NUMBER: builtins.int
-    apiVersion: builtins.str
-    fieldPath: builtins.str
+@_typing.final
+class ObjectFieldSelector(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APIVERSION_FIELD_NUMBER: _builtins.int
+    FIELDPATH_FIELD_NUMBER: _builtins.int
+    apiVersion: _builtins.str
+    fieldPath: _builtins.str
     def __init__(
         self,
         *,
-        apiVersion: builtins.str = ...,
-        fieldPath: builtins.str = ...,
+        apiVersion: _builtins.str = ...,
+        fieldPath: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["apiVersion", b"apiVersion", "fieldPath", b"fieldPath"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apiVersion", b"apiVersion", "fieldPath", b"fieldPath"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ResourceFieldSelector(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ObjectFieldSelector: _TypeAlias = ObjectFieldSelector  # noqa: Y015
 
-    CONTAINERNAME_FIELD_NUMBER: builtins.int
-    RESOURCE_FIELD_NUMBER: builtins.int
-    DIVISOR_FIELD_NUMBER: builtins.int
-    containerName: builtins.str
-    resource: builtins.str
-    @builtins.property
-    def divisor(self) -> meta_v1_pb2.Quantity: ...
+@_typing.final
+class ResourceFieldSelector(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTAINERNAME_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    DIVISOR_FIELD_NUMBER: _builtins.int
+    containerName: _builtins.str
+    resource: _builtins.str
+    @_builtins.property
+    def divisor(self) -> _meta_v1_pb2.Quantity: ...
     def __init__(
         self,
         *,
-        containerName: builtins.str = ...,
-        resource: builtins.str = ...,
-        divisor: meta_v1_pb2.Quantity | None = ...,
+        containerName: _builtins.str = ...,
+        resource: _builtins.str = ...,
+        divisor: _meta_v1_pb2.Quantity | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["divisor", b"divisor"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["containerName", b"containerName", "divisor", b"divisor", "resource", b"resource"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["divisor", b"divisor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["containerName", b"containerName", "divisor", b"divisor", "resource", b"resource"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ConfigMapKeySelector(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ResourceFieldSelector: _TypeAlias = ResourceFieldSelector  # noqa: Y015
 
-    LOCALOBJECTREFERENCE_FIELD_NUMBER: builtins.int
-    KEY_FIELD_NUMBER: builtins.int
-    OPTIONAL_FIELD_NUMBER: builtins.int
-    key: builtins.str
-    optional: builtins.bool
-    @builtins.property
-    def localObjectReference(self) -> LocalObjectReference: ...
+@_typing.final
+class ConfigMapKeySelector(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOCALOBJECTREFERENCE_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    OPTIONAL_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    optional: _builtins.bool
+    @_builtins.property
+    def localObjectReference(self) -> Global___LocalObjectReference: ...
     def __init__(
         self,
         *,
-        localObjectReference: LocalObjectReference | None = ...,
-        key: builtins.str = ...,
-        optional: builtins.bool | None = ...,
+        localObjectReference: Global___LocalObjectReference | None = ...,
+        key: _builtins.str = ...,
+        optional: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_optional", b"_optional", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_optional", b"_optional", "key", b"key", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_optional", b"_optional", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_optional", b"_optional", "key", b"key", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__optional: _TypeAlias = typing.Literal["optional"]  # noqa: Y015
-    _WhichOneofArgType__optional: _TypeAlias = typing.Literal["_optional", b"_optional"]  # noqa: Y015
+    _WhichOneofReturnType__optional: _TypeAlias = _typing.Literal["optional"]  # noqa: Y015
+    _WhichOneofArgType__optional: _TypeAlias = _typing.Literal["_optional", b"_optional"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__optional) -> _WhichOneofReturnType__optional | None: ...
 
-@typing.final
-class SecretKeySelector(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ConfigMapKeySelector: _TypeAlias = ConfigMapKeySelector  # noqa: Y015
 
-    LOCALOBJECTREFERENCE_FIELD_NUMBER: builtins.int
-    KEY_FIELD_NUMBER: builtins.int
-    OPTIONAL_FIELD_NUMBER: builtins.int
-    key: builtins.str
-    optional: builtins.bool
-    @builtins.property
-    def localObjectReference(self) -> LocalObjectReference: ...
+@_typing.final
+class SecretKeySelector(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOCALOBJECTREFERENCE_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    OPTIONAL_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    optional: _builtins.bool
+    @_builtins.property
+    def localObjectReference(self) -> Global___LocalObjectReference: ...
     def __init__(
         self,
         *,
-        localObjectReference: LocalObjectReference | None = ...,
-        key: builtins.str = ...,
-        optional: builtins.bool | None = ...,
+        localObjectReference: Global___LocalObjectReference | None = ...,
+        key: _builtins.str = ...,
+        optional: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_optional", b"_optional", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_optional", b"_optional", "key", b"key", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_optional", b"_optional", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_optional", b"_optional", "key", b"key", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__optional: _TypeAlias = typing.Literal["optional"]  # noqa: Y015
-    _WhichOneofArgType__optional: _TypeAlias = typing.Literal["_optional", b"_optional"]  # noqa: Y015
+    _WhichOneofReturnType__optional: _TypeAlias = _typing.Literal["optional"]  # noqa: Y015
+    _WhichOneofArgType__optional: _TypeAlias = _typing.Literal["_optional", b"_optional"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__optional) -> _WhichOneofReturnType__optional | None: ...
 
-@typing.final
-class EnvFromSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___SecretKeySelector: _TypeAlias = SecretKeySelector  # noqa: Y015
 
-    PREFIX_FIELD_NUMBER: builtins.int
-    CONFIGMAPREF_FIELD_NUMBER: builtins.int
-    SECRETREF_FIELD_NUMBER: builtins.int
-    prefix: builtins.str
-    @builtins.property
-    def configMapRef(self) -> ConfigMapEnvSource: ...
-    @builtins.property
-    def secretRef(self) -> SecretEnvSource: ...
+@_typing.final
+class EnvFromSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREFIX_FIELD_NUMBER: _builtins.int
+    CONFIGMAPREF_FIELD_NUMBER: _builtins.int
+    SECRETREF_FIELD_NUMBER: _builtins.int
+    prefix: _builtins.str
+    @_builtins.property
+    def configMapRef(self) -> Global___ConfigMapEnvSource: ...
+    @_builtins.property
+    def secretRef(self) -> Global___SecretEnvSource: ...
     def __init__(
         self,
         *,
-        prefix: builtins.str = ...,
-        configMapRef: ConfigMapEnvSource | None = ...,
-        secretRef: SecretEnvSource | None = ...,
+        prefix: _builtins.str = ...,
+        configMapRef: Global___ConfigMapEnvSource | None = ...,
+        secretRef: Global___SecretEnvSource | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["configMapRef", b"configMapRef", "secretRef", b"secretRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["configMapRef", b"configMapRef", "prefix", b"prefix", "secretRef", b"secretRef"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["configMapRef", b"configMapRef", "secretRef", b"secretRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["configMapRef", b"configMapRef", "prefix", b"prefix", "secretRef", b"secretRef"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ConfigMapEnvSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___EnvFromSource: _TypeAlias = EnvFromSource  # noqa: Y015
 
-    LOCALOBJECTREFERENCE_FIELD_NUMBER: builtins.int
-    OPTIONAL_FIELD_NUMBER: builtins.int
-    optional: builtins.bool
-    @builtins.property
-    def localObjectReference(self) -> LocalObjectReference: ...
+@_typing.final
+class ConfigMapEnvSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOCALOBJECTREFERENCE_FIELD_NUMBER: _builtins.int
+    OPTIONAL_FIELD_NUMBER: _builtins.int
+    optional: _builtins.bool
+    @_builtins.property
+    def localObjectReference(self) -> Global___LocalObjectReference: ...
     def __init__(
         self,
         *,
-        localObjectReference: LocalObjectReference | None = ...,
-        optional: builtins.bool | None = ...,
+        localObjectReference: Global___LocalObjectReference | None = ...,
+        optional: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_optional", b"_optional", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_optional", b"_optional", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_optional", b"_optional", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_optional", b"_optional", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__optional: _TypeAlias = typing.Literal["optional"]  # noqa: Y015
-    _WhichOneofArgType__optional: _TypeAlias = typing.Literal["_optional", b"_optional"]  # noqa: Y015
+    _WhichOneofReturnType__optional: _TypeAlias = _typing.Literal["optional"]  # noqa: Y015
+    _WhichOneofArgType__optional: _TypeAlias = _typing.Literal["_optional", b"_optional"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__optional) -> _WhichOneofReturnType__optional | None: ...
 
-@typing.final
-class SecretEnvSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ConfigMapEnvSource: _TypeAlias = ConfigMapEnvSource  # noqa: Y015
 
-    LOCALOBJECTREFERENCE_FIELD_NUMBER: builtins.int
-    OPTIONAL_FIELD_NUMBER: builtins.int
-    optional: builtins.bool
-    @builtins.property
-    def localObjectReference(self) -> LocalObjectReference: ...
+@_typing.final
+class SecretEnvSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOCALOBJECTREFERENCE_FIELD_NUMBER: _builtins.int
+    OPTIONAL_FIELD_NUMBER: _builtins.int
+    optional: _builtins.bool
+    @_builtins.property
+    def localObjectReference(self) -> Global___LocalObjectReference: ...
     def __init__(
         self,
         *,
-        localObjectReference: LocalObjectReference | None = ...,
-        optional: builtins.bool | None = ...,
+        localObjectReference: Global___LocalObjectReference | None = ...,
+        optional: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_optional", b"_optional", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_optional", b"_optional", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_optional", b"_optional", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_optional", b"_optional", "localObjectReference", b"localObjectReference", "optional", b"optional"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__optional: _TypeAlias = typing.Literal["optional"]  # noqa: Y015
-    _WhichOneofArgType__optional: _TypeAlias = typing.Literal["_optional", b"_optional"]  # noqa: Y015
+    _WhichOneofReturnType__optional: _TypeAlias = _typing.Literal["optional"]  # noqa: Y015
+    _WhichOneofArgType__optional: _TypeAlias = _typing.Literal["_optional", b"_optional"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__optional) -> _WhichOneofReturnType__optional | None: ...
 
-@typing.final
-class HTTPHeader(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___SecretEnvSource: _TypeAlias = SecretEnvSource  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    VALUE_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    value: builtins.str
+@_typing.final
+class HTTPHeader(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    value: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        value: builtins.str = ...,
+        name: _builtins.str = ...,
+        value: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class HTTPGetAction(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___HTTPHeader: _TypeAlias = HTTPHeader  # noqa: Y015
 
-    PATH_FIELD_NUMBER: builtins.int
-    PORT_FIELD_NUMBER: builtins.int
-    HOST_FIELD_NUMBER: builtins.int
-    SCHEME_FIELD_NUMBER: builtins.int
-    HTTPHEADERS_FIELD_NUMBER: builtins.int
-    PROTOCOL_FIELD_NUMBER: builtins.int
-    path: builtins.str
-    host: builtins.str
-    scheme: builtins.str
-    protocol: builtins.str
-    @builtins.property
-    def port(self) -> meta_v1_pb2.IntOrString: ...
-    @builtins.property
-    def httpHeaders(self) -> containers.RepeatedCompositeFieldContainer[HTTPHeader]: ...
+@_typing.final
+class HTTPGetAction(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    SCHEME_FIELD_NUMBER: _builtins.int
+    HTTPHEADERS_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    host: _builtins.str
+    scheme: _builtins.str
+    protocol: _builtins.str
+    @_builtins.property
+    def port(self) -> _meta_v1_pb2.IntOrString: ...
+    @_builtins.property
+    def httpHeaders(self) -> _containers.RepeatedCompositeFieldContainer[Global___HTTPHeader]: ...
     def __init__(
         self,
         *,
-        path: builtins.str = ...,
-        port: meta_v1_pb2.IntOrString | None = ...,
-        host: builtins.str = ...,
-        scheme: builtins.str = ...,
-        httpHeaders: abc.Iterable[HTTPHeader] | None = ...,
-        protocol: builtins.str | None = ...,
+        path: _builtins.str = ...,
+        port: _meta_v1_pb2.IntOrString | None = ...,
+        host: _builtins.str = ...,
+        scheme: _builtins.str = ...,
+        httpHeaders: _abc.Iterable[Global___HTTPHeader] | None = ...,
+        protocol: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_protocol", b"_protocol", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_protocol", b"_protocol", "host", b"host", "httpHeaders", b"httpHeaders", "path", b"path", "port", b"port", "protocol", b"protocol", "scheme", b"scheme"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_protocol", b"_protocol", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_protocol", b"_protocol", "host", b"host", "httpHeaders", b"httpHeaders", "path", b"path", "port", b"port", "protocol", b"protocol", "scheme", b"scheme"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__protocol: _TypeAlias = typing.Literal["protocol"]  # noqa: Y015
-    _WhichOneofArgType__protocol: _TypeAlias = typing.Literal["_protocol", b"_protocol"]  # noqa: Y015
+    _WhichOneofReturnType__protocol: _TypeAlias = _typing.Literal["protocol"]  # noqa: Y015
+    _WhichOneofArgType__protocol: _TypeAlias = _typing.Literal["_protocol", b"_protocol"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__protocol) -> _WhichOneofReturnType__protocol | None: ...
 
-@typing.final
-class TCPSocketAction(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___HTTPGetAction: _TypeAlias = HTTPGetAction  # noqa: Y015
 
-    PORT_FIELD_NUMBER: builtins.int
-    HOST_FIELD_NUMBER: builtins.int
-    host: builtins.str
-    @builtins.property
-    def port(self) -> meta_v1_pb2.IntOrString: ...
+@_typing.final
+class TCPSocketAction(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    @_builtins.property
+    def port(self) -> _meta_v1_pb2.IntOrString: ...
     def __init__(
         self,
         *,
-        port: meta_v1_pb2.IntOrString | None = ...,
-        host: builtins.str = ...,
+        port: _meta_v1_pb2.IntOrString | None = ...,
+        host: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["port", b"port"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["host", b"host", "port", b"port"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["port", b"port"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "port", b"port"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class GRPCAction(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___TCPSocketAction: _TypeAlias = TCPSocketAction  # noqa: Y015
 
-    PORT_FIELD_NUMBER: builtins.int
-    SERVICE_FIELD_NUMBER: builtins.int
-    MODE_FIELD_NUMBER: builtins.int
-    port: builtins.int
-    service: builtins.str
-    mode: builtins.str
+@_typing.final
+class GRPCAction(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    port: _builtins.int
+    service: _builtins.str
+    mode: _builtins.str
     def __init__(
         self,
         *,
-        port: builtins.int = ...,
-        service: builtins.str | None = ...,
-        mode: builtins.str | None = ...,
+        port: _builtins.int = ...,
+        service: _builtins.str | None = ...,
+        mode: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_mode", b"_mode", "_service", b"_service", "mode", b"mode", "service", b"service"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_mode", b"_mode", "_service", b"_service", "mode", b"mode", "port", b"port", "service", b"service"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "_service", b"_service", "mode", b"mode", "service", b"service"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "_service", b"_service", "mode", b"mode", "port", b"port", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__mode: _TypeAlias = typing.Literal["mode"]  # noqa: Y015
-    _WhichOneofArgType__mode: _TypeAlias = typing.Literal["_mode", b"_mode"]  # noqa: Y015
-    _WhichOneofReturnType__service: _TypeAlias = typing.Literal["service"]  # noqa: Y015
-    _WhichOneofArgType__service: _TypeAlias = typing.Literal["_service", b"_service"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
+    _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    _WhichOneofReturnType__service: _TypeAlias = _typing.Literal["service"]  # noqa: Y015
+    _WhichOneofArgType__service: _TypeAlias = _typing.Literal["_service", b"_service"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__service) -> _WhichOneofReturnType__service | None: ...
 
-@typing.final
-class ExecAction(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___GRPCAction: _TypeAlias = GRPCAction  # noqa: Y015
 
-    COMMAND_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def command(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class ExecAction(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMAND_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def command(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        command: abc.Iterable[builtins.str] | None = ...,
+        command: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["command", b"command"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class SleepAction(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ExecAction: _TypeAlias = ExecAction  # noqa: Y015
 
-    SECONDS_FIELD_NUMBER: builtins.int
-    seconds: builtins.int
+@_typing.final
+class SleepAction(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECONDS_FIELD_NUMBER: _builtins.int
+    seconds: _builtins.int
     def __init__(
         self,
         *,
-        seconds: builtins.int = ...,
+        seconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["seconds", b"seconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["seconds", b"seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Probe(message.Message):
+Global___SleepAction: _TypeAlias = SleepAction  # noqa: Y015
+
+@_typing.final
+class Probe(_message.Message):
     """How to ask a container whether it lives, is ready or has started."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    HANDLER_FIELD_NUMBER: builtins.int
-    INITIALDELAYSECONDS_FIELD_NUMBER: builtins.int
-    TIMEOUTSECONDS_FIELD_NUMBER: builtins.int
-    PERIODSECONDS_FIELD_NUMBER: builtins.int
-    SUCCESSTHRESHOLD_FIELD_NUMBER: builtins.int
-    FAILURETHRESHOLD_FIELD_NUMBER: builtins.int
-    TERMINATIONGRACEPERIODSECONDS_FIELD_NUMBER: builtins.int
-    initialDelaySeconds: builtins.int
-    timeoutSeconds: builtins.int
-    periodSeconds: builtins.int
-    successThreshold: builtins.int
-    failureThreshold: builtins.int
-    terminationGracePeriodSeconds: builtins.int
-    @builtins.property
-    def handler(self) -> ProbeHandler: ...
+    HANDLER_FIELD_NUMBER: _builtins.int
+    INITIALDELAYSECONDS_FIELD_NUMBER: _builtins.int
+    TIMEOUTSECONDS_FIELD_NUMBER: _builtins.int
+    PERIODSECONDS_FIELD_NUMBER: _builtins.int
+    SUCCESSTHRESHOLD_FIELD_NUMBER: _builtins.int
+    FAILURETHRESHOLD_FIELD_NUMBER: _builtins.int
+    TERMINATIONGRACEPERIODSECONDS_FIELD_NUMBER: _builtins.int
+    initialDelaySeconds: _builtins.int
+    timeoutSeconds: _builtins.int
+    periodSeconds: _builtins.int
+    successThreshold: _builtins.int
+    failureThreshold: _builtins.int
+    terminationGracePeriodSeconds: _builtins.int
+    @_builtins.property
+    def handler(self) -> Global___ProbeHandler: ...
     def __init__(
         self,
         *,
-        handler: ProbeHandler | None = ...,
-        initialDelaySeconds: builtins.int = ...,
-        timeoutSeconds: builtins.int = ...,
-        periodSeconds: builtins.int = ...,
-        successThreshold: builtins.int = ...,
-        failureThreshold: builtins.int = ...,
-        terminationGracePeriodSeconds: builtins.int | None = ...,
+        handler: Global___ProbeHandler | None = ...,
+        initialDelaySeconds: _builtins.int = ...,
+        timeoutSeconds: _builtins.int = ...,
+        periodSeconds: _builtins.int = ...,
+        successThreshold: _builtins.int = ...,
+        failureThreshold: _builtins.int = ...,
+        terminationGracePeriodSeconds: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_terminationGracePeriodSeconds", b"_terminationGracePeriodSeconds", "handler", b"handler", "terminationGracePeriodSeconds", b"terminationGracePeriodSeconds"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_terminationGracePeriodSeconds", b"_terminationGracePeriodSeconds", "failureThreshold", b"failureThreshold", "handler", b"handler", "initialDelaySeconds", b"initialDelaySeconds", "periodSeconds", b"periodSeconds", "successThreshold", b"successThreshold", "terminationGracePeriodSeconds", b"terminationGracePeriodSeconds", "timeoutSeconds", b"timeoutSeconds"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_terminationGracePeriodSeconds", b"_terminationGracePeriodSeconds", "handler", b"handler", "terminationGracePeriodSeconds", b"terminationGracePeriodSeconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_terminationGracePeriodSeconds", b"_terminationGracePeriodSeconds", "failureThreshold", b"failureThreshold", "handler", b"handler", "initialDelaySeconds", b"initialDelaySeconds", "periodSeconds", b"periodSeconds", "successThreshold", b"successThreshold", "terminationGracePeriodSeconds", b"terminationGracePeriodSeconds", "timeoutSeconds", b"timeoutSeconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__terminationGracePeriodSeconds: _TypeAlias = typing.Literal["terminationGracePeriodSeconds"]  # noqa: Y015
-    _WhichOneofArgType__terminationGracePeriodSeconds: _TypeAlias = typing.Literal["_terminationGracePeriodSeconds", b"_terminationGracePeriodSeconds"]  # noqa: Y015
+    _WhichOneofReturnType__terminationGracePeriodSeconds: _TypeAlias = _typing.Literal["terminationGracePeriodSeconds"]  # noqa: Y015
+    _WhichOneofArgType__terminationGracePeriodSeconds: _TypeAlias = _typing.Literal["_terminationGracePeriodSeconds", b"_terminationGracePeriodSeconds"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__terminationGracePeriodSeconds) -> _WhichOneofReturnType__terminationGracePeriodSeconds | None: ...
 
-@typing.final
-class ContainerResizePolicy(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Probe: _TypeAlias = Probe  # noqa: Y015
 
-    RESOURCENAME_FIELD_NUMBER: builtins.int
-    RESTARTPOLICY_FIELD_NUMBER: builtins.int
-    resourceName: builtins.str
-    restartPolicy: builtins.str
+@_typing.final
+class ContainerResizePolicy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCENAME_FIELD_NUMBER: _builtins.int
+    RESTARTPOLICY_FIELD_NUMBER: _builtins.int
+    resourceName: _builtins.str
+    restartPolicy: _builtins.str
     def __init__(
         self,
         *,
-        resourceName: builtins.str = ...,
-        restartPolicy: builtins.str = ...,
+        resourceName: _builtins.str = ...,
+        restartPolicy: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["resourceName", b"resourceName", "restartPolicy", b"restartPolicy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resourceName", b"resourceName", "restartPolicy", b"restartPolicy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Capabilities(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ContainerResizePolicy: _TypeAlias = ContainerResizePolicy  # noqa: Y015
 
-    ADD_FIELD_NUMBER: builtins.int
-    DROP_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def add(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def drop(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class Capabilities(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADD_FIELD_NUMBER: _builtins.int
+    DROP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def add(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def drop(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        add: abc.Iterable[builtins.str] | None = ...,
-        drop: abc.Iterable[builtins.str] | None = ...,
+        add: _abc.Iterable[_builtins.str] | None = ...,
+        drop: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["add", b"add", "drop", b"drop"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add", b"add", "drop", b"drop"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ResourceRequirements(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Capabilities: _TypeAlias = Capabilities  # noqa: Y015
 
-    @typing.final
-    class LimitsEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class ResourceRequirements(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+    @_typing.final
+    class LimitsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @typing.final
-    class RequestsEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class RequestsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    LIMITS_FIELD_NUMBER: builtins.int
-    REQUESTS_FIELD_NUMBER: builtins.int
-    CLAIMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def limits(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def requests(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def claims(self) -> containers.RepeatedCompositeFieldContainer[ResourceClaim]: ...
+    LIMITS_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    CLAIMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def limits(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def requests(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def claims(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResourceClaim]: ...
     def __init__(
         self,
         *,
-        limits: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        requests: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        claims: abc.Iterable[ResourceClaim] | None = ...,
+        limits: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        requests: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        claims: _abc.Iterable[Global___ResourceClaim] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["claims", b"claims", "limits", b"limits", "requests", b"requests"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claims", b"claims", "limits", b"limits", "requests", b"requests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class VolumeResourceRequirements(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ResourceRequirements: _TypeAlias = ResourceRequirements  # noqa: Y015
 
-    @typing.final
-    class LimitsEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class VolumeResourceRequirements(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+    @_typing.final
+    class LimitsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @typing.final
-    class RequestsEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class RequestsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    LIMITS_FIELD_NUMBER: builtins.int
-    REQUESTS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def limits(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def requests(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
+    LIMITS_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def limits(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def requests(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
     def __init__(
         self,
         *,
-        limits: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        requests: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
+        limits: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        requests: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["limits", b"limits", "requests", b"requests"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "requests", b"requests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ResourceClaim(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VolumeResourceRequirements: _TypeAlias = VolumeResourceRequirements  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    REQUEST_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    request: builtins.str
+@_typing.final
+class ResourceClaim(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    request: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        request: builtins.str = ...,
+        name: _builtins.str = ...,
+        request: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request", b"request"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Container(message.Message):
+Global___ResourceClaim: _TypeAlias = ResourceClaim  # noqa: Y015
+
+@_typing.final
+class Container(_message.Message):
     """One process tree from one image."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    NAME_FIELD_NUMBER: builtins.int
-    IMAGE_FIELD_NUMBER: builtins.int
-    COMMAND_FIELD_NUMBER: builtins.int
-    ARGS_FIELD_NUMBER: builtins.int
-    WORKINGDIR_FIELD_NUMBER: builtins.int
-    PORTS_FIELD_NUMBER: builtins.int
-    ENV_FIELD_NUMBER: builtins.int
-    RESOURCES_FIELD_NUMBER: builtins.int
-    VOLUMEMOUNTS_FIELD_NUMBER: builtins.int
-    LIVENESSPROBE_FIELD_NUMBER: builtins.int
-    READINESSPROBE_FIELD_NUMBER: builtins.int
-    LIFECYCLE_FIELD_NUMBER: builtins.int
-    TERMINATIONMESSAGEPATH_FIELD_NUMBER: builtins.int
-    IMAGEPULLPOLICY_FIELD_NUMBER: builtins.int
-    SECURITYCONTEXT_FIELD_NUMBER: builtins.int
-    STDIN_FIELD_NUMBER: builtins.int
-    STDINONCE_FIELD_NUMBER: builtins.int
-    TTY_FIELD_NUMBER: builtins.int
-    ENVFROM_FIELD_NUMBER: builtins.int
-    TERMINATIONMESSAGEPOLICY_FIELD_NUMBER: builtins.int
-    VOLUMEDEVICES_FIELD_NUMBER: builtins.int
-    STARTUPPROBE_FIELD_NUMBER: builtins.int
-    RESIZEPOLICY_FIELD_NUMBER: builtins.int
-    RESTARTPOLICY_FIELD_NUMBER: builtins.int
-    RESTARTPOLICYRULES_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    image: builtins.str
-    workingDir: builtins.str
-    terminationMessagePath: builtins.str
-    imagePullPolicy: builtins.str
-    stdin: builtins.bool
-    stdinOnce: builtins.bool
-    tty: builtins.bool
-    terminationMessagePolicy: builtins.str
-    restartPolicy: builtins.str
-    @builtins.property
-    def command(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def args(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def ports(self) -> containers.RepeatedCompositeFieldContainer[ContainerPort]: ...
-    @builtins.property
-    def env(self) -> containers.RepeatedCompositeFieldContainer[EnvVar]: ...
-    @builtins.property
-    def resources(self) -> ResourceRequirements: ...
-    @builtins.property
-    def volumeMounts(self) -> containers.RepeatedCompositeFieldContainer[VolumeMount]: ...
-    @builtins.property
-    def livenessProbe(self) -> Probe: ...
-    @builtins.property
-    def readinessProbe(self) -> Probe: ...
-    @builtins.property
-    def lifecycle(self) -> Lifecycle: ...
-    @builtins.property
-    def securityContext(self) -> SecurityContext: ...
-    @builtins.property
-    def envFrom(self) -> containers.RepeatedCompositeFieldContainer[EnvFromSource]: ...
-    @builtins.property
-    def volumeDevices(self) -> containers.RepeatedCompositeFieldContainer[VolumeDevice]: ...
-    @builtins.property
-    def startupProbe(self) -> Probe: ...
-    @builtins.property
-    def resizePolicy(self) -> containers.RepeatedCompositeFieldContainer[ContainerResizePolicy]: ...
-    @builtins.property
-    def restartPolicyRules(self) -> containers.RepeatedCompositeFieldContainer[ContainerRestartRule]: ...
+    NAME_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
+    ARGS_FIELD_NUMBER: _builtins.int
+    WORKINGDIR_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
+    ENV_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
+    VOLUMEMOUNTS_FIELD_NUMBER: _builtins.int
+    LIVENESSPROBE_FIELD_NUMBER: _builtins.int
+    READINESSPROBE_FIELD_NUMBER: _builtins.int
+    LIFECYCLE_FIELD_NUMBER: _builtins.int
+    TERMINATIONMESSAGEPATH_FIELD_NUMBER: _builtins.int
+    IMAGEPULLPOLICY_FIELD_NUMBER: _builtins.int
+    SECURITYCONTEXT_FIELD_NUMBER: _builtins.int
+    STDIN_FIELD_NUMBER: _builtins.int
+    STDINONCE_FIELD_NUMBER: _builtins.int
+    TTY_FIELD_NUMBER: _builtins.int
+    ENVFROM_FIELD_NUMBER: _builtins.int
+    TERMINATIONMESSAGEPOLICY_FIELD_NUMBER: _builtins.int
+    VOLUMEDEVICES_FIELD_NUMBER: _builtins.int
+    STARTUPPROBE_FIELD_NUMBER: _builtins.int
+    RESIZEPOLICY_FIELD_NUMBER: _builtins.int
+    RESTARTPOLICY_FIELD_NUMBER: _builtins.int
+    RESTARTPOLICYRULES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    image: _builtins.str
+    workingDir: _builtins.str
+    terminationMessagePath: _builtins.str
+    imagePullPolicy: _builtins.str
+    stdin: _builtins.bool
+    stdinOnce: _builtins.bool
+    tty: _builtins.bool
+    terminationMessagePolicy: _builtins.str
+    restartPolicy: _builtins.str
+    @_builtins.property
+    def command(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def args(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContainerPort]: ...
+    @_builtins.property
+    def env(self) -> _containers.RepeatedCompositeFieldContainer[Global___EnvVar]: ...
+    @_builtins.property
+    def resources(self) -> Global___ResourceRequirements: ...
+    @_builtins.property
+    def volumeMounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___VolumeMount]: ...
+    @_builtins.property
+    def livenessProbe(self) -> Global___Probe: ...
+    @_builtins.property
+    def readinessProbe(self) -> Global___Probe: ...
+    @_builtins.property
+    def lifecycle(self) -> Global___Lifecycle: ...
+    @_builtins.property
+    def securityContext(self) -> Global___SecurityContext: ...
+    @_builtins.property
+    def envFrom(self) -> _containers.RepeatedCompositeFieldContainer[Global___EnvFromSource]: ...
+    @_builtins.property
+    def volumeDevices(self) -> _containers.RepeatedCompositeFieldContainer[Global___VolumeDevice]: ...
+    @_builtins.property
+    def startupProbe(self) -> Global___Probe: ...
+    @_builtins.property
+    def resizePolicy(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContainerResizePolicy]: ...
+    @_builtins.property
+    def restartPolicyRules(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContainerRestartRule]: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        image: builtins.str = ...,
-        command: abc.Iterable[builtins.str] | None = ...,
-        args: abc.Iterable[builtins.str] | None = ...,
-        workingDir: builtins.str = ...,
-        ports: abc.Iterable[ContainerPort] | None = ...,
-        env: abc.Iterable[EnvVar] | None = ...,
-        resources: ResourceRequirements | None = ...,
-        volumeMounts: abc.Iterable[VolumeMount] | None = ...,
-        livenessProbe: Probe | None = ...,
-        readinessProbe: Probe | None = ...,
-        lifecycle: Lifecycle | None = ...,
-        terminationMessagePath: builtins.str = ...,
-        imagePullPolicy: builtins.str = ...,
-        securityContext: SecurityContext | None = ...,
-        stdin: builtins.bool = ...,
-        stdinOnce: builtins.bool = ...,
-        tty: builtins.bool = ...,
-        envFrom: abc.Iterable[EnvFromSource] | None = ...,
-        terminationMessagePolicy: builtins.str = ...,
-        volumeDevices: abc.Iterable[VolumeDevice] | None = ...,
-        startupProbe: Probe | None = ...,
-        resizePolicy: abc.Iterable[ContainerResizePolicy] | None = ...,
-        restartPolicy: builtins.str | None = ...,
-        restartPolicyRules: abc.Iterable[ContainerRestartRule] | None = ...,
+        name: _builtins.str = ...,
+        image: _builtins.str = ...,
+        command: _abc.Iterable[_builtins.str] | None = ...,
+        args: _abc.Iterable[_builtins.str] | None = ...,
+        workingDir: _builtins.str = ...,
+        ports: _abc.Iterable[Global___ContainerPort] | None = ...,
+        env: _abc.Iterable[Global___EnvVar] | None = ...,
+        resources: Global___ResourceRequirements | None = ...,
+        volumeMounts: _abc.Iterable[Global___VolumeMount] | None = ...,
+        livenessProbe: Global___Probe | None = ...,
+        readinessProbe: Global___Probe | None = ...,
+        lifecycle: Global___Lifecycle | None = ...,
+        terminationMessagePath: _builtins.str = ...,
+        imagePullPolicy: _builtins.str = ...,
+        securityContext: Global___SecurityContext | None = ...,
+        stdin: _builtins.bool = ...,
+        stdinOnce: _builtins.bool = ...,
+        tty: _builtins.bool = ...,
+        envFrom: _abc.Iterable[Global___EnvFromSource] | None = ...,
+        terminationMessagePolicy: _builtins.str = ...,
+        volumeDevices: _abc.Iterable[Global___VolumeDevice] | None = ...,
+        startupProbe: Global___Probe | None = ...,
+        resizePolicy: _abc.Iterable[Global___ContainerResizePolicy] | None = ...,
+        restartPolicy: _builtins.str | None = ...,
+        restartPolicyRules: _abc.Iterable[Global___ContainerRestartRule] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_restartPolicy", b"_restartPolicy", "lifecycle", b"lifecycle", "livenessProbe", b"livenessProbe", "readinessProbe", b"readinessProbe", "resources", b"resources", "restartPolicy", b"restartPolicy", "securityContext", b"securityContext", "startupProbe", b"startupProbe"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_restartPolicy", b"_restartPolicy", "args", b"args", "command", b"command", "env", b"env", "envFrom", b"envFrom", "image", b"image", "imagePullPolicy", b"imagePullPolicy", "lifecycle", b"lifecycle", "livenessProbe", b"livenessProbe", "name", b"name", "ports", b"ports", "readinessProbe", b"readinessProbe", "resizePolicy", b"resizePolicy", "resources", b"resources", "restartPolicy", b"restartPolicy", "restartPolicyRules", b"restartPolicyRules", "securityContext", b"securityContext", "startupProbe", b"startupProbe", "stdin", b"stdin", "stdinOnce", b"stdinOnce", "terminationMessagePath", b"terminationMessagePath", "terminationMessagePolicy", b"terminationMessagePolicy", "tty", b"tty", "volumeDevices", b"volumeDevices", "volumeMounts", b"volumeMounts", "workingDir", b"workingDir"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_restartPolicy", b"_restartPolicy", "lifecycle", b"lifecycle", "livenessProbe", b"livenessProbe", "readinessProbe", b"readinessProbe", "resources", b"resources", "restartPolicy", b"restartPolicy", "securityContext", b"securityContext", "startupProbe", b"startupProbe"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_restartPolicy", b"_restartPolicy", "args", b"args", "command", b"command", "env", b"env", "envFrom", b"envFrom", "image", b"image", "imagePullPolicy", b"imagePullPolicy", "lifecycle", b"lifecycle", "livenessProbe", b"livenessProbe", "name", b"name", "ports", b"ports", "readinessProbe", b"readinessProbe", "resizePolicy", b"resizePolicy", "resources", b"resources", "restartPolicy", b"restartPolicy", "restartPolicyRules", b"restartPolicyRules", "securityContext", b"securityContext", "startupProbe", b"startupProbe", "stdin", b"stdin", "stdinOnce", b"stdinOnce", "terminationMessagePath", b"terminationMessagePath", "terminationMessagePolicy", b"terminationMessagePolicy", "tty", b"tty", "volumeDevices", b"volumeDevices", "volumeMounts", b"volumeMounts", "workingDir", b"workingDir"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__restartPolicy: _TypeAlias = typing.Literal["restartPolicy"]  # noqa: Y015
-    _WhichOneofArgType__restartPolicy: _TypeAlias = typing.Literal["_restartPolicy", b"_restartPolicy"]  # noqa: Y015
+    _WhichOneofReturnType__restartPolicy: _TypeAlias = _typing.Literal["restartPolicy"]  # noqa: Y015
+    _WhichOneofArgType__restartPolicy: _TypeAlias = _typing.Literal["_restartPolicy", b"_restartPolicy"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__restartPolicy) -> _WhichOneofReturnType__restartPolicy | None: ...
 
-@typing.final
-class ProbeHandler(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Container: _TypeAlias = Container  # noqa: Y015
 
-    EXEC_FIELD_NUMBER: builtins.int
-    HTTPGET_FIELD_NUMBER: builtins.int
-    TCPSOCKET_FIELD_NUMBER: builtins.int
-    GRPC_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def exec(self) -> ExecAction: ...
-    @builtins.property
-    def httpGet(self) -> HTTPGetAction: ...
-    @builtins.property
-    def tcpSocket(self) -> TCPSocketAction: ...
-    @builtins.property
-    def grpc(self) -> GRPCAction: ...
+@_typing.final
+class ProbeHandler(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXEC_FIELD_NUMBER: _builtins.int
+    HTTPGET_FIELD_NUMBER: _builtins.int
+    TCPSOCKET_FIELD_NUMBER: _builtins.int
+    GRPC_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def exec(self) -> Global___ExecAction: ...
+    @_builtins.property
+    def httpGet(self) -> Global___HTTPGetAction: ...
+    @_builtins.property
+    def tcpSocket(self) -> Global___TCPSocketAction: ...
+    @_builtins.property
+    def grpc(self) -> Global___GRPCAction: ...
     def __init__(
         self,
         *,
-        exec: ExecAction | None = ...,
-        httpGet: HTTPGetAction | None = ...,
-        tcpSocket: TCPSocketAction | None = ...,
-        grpc: GRPCAction | None = ...,
+        exec: Global___ExecAction | None = ...,
+        httpGet: Global___HTTPGetAction | None = ...,
+        tcpSocket: Global___TCPSocketAction | None = ...,
+        grpc: Global___GRPCAction | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["exec", b"exec", "grpc", b"grpc", "httpGet", b"httpGet", "tcpSocket", b"tcpSocket"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["exec", b"exec", "grpc", b"grpc", "httpGet", b"httpGet", "tcpSocket", b"tcpSocket"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["exec", b"exec", "grpc", b"grpc", "httpGet", b"httpGet", "tcpSocket", b"tcpSocket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exec", b"exec", "grpc", b"grpc", "httpGet", b"httpGet", "tcpSocket", b"tcpSocket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class LifecycleHandler(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ProbeHandler: _TypeAlias = ProbeHandler  # noqa: Y015
 
-    EXEC_FIELD_NUMBER: builtins.int
-    HTTPGET_FIELD_NUMBER: builtins.int
-    TCPSOCKET_FIELD_NUMBER: builtins.int
-    SLEEP_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def exec(self) -> ExecAction: ...
-    @builtins.property
-    def httpGet(self) -> HTTPGetAction: ...
-    @builtins.property
-    def tcpSocket(self) -> TCPSocketAction: ...
-    @builtins.property
-    def sleep(self) -> SleepAction: ...
+@_typing.final
+class LifecycleHandler(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXEC_FIELD_NUMBER: _builtins.int
+    HTTPGET_FIELD_NUMBER: _builtins.int
+    TCPSOCKET_FIELD_NUMBER: _builtins.int
+    SLEEP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def exec(self) -> Global___ExecAction: ...
+    @_builtins.property
+    def httpGet(self) -> Global___HTTPGetAction: ...
+    @_builtins.property
+    def tcpSocket(self) -> Global___TCPSocketAction: ...
+    @_builtins.property
+    def sleep(self) -> Global___SleepAction: ...
     def __init__(
         self,
         *,
-        exec: ExecAction | None = ...,
-        httpGet: HTTPGetAction | None = ...,
-        tcpSocket: TCPSocketAction | None = ...,
-        sleep: SleepAction | None = ...,
+        exec: Global___ExecAction | None = ...,
+        httpGet: Global___HTTPGetAction | None = ...,
+        tcpSocket: Global___TCPSocketAction | None = ...,
+        sleep: Global___SleepAction | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["exec", b"exec", "httpGet", b"httpGet", "sleep", b"sleep", "tcpSocket", b"tcpSocket"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["exec", b"exec", "httpGet", b"httpGet", "sleep", b"sleep", "tcpSocket", b"tcpSocket"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["exec", b"exec", "httpGet", b"httpGet", "sleep", b"sleep", "tcpSocket", b"tcpSocket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exec", b"exec", "httpGet", b"httpGet", "sleep", b"sleep", "tcpSocket", b"tcpSocket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Lifecycle(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___LifecycleHandler: _TypeAlias = LifecycleHandler  # noqa: Y015
 
-    POSTSTART_FIELD_NUMBER: builtins.int
-    PRESTOP_FIELD_NUMBER: builtins.int
-    STOPSIGNAL_FIELD_NUMBER: builtins.int
-    stopSignal: builtins.str
-    @builtins.property
-    def postStart(self) -> LifecycleHandler: ...
-    @builtins.property
-    def preStop(self) -> LifecycleHandler: ...
+@_typing.final
+class Lifecycle(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSTSTART_FIELD_NUMBER: _builtins.int
+    PRESTOP_FIELD_NUMBER: _builtins.int
+    STOPSIGNAL_FIELD_NUMBER: _builtins.int
+    stopSignal: _builtins.str
+    @_builtins.property
+    def postStart(self) -> Global___LifecycleHandler: ...
+    @_builtins.property
+    def preStop(self) -> Global___LifecycleHandler: ...
     def __init__(
         self,
         *,
-        postStart: LifecycleHandler | None = ...,
-        preStop: LifecycleHandler | None = ...,
-        stopSignal: builtins.str | None = ...,
+        postStart: Global___LifecycleHandler | None = ...,
+        preStop: Global___LifecycleHandler | None = ...,
+        stopSignal: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_stopSignal", b"_stopSignal", "postStart", b"postStart", "preStop", b"preStop", "stopSignal", b"stopSignal"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_stopSignal", b"_stopSignal", "postStart", b"postStart", "preStop", b"preStop", "stopSignal", b"stopSignal"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_stopSignal", b"_stopSignal", "postStart", b"postStart", "preStop", b"preStop", "stopSignal", b"stopSignal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_stopSignal", b"_stopSignal", "postStart", b"postStart", "preStop", b"preStop", "stopSignal", b"stopSignal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__stopSignal: _TypeAlias = typing.Literal["stopSignal"]  # noqa: Y015
-    _WhichOneofArgType__stopSignal: _TypeAlias = typing.Literal["_stopSignal", b"_stopSignal"]  # noqa: Y015
+    _WhichOneofReturnType__stopSignal: _TypeAlias = _typing.Literal["stopSignal"]  # noqa: Y015
+    _WhichOneofArgType__stopSignal: _TypeAlias = _typing.Literal["_stopSignal", b"_stopSignal"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__stopSignal) -> _WhichOneofReturnType__stopSignal | None: ...
 
-@typing.final
-class ContainerStateWaiting(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Lifecycle: _TypeAlias = Lifecycle  # noqa: Y015
 
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    reason: builtins.str
-    message: builtins.str
+@_typing.final
+class ContainerStateWaiting(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    message: _builtins.str
     def __init__(
         self,
         *,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["message", b"message", "reason", b"reason"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ContainerStateRunning(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ContainerStateWaiting: _TypeAlias = ContainerStateWaiting  # noqa: Y015
 
-    STARTEDAT_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def startedAt(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class ContainerStateRunning(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STARTEDAT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def startedAt(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        startedAt: meta_v1_pb2.Time | None = ...,
+        startedAt: _meta_v1_pb2.Time | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["startedAt", b"startedAt"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["startedAt", b"startedAt"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["startedAt", b"startedAt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["startedAt", b"startedAt"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ContainerStateTerminated(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ContainerStateRunning: _TypeAlias = ContainerStateRunning  # noqa: Y015
 
-    EXITCODE_FIELD_NUMBER: builtins.int
-    SIGNAL_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    STARTEDAT_FIELD_NUMBER: builtins.int
-    FINISHEDAT_FIELD_NUMBER: builtins.int
-    CONTAINERID_FIELD_NUMBER: builtins.int
-    exitCode: builtins.int
-    signal: builtins.int
-    reason: builtins.str
-    message: builtins.str
-    containerID: builtins.str
-    @builtins.property
-    def startedAt(self) -> meta_v1_pb2.Time: ...
-    @builtins.property
-    def finishedAt(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class ContainerStateTerminated(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXITCODE_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    STARTEDAT_FIELD_NUMBER: _builtins.int
+    FINISHEDAT_FIELD_NUMBER: _builtins.int
+    CONTAINERID_FIELD_NUMBER: _builtins.int
+    exitCode: _builtins.int
+    signal: _builtins.int
+    reason: _builtins.str
+    message: _builtins.str
+    containerID: _builtins.str
+    @_builtins.property
+    def startedAt(self) -> _meta_v1_pb2.Time: ...
+    @_builtins.property
+    def finishedAt(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        exitCode: builtins.int = ...,
-        signal: builtins.int = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
-        startedAt: meta_v1_pb2.Time | None = ...,
-        finishedAt: meta_v1_pb2.Time | None = ...,
-        containerID: builtins.str = ...,
+        exitCode: _builtins.int = ...,
+        signal: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        startedAt: _meta_v1_pb2.Time | None = ...,
+        finishedAt: _meta_v1_pb2.Time | None = ...,
+        containerID: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["finishedAt", b"finishedAt", "startedAt", b"startedAt"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["containerID", b"containerID", "exitCode", b"exitCode", "finishedAt", b"finishedAt", "message", b"message", "reason", b"reason", "signal", b"signal", "startedAt", b"startedAt"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["finishedAt", b"finishedAt", "startedAt", b"startedAt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["containerID", b"containerID", "exitCode", b"exitCode", "finishedAt", b"finishedAt", "message", b"message", "reason", b"reason", "signal", b"signal", "startedAt", b"startedAt"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ContainerState(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ContainerStateTerminated: _TypeAlias = ContainerStateTerminated  # noqa: Y015
 
-    WAITING_FIELD_NUMBER: builtins.int
-    RUNNING_FIELD_NUMBER: builtins.int
-    TERMINATED_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def waiting(self) -> ContainerStateWaiting: ...
-    @builtins.property
-    def running(self) -> ContainerStateRunning: ...
-    @builtins.property
-    def terminated(self) -> ContainerStateTerminated: ...
+@_typing.final
+class ContainerState(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAITING_FIELD_NUMBER: _builtins.int
+    RUNNING_FIELD_NUMBER: _builtins.int
+    TERMINATED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def waiting(self) -> Global___ContainerStateWaiting: ...
+    @_builtins.property
+    def running(self) -> Global___ContainerStateRunning: ...
+    @_builtins.property
+    def terminated(self) -> Global___ContainerStateTerminated: ...
     def __init__(
         self,
         *,
-        waiting: ContainerStateWaiting | None = ...,
-        running: ContainerStateRunning | None = ...,
-        terminated: ContainerStateTerminated | None = ...,
+        waiting: Global___ContainerStateWaiting | None = ...,
+        running: Global___ContainerStateRunning | None = ...,
+        terminated: Global___ContainerStateTerminated | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["running", b"running", "terminated", b"terminated", "waiting", b"waiting"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["running", b"running", "terminated", b"terminated", "waiting", b"waiting"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["running", b"running", "terminated", b"terminated", "waiting", b"waiting"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["running", b"running", "terminated", b"terminated", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ContainerStatus(message.Message):
+Global___ContainerState: _TypeAlias = ContainerState  # noqa: Y015
+
+@_typing.final
+class ContainerStatus(_message.Message):
     """What became of one container, as its engine reports it."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    @typing.final
-    class AllocatedResourcesEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class AllocatedResourcesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    NAME_FIELD_NUMBER: builtins.int
-    STATE_FIELD_NUMBER: builtins.int
-    LASTSTATE_FIELD_NUMBER: builtins.int
-    READY_FIELD_NUMBER: builtins.int
-    RESTARTCOUNT_FIELD_NUMBER: builtins.int
-    IMAGE_FIELD_NUMBER: builtins.int
-    IMAGEID_FIELD_NUMBER: builtins.int
-    CONTAINERID_FIELD_NUMBER: builtins.int
-    STARTED_FIELD_NUMBER: builtins.int
-    ALLOCATEDRESOURCES_FIELD_NUMBER: builtins.int
-    RESOURCES_FIELD_NUMBER: builtins.int
-    VOLUMEMOUNTS_FIELD_NUMBER: builtins.int
-    USER_FIELD_NUMBER: builtins.int
-    ALLOCATEDRESOURCESSTATUS_FIELD_NUMBER: builtins.int
-    STOPSIGNAL_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    ready: builtins.bool
-    restartCount: builtins.int
-    image: builtins.str
-    imageID: builtins.str
-    containerID: builtins.str
-    started: builtins.bool
-    stopSignal: builtins.str
-    @builtins.property
-    def state(self) -> ContainerState: ...
-    @builtins.property
-    def lastState(self) -> ContainerState: ...
-    @builtins.property
-    def allocatedResources(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def resources(self) -> ResourceRequirements: ...
-    @builtins.property
-    def volumeMounts(self) -> containers.RepeatedCompositeFieldContainer[VolumeMountStatus]: ...
-    @builtins.property
-    def user(self) -> ContainerUser: ...
-    @builtins.property
-    def allocatedResourcesStatus(self) -> containers.RepeatedCompositeFieldContainer[ResourceStatus]: ...
+    NAME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    LASTSTATE_FIELD_NUMBER: _builtins.int
+    READY_FIELD_NUMBER: _builtins.int
+    RESTARTCOUNT_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    IMAGEID_FIELD_NUMBER: _builtins.int
+    CONTAINERID_FIELD_NUMBER: _builtins.int
+    STARTED_FIELD_NUMBER: _builtins.int
+    ALLOCATEDRESOURCES_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
+    VOLUMEMOUNTS_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    ALLOCATEDRESOURCESSTATUS_FIELD_NUMBER: _builtins.int
+    STOPSIGNAL_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    ready: _builtins.bool
+    restartCount: _builtins.int
+    image: _builtins.str
+    imageID: _builtins.str
+    containerID: _builtins.str
+    started: _builtins.bool
+    stopSignal: _builtins.str
+    @_builtins.property
+    def state(self) -> Global___ContainerState: ...
+    @_builtins.property
+    def lastState(self) -> Global___ContainerState: ...
+    @_builtins.property
+    def allocatedResources(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def resources(self) -> Global___ResourceRequirements: ...
+    @_builtins.property
+    def volumeMounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___VolumeMountStatus]: ...
+    @_builtins.property
+    def user(self) -> Global___ContainerUser: ...
+    @_builtins.property
+    def allocatedResourcesStatus(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResourceStatus]: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        state: ContainerState | None = ...,
-        lastState: ContainerState | None = ...,
-        ready: builtins.bool = ...,
-        restartCount: builtins.int = ...,
-        image: builtins.str = ...,
-        imageID: builtins.str = ...,
-        containerID: builtins.str = ...,
-        started: builtins.bool | None = ...,
-        allocatedResources: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        resources: ResourceRequirements | None = ...,
-        volumeMounts: abc.Iterable[VolumeMountStatus] | None = ...,
-        user: ContainerUser | None = ...,
-        allocatedResourcesStatus: abc.Iterable[ResourceStatus] | None = ...,
-        stopSignal: builtins.str | None = ...,
+        name: _builtins.str = ...,
+        state: Global___ContainerState | None = ...,
+        lastState: Global___ContainerState | None = ...,
+        ready: _builtins.bool = ...,
+        restartCount: _builtins.int = ...,
+        image: _builtins.str = ...,
+        imageID: _builtins.str = ...,
+        containerID: _builtins.str = ...,
+        started: _builtins.bool | None = ...,
+        allocatedResources: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        resources: Global___ResourceRequirements | None = ...,
+        volumeMounts: _abc.Iterable[Global___VolumeMountStatus] | None = ...,
+        user: Global___ContainerUser | None = ...,
+        allocatedResourcesStatus: _abc.Iterable[Global___ResourceStatus] | None = ...,
+        stopSignal: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_started", b"_started", "_stopSignal", b"_stopSignal", "lastState", b"lastState", "resources", b"resources", "started", b"started", "state", b"state", "stopSignal", b"stopSignal", "user", b"user"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_started", b"_started", "_stopSignal", b"_stopSignal", "allocatedResources", b"allocatedResources", "allocatedResourcesStatus", b"allocatedResourcesStatus", "containerID", b"containerID", "image", b"image", "imageID", b"imageID", "lastState", b"lastState", "name", b"name", "ready", b"ready", "resources", b"resources", "restartCount", b"restartCount", "started", b"started", "state", b"state", "stopSignal", b"stopSignal", "user", b"user", "volumeMounts", b"volumeMounts"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_started", b"_started", "_stopSignal", b"_stopSignal", "lastState", b"lastState", "resources", b"resources", "started", b"started", "state", b"state", "stopSignal", b"stopSignal", "user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_started", b"_started", "_stopSignal", b"_stopSignal", "allocatedResources", b"allocatedResources", "allocatedResourcesStatus", b"allocatedResourcesStatus", "containerID", b"containerID", "image", b"image", "imageID", b"imageID", "lastState", b"lastState", "name", b"name", "ready", b"ready", "resources", b"resources", "restartCount", b"restartCount", "started", b"started", "state", b"state", "stopSignal", b"stopSignal", "user", b"user", "volumeMounts", b"volumeMounts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__started: _TypeAlias = typing.Literal["started"]  # noqa: Y015
-    _WhichOneofArgType__started: _TypeAlias = typing.Literal["_started", b"_started"]  # noqa: Y015
-    _WhichOneofReturnType__stopSignal: _TypeAlias = typing.Literal["stopSignal"]  # noqa: Y015
-    _WhichOneofArgType__stopSignal: _TypeAlias = typing.Literal["_stopSignal", b"_stopSignal"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__started: _TypeAlias = _typing.Literal["started"]  # noqa: Y015
+    _WhichOneofArgType__started: _TypeAlias = _typing.Literal["_started", b"_started"]  # noqa: Y015
+    _WhichOneofReturnType__stopSignal: _TypeAlias = _typing.Literal["stopSignal"]  # noqa: Y015
+    _WhichOneofArgType__stopSignal: _TypeAlias = _typing.Literal["_stopSignal", b"_stopSignal"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__started) -> _WhichOneofReturnType__started | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__stopSignal) -> _WhichOneofReturnType__stopSignal | None: ...
 
-@typing.final
-class ResourceStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ContainerStatus: _TypeAlias = ContainerStatus  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    RESOURCES_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    @builtins.property
-    def resources(self) -> containers.RepeatedCompositeFieldContainer[ResourceHealth]: ...
+@_typing.final
+class ResourceStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    @_builtins.property
+    def resources(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResourceHealth]: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        resources: abc.Iterable[ResourceHealth] | None = ...,
+        name: _builtins.str = ...,
+        resources: _abc.Iterable[Global___ResourceHealth] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "resources", b"resources"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "resources", b"resources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ResourceHealth(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ResourceStatus: _TypeAlias = ResourceStatus  # noqa: Y015
 
-    RESOURCEID_FIELD_NUMBER: builtins.int
-    HEALTH_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    resourceID: builtins.str
-    health: builtins.str
-    message: builtins.str
+@_typing.final
+class ResourceHealth(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCEID_FIELD_NUMBER: _builtins.int
+    HEALTH_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    resourceID: _builtins.str
+    health: _builtins.str
+    message: _builtins.str
     def __init__(
         self,
         *,
-        resourceID: builtins.str = ...,
-        health: builtins.str = ...,
-        message: builtins.str | None = ...,
+        resourceID: _builtins.str = ...,
+        health: _builtins.str = ...,
+        message: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_message", b"_message", "message", b"message"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_message", b"_message", "health", b"health", "message", b"message", "resourceID", b"resourceID"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_message", b"_message", "message", b"message"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_message", b"_message", "health", b"health", "message", b"message", "resourceID", b"resourceID"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__message: _TypeAlias = typing.Literal["message"]  # noqa: Y015
-    _WhichOneofArgType__message: _TypeAlias = typing.Literal["_message", b"_message"]  # noqa: Y015
+    _WhichOneofReturnType__message: _TypeAlias = _typing.Literal["message"]  # noqa: Y015
+    _WhichOneofArgType__message: _TypeAlias = _typing.Literal["_message", b"_message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__message) -> _WhichOneofReturnType__message | None: ...
 
-@typing.final
-class ContainerUser(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ResourceHealth: _TypeAlias = ResourceHealth  # noqa: Y015
 
-    LINUX_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def linux(self) -> LinuxContainerUser: ...
+@_typing.final
+class ContainerUser(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINUX_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def linux(self) -> Global___LinuxContainerUser: ...
     def __init__(
         self,
         *,
-        linux: LinuxContainerUser | None = ...,
+        linux: Global___LinuxContainerUser | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["linux", b"linux"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["linux", b"linux"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["linux", b"linux"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["linux", b"linux"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class LinuxContainerUser(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ContainerUser: _TypeAlias = ContainerUser  # noqa: Y015
 
-    UID_FIELD_NUMBER: builtins.int
-    GID_FIELD_NUMBER: builtins.int
-    SUPPLEMENTALGROUPS_FIELD_NUMBER: builtins.int
-    uid: builtins.int
-    gid: builtins.int
-    @builtins.property
-    def supplementalGroups(self) -> containers.RepeatedScalarFieldContainer[builtins.int]: ...
+@_typing.final
+class LinuxContainerUser(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UID_FIELD_NUMBER: _builtins.int
+    GID_FIELD_NUMBER: _builtins.int
+    SUPPLEMENTALGROUPS_FIELD_NUMBER: _builtins.int
+    uid: _builtins.int
+    gid: _builtins.int
+    @_builtins.property
+    def supplementalGroups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     def __init__(
         self,
         *,
-        uid: builtins.int = ...,
-        gid: builtins.int = ...,
-        supplementalGroups: abc.Iterable[builtins.int] | None = ...,
+        uid: _builtins.int = ...,
+        gid: _builtins.int = ...,
+        supplementalGroups: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["gid", b"gid", "supplementalGroups", b"supplementalGroups", "uid", b"uid"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gid", b"gid", "supplementalGroups", b"supplementalGroups", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodCondition(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___LinuxContainerUser: _TypeAlias = LinuxContainerUser  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    LASTPROBETIME_FIELD_NUMBER: builtins.int
-    LASTTRANSITIONTIME_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    OBSERVEDGENERATION_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    status: builtins.str
-    reason: builtins.str
-    message: builtins.str
-    observedGeneration: builtins.int
-    @builtins.property
-    def lastProbeTime(self) -> meta_v1_pb2.Time: ...
-    @builtins.property
-    def lastTransitionTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class PodCondition(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    LASTPROBETIME_FIELD_NUMBER: _builtins.int
+    LASTTRANSITIONTIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    OBSERVEDGENERATION_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    status: _builtins.str
+    reason: _builtins.str
+    message: _builtins.str
+    observedGeneration: _builtins.int
+    @_builtins.property
+    def lastProbeTime(self) -> _meta_v1_pb2.Time: ...
+    @_builtins.property
+    def lastTransitionTime(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        status: builtins.str = ...,
-        lastProbeTime: meta_v1_pb2.Time | None = ...,
-        lastTransitionTime: meta_v1_pb2.Time | None = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
-        observedGeneration: builtins.int = ...,
+        type: _builtins.str = ...,
+        status: _builtins.str = ...,
+        lastProbeTime: _meta_v1_pb2.Time | None = ...,
+        lastTransitionTime: _meta_v1_pb2.Time | None = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        observedGeneration: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastProbeTime", b"lastProbeTime", "lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["lastProbeTime", b"lastProbeTime", "lastTransitionTime", b"lastTransitionTime", "message", b"message", "observedGeneration", b"observedGeneration", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastProbeTime", b"lastProbeTime", "lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lastProbeTime", b"lastProbeTime", "lastTransitionTime", b"lastTransitionTime", "message", b"message", "observedGeneration", b"observedGeneration", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class VolumeMountStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodCondition: _TypeAlias = PodCondition  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    MOUNTPATH_FIELD_NUMBER: builtins.int
-    READONLY_FIELD_NUMBER: builtins.int
-    RECURSIVEREADONLY_FIELD_NUMBER: builtins.int
-    VOLUMESTATUS_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    mountPath: builtins.str
-    readOnly: builtins.bool
-    recursiveReadOnly: builtins.str
-    @builtins.property
-    def volumeStatus(self) -> VolumeStatus: ...
+@_typing.final
+class VolumeMountStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MOUNTPATH_FIELD_NUMBER: _builtins.int
+    READONLY_FIELD_NUMBER: _builtins.int
+    RECURSIVEREADONLY_FIELD_NUMBER: _builtins.int
+    VOLUMESTATUS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    mountPath: _builtins.str
+    readOnly: _builtins.bool
+    recursiveReadOnly: _builtins.str
+    @_builtins.property
+    def volumeStatus(self) -> Global___VolumeStatus: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        mountPath: builtins.str = ...,
-        readOnly: builtins.bool = ...,
-        recursiveReadOnly: builtins.str | None = ...,
-        volumeStatus: VolumeStatus | None = ...,
+        name: _builtins.str = ...,
+        mountPath: _builtins.str = ...,
+        readOnly: _builtins.bool = ...,
+        recursiveReadOnly: _builtins.str | None = ...,
+        volumeStatus: Global___VolumeStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_recursiveReadOnly", b"_recursiveReadOnly", "recursiveReadOnly", b"recursiveReadOnly", "volumeStatus", b"volumeStatus"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_recursiveReadOnly", b"_recursiveReadOnly", "mountPath", b"mountPath", "name", b"name", "readOnly", b"readOnly", "recursiveReadOnly", b"recursiveReadOnly", "volumeStatus", b"volumeStatus"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_recursiveReadOnly", b"_recursiveReadOnly", "recursiveReadOnly", b"recursiveReadOnly", "volumeStatus", b"volumeStatus"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_recursiveReadOnly", b"_recursiveReadOnly", "mountPath", b"mountPath", "name", b"name", "readOnly", b"readOnly", "recursiveReadOnly", b"recursiveReadOnly", "volumeStatus", b"volumeStatus"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__recursiveReadOnly: _TypeAlias = typing.Literal["recursiveReadOnly"]  # noqa: Y015
-    _WhichOneofArgType__recursiveReadOnly: _TypeAlias = typing.Literal["_recursiveReadOnly", b"_recursiveReadOnly"]  # noqa: Y015
+    _WhichOneofReturnType__recursiveReadOnly: _TypeAlias = _typing.Literal["recursiveReadOnly"]  # noqa: Y015
+    _WhichOneofArgType__recursiveReadOnly: _TypeAlias = _typing.Literal["_recursiveReadOnly", b"_recursiveReadOnly"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__recursiveReadOnly) -> _WhichOneofReturnType__recursiveReadOnly | None: ...
 
-@typing.final
-class VolumeStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VolumeMountStatus: _TypeAlias = VolumeMountStatus  # noqa: Y015
 
-    IMAGE_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def image(self) -> ImageVolumeStatus: ...
+@_typing.final
+class VolumeStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def image(self) -> Global___ImageVolumeStatus: ...
     def __init__(
         self,
         *,
-        image: ImageVolumeStatus | None = ...,
+        image: Global___ImageVolumeStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["image", b"image"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["image", b"image"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ImageVolumeStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VolumeStatus: _TypeAlias = VolumeStatus  # noqa: Y015
 
-    IMAGEREF_FIELD_NUMBER: builtins.int
-    imageRef: builtins.str
+@_typing.final
+class ImageVolumeStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGEREF_FIELD_NUMBER: _builtins.int
+    imageRef: _builtins.str
     def __init__(
         self,
         *,
-        imageRef: builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["imageRef", b"imageRef"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class ContainerRestartRule(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
-
-    ACTION_FIELD_NUMBER: builtins.int
-    EXITCODES_FIELD_NUMBER: builtins.int
-    action: builtins.str
-    @builtins.property
-    def exitCodes(self) -> ContainerRestartRuleOnExitCodes: ...
-    def __init__(
-        self,
-        *,
-        action: builtins.str = ...,
-        exitCodes: ContainerRestartRuleOnExitCodes | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["exitCodes", b"exitCodes"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["action", b"action", "exitCodes", b"exitCodes"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class ContainerRestartRuleOnExitCodes(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
-
-    OPERATOR_FIELD_NUMBER: builtins.int
-    VALUES_FIELD_NUMBER: builtins.int
-    operator: builtins.str
-    @builtins.property
-    def values(self) -> containers.RepeatedScalarFieldContainer[builtins.int]: ...
-    def __init__(
-        self,
-        *,
-        operator: builtins.str = ...,
-        values: abc.Iterable[builtins.int] | None = ...,
+        imageRef: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["operator", b"operator", "values", b"values"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["imageRef", b"imageRef"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeSelector(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ImageVolumeStatus: _TypeAlias = ImageVolumeStatus  # noqa: Y015
 
-    NODESELECTORTERMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def nodeSelectorTerms(self) -> containers.RepeatedCompositeFieldContainer[NodeSelectorTerm]: ...
+@_typing.final
+class ContainerRestartRule(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTION_FIELD_NUMBER: _builtins.int
+    EXITCODES_FIELD_NUMBER: _builtins.int
+    action: _builtins.str
+    @_builtins.property
+    def exitCodes(self) -> Global___ContainerRestartRuleOnExitCodes: ...
     def __init__(
         self,
         *,
-        nodeSelectorTerms: abc.Iterable[NodeSelectorTerm] | None = ...,
+        action: _builtins.str = ...,
+        exitCodes: Global___ContainerRestartRuleOnExitCodes | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["exitCodes", b"exitCodes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "exitCodes", b"exitCodes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContainerRestartRule: _TypeAlias = ContainerRestartRule  # noqa: Y015
+
+@_typing.final
+class ContainerRestartRuleOnExitCodes(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    operator: _builtins.str
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        operator: _builtins.str = ...,
+        values: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["nodeSelectorTerms", b"nodeSelectorTerms"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operator", b"operator", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeSelectorTerm(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ContainerRestartRuleOnExitCodes: _TypeAlias = ContainerRestartRuleOnExitCodes  # noqa: Y015
 
-    MATCHEXPRESSIONS_FIELD_NUMBER: builtins.int
-    MATCHFIELDS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def matchExpressions(self) -> containers.RepeatedCompositeFieldContainer[NodeSelectorRequirement]: ...
-    @builtins.property
-    def matchFields(self) -> containers.RepeatedCompositeFieldContainer[NodeSelectorRequirement]: ...
+@_typing.final
+class NodeSelector(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODESELECTORTERMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def nodeSelectorTerms(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeSelectorTerm]: ...
     def __init__(
         self,
         *,
-        matchExpressions: abc.Iterable[NodeSelectorRequirement] | None = ...,
-        matchFields: abc.Iterable[NodeSelectorRequirement] | None = ...,
+        nodeSelectorTerms: _abc.Iterable[Global___NodeSelectorTerm] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["matchExpressions", b"matchExpressions", "matchFields", b"matchFields"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nodeSelectorTerms", b"nodeSelectorTerms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeSelectorRequirement(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NodeSelector: _TypeAlias = NodeSelector  # noqa: Y015
 
-    KEY_FIELD_NUMBER: builtins.int
-    OPERATOR_FIELD_NUMBER: builtins.int
-    VALUES_FIELD_NUMBER: builtins.int
-    key: builtins.str
-    operator: builtins.str
-    @builtins.property
-    def values(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class NodeSelectorTerm(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHEXPRESSIONS_FIELD_NUMBER: _builtins.int
+    MATCHFIELDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def matchExpressions(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeSelectorRequirement]: ...
+    @_builtins.property
+    def matchFields(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeSelectorRequirement]: ...
     def __init__(
         self,
         *,
-        key: builtins.str = ...,
-        operator: builtins.str = ...,
-        values: abc.Iterable[builtins.str] | None = ...,
+        matchExpressions: _abc.Iterable[Global___NodeSelectorRequirement] | None = ...,
+        matchFields: _abc.Iterable[Global___NodeSelectorRequirement] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "operator", b"operator", "values", b"values"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["matchExpressions", b"matchExpressions", "matchFields", b"matchFields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class TopologySelectorTerm(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NodeSelectorTerm: _TypeAlias = NodeSelectorTerm  # noqa: Y015
 
-    MATCHLABELEXPRESSIONS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def matchLabelExpressions(self) -> containers.RepeatedCompositeFieldContainer[TopologySelectorLabelRequirement]: ...
+@_typing.final
+class NodeSelectorRequirement(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    operator: _builtins.str
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        matchLabelExpressions: abc.Iterable[TopologySelectorLabelRequirement] | None = ...,
+        key: _builtins.str = ...,
+        operator: _builtins.str = ...,
+        values: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["matchLabelExpressions", b"matchLabelExpressions"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "operator", b"operator", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class TopologySelectorLabelRequirement(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NodeSelectorRequirement: _TypeAlias = NodeSelectorRequirement  # noqa: Y015
 
-    KEY_FIELD_NUMBER: builtins.int
-    VALUES_FIELD_NUMBER: builtins.int
-    key: builtins.str
-    @builtins.property
-    def values(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class TopologySelectorTerm(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHLABELEXPRESSIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def matchLabelExpressions(self) -> _containers.RepeatedCompositeFieldContainer[Global___TopologySelectorLabelRequirement]: ...
     def __init__(
         self,
         *,
-        key: builtins.str = ...,
-        values: abc.Iterable[builtins.str] | None = ...,
+        matchLabelExpressions: _abc.Iterable[Global___TopologySelectorLabelRequirement] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "values", b"values"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["matchLabelExpressions", b"matchLabelExpressions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Affinity(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___TopologySelectorTerm: _TypeAlias = TopologySelectorTerm  # noqa: Y015
 
-    NODEAFFINITY_FIELD_NUMBER: builtins.int
-    PODAFFINITY_FIELD_NUMBER: builtins.int
-    PODANTIAFFINITY_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def nodeAffinity(self) -> NodeAffinity: ...
-    @builtins.property
-    def podAffinity(self) -> PodAffinity: ...
-    @builtins.property
-    def podAntiAffinity(self) -> PodAntiAffinity: ...
+@_typing.final
+class TopologySelectorLabelRequirement(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        nodeAffinity: NodeAffinity | None = ...,
-        podAffinity: PodAffinity | None = ...,
-        podAntiAffinity: PodAntiAffinity | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["nodeAffinity", b"nodeAffinity", "podAffinity", b"podAffinity", "podAntiAffinity", b"podAntiAffinity"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["nodeAffinity", b"nodeAffinity", "podAffinity", b"podAffinity", "podAntiAffinity", b"podAntiAffinity"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class PodAffinity(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
-
-    REQUIREDDURINGSCHEDULINGIGNOREDDURINGEXECUTION_FIELD_NUMBER: builtins.int
-    PREFERREDDURINGSCHEDULINGIGNOREDDURINGEXECUTION_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def requiredDuringSchedulingIgnoredDuringExecution(self) -> containers.RepeatedCompositeFieldContainer[PodAffinityTerm]: ...
-    @builtins.property
-    def preferredDuringSchedulingIgnoredDuringExecution(self) -> containers.RepeatedCompositeFieldContainer[WeightedPodAffinityTerm]: ...
-    def __init__(
-        self,
-        *,
-        requiredDuringSchedulingIgnoredDuringExecution: abc.Iterable[PodAffinityTerm] | None = ...,
-        preferredDuringSchedulingIgnoredDuringExecution: abc.Iterable[WeightedPodAffinityTerm] | None = ...,
+        key: _builtins.str = ...,
+        values: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["preferredDuringSchedulingIgnoredDuringExecution", b"preferredDuringSchedulingIgnoredDuringExecution", "requiredDuringSchedulingIgnoredDuringExecution", b"requiredDuringSchedulingIgnoredDuringExecution"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodAntiAffinity(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___TopologySelectorLabelRequirement: _TypeAlias = TopologySelectorLabelRequirement  # noqa: Y015
 
-    REQUIREDDURINGSCHEDULINGIGNOREDDURINGEXECUTION_FIELD_NUMBER: builtins.int
-    PREFERREDDURINGSCHEDULINGIGNOREDDURINGEXECUTION_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def requiredDuringSchedulingIgnoredDuringExecution(self) -> containers.RepeatedCompositeFieldContainer[PodAffinityTerm]: ...
-    @builtins.property
-    def preferredDuringSchedulingIgnoredDuringExecution(self) -> containers.RepeatedCompositeFieldContainer[WeightedPodAffinityTerm]: ...
+@_typing.final
+class Affinity(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODEAFFINITY_FIELD_NUMBER: _builtins.int
+    PODAFFINITY_FIELD_NUMBER: _builtins.int
+    PODANTIAFFINITY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def nodeAffinity(self) -> Global___NodeAffinity: ...
+    @_builtins.property
+    def podAffinity(self) -> Global___PodAffinity: ...
+    @_builtins.property
+    def podAntiAffinity(self) -> Global___PodAntiAffinity: ...
     def __init__(
         self,
         *,
-        requiredDuringSchedulingIgnoredDuringExecution: abc.Iterable[PodAffinityTerm] | None = ...,
-        preferredDuringSchedulingIgnoredDuringExecution: abc.Iterable[WeightedPodAffinityTerm] | None = ...,
+        nodeAffinity: Global___NodeAffinity | None = ...,
+        podAffinity: Global___PodAffinity | None = ...,
+        podAntiAffinity: Global___PodAntiAffinity | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["nodeAffinity", b"nodeAffinity", "podAffinity", b"podAffinity", "podAntiAffinity", b"podAntiAffinity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nodeAffinity", b"nodeAffinity", "podAffinity", b"podAffinity", "podAntiAffinity", b"podAntiAffinity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Affinity: _TypeAlias = Affinity  # noqa: Y015
+
+@_typing.final
+class PodAffinity(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUIREDDURINGSCHEDULINGIGNOREDDURINGEXECUTION_FIELD_NUMBER: _builtins.int
+    PREFERREDDURINGSCHEDULINGIGNOREDDURINGEXECUTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def requiredDuringSchedulingIgnoredDuringExecution(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodAffinityTerm]: ...
+    @_builtins.property
+    def preferredDuringSchedulingIgnoredDuringExecution(self) -> _containers.RepeatedCompositeFieldContainer[Global___WeightedPodAffinityTerm]: ...
+    def __init__(
+        self,
+        *,
+        requiredDuringSchedulingIgnoredDuringExecution: _abc.Iterable[Global___PodAffinityTerm] | None = ...,
+        preferredDuringSchedulingIgnoredDuringExecution: _abc.Iterable[Global___WeightedPodAffinityTerm] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["preferredDuringSchedulingIgnoredDuringExecution", b"preferredDuringSchedulingIgnoredDuringExecution", "requiredDuringSchedulingIgnoredDuringExecution", b"requiredDuringSchedulingIgnoredDuringExecution"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["preferredDuringSchedulingIgnoredDuringExecution", b"preferredDuringSchedulingIgnoredDuringExecution", "requiredDuringSchedulingIgnoredDuringExecution", b"requiredDuringSchedulingIgnoredDuringExecution"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class WeightedPodAffinityTerm(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodAffinity: _TypeAlias = PodAffinity  # noqa: Y015
 
-    WEIGHT_FIELD_NUMBER: builtins.int
-    PODAFFINITYTERM_FIELD_NUMBER: builtins.int
-    weight: builtins.int
-    @builtins.property
-    def podAffinityTerm(self) -> PodAffinityTerm: ...
+@_typing.final
+class PodAntiAffinity(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUIREDDURINGSCHEDULINGIGNOREDDURINGEXECUTION_FIELD_NUMBER: _builtins.int
+    PREFERREDDURINGSCHEDULINGIGNOREDDURINGEXECUTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def requiredDuringSchedulingIgnoredDuringExecution(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodAffinityTerm]: ...
+    @_builtins.property
+    def preferredDuringSchedulingIgnoredDuringExecution(self) -> _containers.RepeatedCompositeFieldContainer[Global___WeightedPodAffinityTerm]: ...
     def __init__(
         self,
         *,
-        weight: builtins.int = ...,
-        podAffinityTerm: PodAffinityTerm | None = ...,
+        requiredDuringSchedulingIgnoredDuringExecution: _abc.Iterable[Global___PodAffinityTerm] | None = ...,
+        preferredDuringSchedulingIgnoredDuringExecution: _abc.Iterable[Global___WeightedPodAffinityTerm] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["podAffinityTerm", b"podAffinityTerm"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["podAffinityTerm", b"podAffinityTerm", "weight", b"weight"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["preferredDuringSchedulingIgnoredDuringExecution", b"preferredDuringSchedulingIgnoredDuringExecution", "requiredDuringSchedulingIgnoredDuringExecution", b"requiredDuringSchedulingIgnoredDuringExecution"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodAffinityTerm(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodAntiAffinity: _TypeAlias = PodAntiAffinity  # noqa: Y015
 
-    LABELSELECTOR_FIELD_NUMBER: builtins.int
-    NAMESPACES_FIELD_NUMBER: builtins.int
-    TOPOLOGYKEY_FIELD_NUMBER: builtins.int
-    NAMESPACESELECTOR_FIELD_NUMBER: builtins.int
-    MATCHLABELKEYS_FIELD_NUMBER: builtins.int
-    MISMATCHLABELKEYS_FIELD_NUMBER: builtins.int
-    topologyKey: builtins.str
-    @builtins.property
-    def labelSelector(self) -> meta_v1_pb2.LabelSelector: ...
-    @builtins.property
-    def namespaces(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def namespaceSelector(self) -> meta_v1_pb2.LabelSelector: ...
-    @builtins.property
-    def matchLabelKeys(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def mismatchLabelKeys(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class WeightedPodAffinityTerm(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    PODAFFINITYTERM_FIELD_NUMBER: _builtins.int
+    weight: _builtins.int
+    @_builtins.property
+    def podAffinityTerm(self) -> Global___PodAffinityTerm: ...
     def __init__(
         self,
         *,
-        labelSelector: meta_v1_pb2.LabelSelector | None = ...,
-        namespaces: abc.Iterable[builtins.str] | None = ...,
-        topologyKey: builtins.str = ...,
-        namespaceSelector: meta_v1_pb2.LabelSelector | None = ...,
-        matchLabelKeys: abc.Iterable[builtins.str] | None = ...,
-        mismatchLabelKeys: abc.Iterable[builtins.str] | None = ...,
+        weight: _builtins.int = ...,
+        podAffinityTerm: Global___PodAffinityTerm | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["labelSelector", b"labelSelector", "namespaceSelector", b"namespaceSelector"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["labelSelector", b"labelSelector", "matchLabelKeys", b"matchLabelKeys", "mismatchLabelKeys", b"mismatchLabelKeys", "namespaceSelector", b"namespaceSelector", "namespaces", b"namespaces", "topologyKey", b"topologyKey"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["podAffinityTerm", b"podAffinityTerm"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["podAffinityTerm", b"podAffinityTerm", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeAffinity(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___WeightedPodAffinityTerm: _TypeAlias = WeightedPodAffinityTerm  # noqa: Y015
 
-    REQUIREDDURINGSCHEDULINGIGNOREDDURINGEXECUTION_FIELD_NUMBER: builtins.int
-    PREFERREDDURINGSCHEDULINGIGNOREDDURINGEXECUTION_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def requiredDuringSchedulingIgnoredDuringExecution(self) -> NodeSelector: ...
-    @builtins.property
-    def preferredDuringSchedulingIgnoredDuringExecution(self) -> containers.RepeatedCompositeFieldContainer[PreferredSchedulingTerm]: ...
+@_typing.final
+class PodAffinityTerm(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LABELSELECTOR_FIELD_NUMBER: _builtins.int
+    NAMESPACES_FIELD_NUMBER: _builtins.int
+    TOPOLOGYKEY_FIELD_NUMBER: _builtins.int
+    NAMESPACESELECTOR_FIELD_NUMBER: _builtins.int
+    MATCHLABELKEYS_FIELD_NUMBER: _builtins.int
+    MISMATCHLABELKEYS_FIELD_NUMBER: _builtins.int
+    topologyKey: _builtins.str
+    @_builtins.property
+    def labelSelector(self) -> _meta_v1_pb2.LabelSelector: ...
+    @_builtins.property
+    def namespaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def namespaceSelector(self) -> _meta_v1_pb2.LabelSelector: ...
+    @_builtins.property
+    def matchLabelKeys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def mismatchLabelKeys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        requiredDuringSchedulingIgnoredDuringExecution: NodeSelector | None = ...,
-        preferredDuringSchedulingIgnoredDuringExecution: abc.Iterable[PreferredSchedulingTerm] | None = ...,
+        labelSelector: _meta_v1_pb2.LabelSelector | None = ...,
+        namespaces: _abc.Iterable[_builtins.str] | None = ...,
+        topologyKey: _builtins.str = ...,
+        namespaceSelector: _meta_v1_pb2.LabelSelector | None = ...,
+        matchLabelKeys: _abc.Iterable[_builtins.str] | None = ...,
+        mismatchLabelKeys: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["requiredDuringSchedulingIgnoredDuringExecution", b"requiredDuringSchedulingIgnoredDuringExecution"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["preferredDuringSchedulingIgnoredDuringExecution", b"preferredDuringSchedulingIgnoredDuringExecution", "requiredDuringSchedulingIgnoredDuringExecution", b"requiredDuringSchedulingIgnoredDuringExecution"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["labelSelector", b"labelSelector", "namespaceSelector", b"namespaceSelector"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labelSelector", b"labelSelector", "matchLabelKeys", b"matchLabelKeys", "mismatchLabelKeys", b"mismatchLabelKeys", "namespaceSelector", b"namespaceSelector", "namespaces", b"namespaces", "topologyKey", b"topologyKey"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PreferredSchedulingTerm(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodAffinityTerm: _TypeAlias = PodAffinityTerm  # noqa: Y015
 
-    WEIGHT_FIELD_NUMBER: builtins.int
-    PREFERENCE_FIELD_NUMBER: builtins.int
-    weight: builtins.int
-    @builtins.property
-    def preference(self) -> NodeSelectorTerm: ...
+@_typing.final
+class NodeAffinity(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUIREDDURINGSCHEDULINGIGNOREDDURINGEXECUTION_FIELD_NUMBER: _builtins.int
+    PREFERREDDURINGSCHEDULINGIGNOREDDURINGEXECUTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def requiredDuringSchedulingIgnoredDuringExecution(self) -> Global___NodeSelector: ...
+    @_builtins.property
+    def preferredDuringSchedulingIgnoredDuringExecution(self) -> _containers.RepeatedCompositeFieldContainer[Global___PreferredSchedulingTerm]: ...
     def __init__(
         self,
         *,
-        weight: builtins.int = ...,
-        preference: NodeSelectorTerm | None = ...,
+        requiredDuringSchedulingIgnoredDuringExecution: Global___NodeSelector | None = ...,
+        preferredDuringSchedulingIgnoredDuringExecution: _abc.Iterable[Global___PreferredSchedulingTerm] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["preference", b"preference"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["preference", b"preference", "weight", b"weight"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["requiredDuringSchedulingIgnoredDuringExecution", b"requiredDuringSchedulingIgnoredDuringExecution"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["preferredDuringSchedulingIgnoredDuringExecution", b"preferredDuringSchedulingIgnoredDuringExecution", "requiredDuringSchedulingIgnoredDuringExecution", b"requiredDuringSchedulingIgnoredDuringExecution"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Taint(message.Message):
+Global___NodeAffinity: _TypeAlias = NodeAffinity  # noqa: Y015
+
+@_typing.final
+class PreferredSchedulingTerm(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    PREFERENCE_FIELD_NUMBER: _builtins.int
+    weight: _builtins.int
+    @_builtins.property
+    def preference(self) -> Global___NodeSelectorTerm: ...
+    def __init__(
+        self,
+        *,
+        weight: _builtins.int = ...,
+        preference: Global___NodeSelectorTerm | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["preference", b"preference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["preference", b"preference", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreferredSchedulingTerm: _TypeAlias = PreferredSchedulingTerm  # noqa: Y015
+
+@_typing.final
+class Taint(_message.Message):
     """Keeps pods that do not tolerate it off a node."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    KEY_FIELD_NUMBER: builtins.int
-    VALUE_FIELD_NUMBER: builtins.int
-    EFFECT_FIELD_NUMBER: builtins.int
-    TIMEADDED_FIELD_NUMBER: builtins.int
-    key: builtins.str
-    value: builtins.str
-    effect: builtins.str
-    @builtins.property
-    def timeAdded(self) -> meta_v1_pb2.Time: ...
+    KEY_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    EFFECT_FIELD_NUMBER: _builtins.int
+    TIMEADDED_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    value: _builtins.str
+    effect: _builtins.str
+    @_builtins.property
+    def timeAdded(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        key: builtins.str = ...,
-        value: builtins.str = ...,
-        effect: builtins.str = ...,
-        timeAdded: meta_v1_pb2.Time | None = ...,
+        key: _builtins.str = ...,
+        value: _builtins.str = ...,
+        effect: _builtins.str = ...,
+        timeAdded: _meta_v1_pb2.Time | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["timeAdded", b"timeAdded"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["effect", b"effect", "key", b"key", "timeAdded", b"timeAdded", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["timeAdded", b"timeAdded"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effect", b"effect", "key", b"key", "timeAdded", b"timeAdded", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Toleration(message.Message):
+Global___Taint: _TypeAlias = Taint  # noqa: Y015
+
+@_typing.final
+class Toleration(_message.Message):
     """Lets a pod onto a node in spite of a matching taint."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    KEY_FIELD_NUMBER: builtins.int
-    OPERATOR_FIELD_NUMBER: builtins.int
-    VALUE_FIELD_NUMBER: builtins.int
-    EFFECT_FIELD_NUMBER: builtins.int
-    TOLERATIONSECONDS_FIELD_NUMBER: builtins.int
-    key: builtins.str
-    operator: builtins.str
-    value: builtins.str
-    effect: builtins.str
-    tolerationSeconds: builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    EFFECT_FIELD_NUMBER: _builtins.int
+    TOLERATIONSECONDS_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    operator: _builtins.str
+    value: _builtins.str
+    effect: _builtins.str
+    tolerationSeconds: _builtins.int
     def __init__(
         self,
         *,
-        key: builtins.str = ...,
-        operator: builtins.str = ...,
-        value: builtins.str = ...,
-        effect: builtins.str = ...,
-        tolerationSeconds: builtins.int | None = ...,
+        key: _builtins.str = ...,
+        operator: _builtins.str = ...,
+        value: _builtins.str = ...,
+        effect: _builtins.str = ...,
+        tolerationSeconds: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_tolerationSeconds", b"_tolerationSeconds", "tolerationSeconds", b"tolerationSeconds"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_tolerationSeconds", b"_tolerationSeconds", "effect", b"effect", "key", b"key", "operator", b"operator", "tolerationSeconds", b"tolerationSeconds", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_tolerationSeconds", b"_tolerationSeconds", "tolerationSeconds", b"tolerationSeconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tolerationSeconds", b"_tolerationSeconds", "effect", b"effect", "key", b"key", "operator", b"operator", "tolerationSeconds", b"tolerationSeconds", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__tolerationSeconds: _TypeAlias = typing.Literal["tolerationSeconds"]  # noqa: Y015
-    _WhichOneofArgType__tolerationSeconds: _TypeAlias = typing.Literal["_tolerationSeconds", b"_tolerationSeconds"]  # noqa: Y015
+    _WhichOneofReturnType__tolerationSeconds: _TypeAlias = _typing.Literal["tolerationSeconds"]  # noqa: Y015
+    _WhichOneofArgType__tolerationSeconds: _TypeAlias = _typing.Literal["_tolerationSeconds", b"_tolerationSeconds"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__tolerationSeconds) -> _WhichOneofReturnType__tolerationSeconds | None: ...
 
-@typing.final
-class PodReadinessGate(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Toleration: _TypeAlias = Toleration  # noqa: Y015
 
-    CONDITIONTYPE_FIELD_NUMBER: builtins.int
-    conditionType: builtins.str
+@_typing.final
+class PodReadinessGate(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONDITIONTYPE_FIELD_NUMBER: _builtins.int
+    conditionType: _builtins.str
     def __init__(
         self,
         *,
-        conditionType: builtins.str = ...,
+        conditionType: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["conditionType", b"conditionType"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditionType", b"conditionType"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodSpec(message.Message):
+Global___PodReadinessGate: _TypeAlias = PodReadinessGate  # noqa: Y015
+
+@_typing.final
+class PodSpec(_message.Message):
     """What shall run, where it may, and how it ends."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    @typing.final
-    class NodeSelectorEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class NodeSelectorEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @typing.final
-    class OverheadEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class OverheadEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    VOLUMES_FIELD_NUMBER: builtins.int
-    CONTAINERS_FIELD_NUMBER: builtins.int
-    RESTARTPOLICY_FIELD_NUMBER: builtins.int
-    TERMINATIONGRACEPERIODSECONDS_FIELD_NUMBER: builtins.int
-    ACTIVEDEADLINESECONDS_FIELD_NUMBER: builtins.int
-    DNSPOLICY_FIELD_NUMBER: builtins.int
-    NODESELECTOR_FIELD_NUMBER: builtins.int
-    SERVICEACCOUNTNAME_FIELD_NUMBER: builtins.int
-    SERVICEACCOUNT_FIELD_NUMBER: builtins.int
-    NODENAME_FIELD_NUMBER: builtins.int
-    HOSTNETWORK_FIELD_NUMBER: builtins.int
-    HOSTPID_FIELD_NUMBER: builtins.int
-    HOSTIPC_FIELD_NUMBER: builtins.int
-    SECURITYCONTEXT_FIELD_NUMBER: builtins.int
-    IMAGEPULLSECRETS_FIELD_NUMBER: builtins.int
-    HOSTNAME_FIELD_NUMBER: builtins.int
-    SUBDOMAIN_FIELD_NUMBER: builtins.int
-    AFFINITY_FIELD_NUMBER: builtins.int
-    SCHEDULERNAME_FIELD_NUMBER: builtins.int
-    INITCONTAINERS_FIELD_NUMBER: builtins.int
-    AUTOMOUNTSERVICEACCOUNTTOKEN_FIELD_NUMBER: builtins.int
-    TOLERATIONS_FIELD_NUMBER: builtins.int
-    HOSTALIASES_FIELD_NUMBER: builtins.int
-    PRIORITYCLASSNAME_FIELD_NUMBER: builtins.int
-    PRIORITY_FIELD_NUMBER: builtins.int
-    DNSCONFIG_FIELD_NUMBER: builtins.int
-    SHAREPROCESSNAMESPACE_FIELD_NUMBER: builtins.int
-    READINESSGATES_FIELD_NUMBER: builtins.int
-    RUNTIMECLASSNAME_FIELD_NUMBER: builtins.int
-    ENABLESERVICELINKS_FIELD_NUMBER: builtins.int
-    PREEMPTIONPOLICY_FIELD_NUMBER: builtins.int
-    OVERHEAD_FIELD_NUMBER: builtins.int
-    TOPOLOGYSPREADCONSTRAINTS_FIELD_NUMBER: builtins.int
-    EPHEMERALCONTAINERS_FIELD_NUMBER: builtins.int
-    SETHOSTNAMEASFQDN_FIELD_NUMBER: builtins.int
-    OS_FIELD_NUMBER: builtins.int
-    HOSTUSERS_FIELD_NUMBER: builtins.int
-    SCHEDULINGGATES_FIELD_NUMBER: builtins.int
-    RESOURCECLAIMS_FIELD_NUMBER: builtins.int
-    RESOURCES_FIELD_NUMBER: builtins.int
-    HOSTNAMEOVERRIDE_FIELD_NUMBER: builtins.int
-    SCHEDULINGGROUP_FIELD_NUMBER: builtins.int
-    EVICTIONRESPONDERS_FIELD_NUMBER: builtins.int
-    restartPolicy: builtins.str
-    terminationGracePeriodSeconds: builtins.int
-    activeDeadlineSeconds: builtins.int
-    dnsPolicy: builtins.str
-    serviceAccountName: builtins.str
-    serviceAccount: builtins.str
-    nodeName: builtins.str
+    VOLUMES_FIELD_NUMBER: _builtins.int
+    CONTAINERS_FIELD_NUMBER: _builtins.int
+    RESTARTPOLICY_FIELD_NUMBER: _builtins.int
+    TERMINATIONGRACEPERIODSECONDS_FIELD_NUMBER: _builtins.int
+    ACTIVEDEADLINESECONDS_FIELD_NUMBER: _builtins.int
+    DNSPOLICY_FIELD_NUMBER: _builtins.int
+    NODESELECTOR_FIELD_NUMBER: _builtins.int
+    SERVICEACCOUNTNAME_FIELD_NUMBER: _builtins.int
+    SERVICEACCOUNT_FIELD_NUMBER: _builtins.int
+    NODENAME_FIELD_NUMBER: _builtins.int
+    HOSTNETWORK_FIELD_NUMBER: _builtins.int
+    HOSTPID_FIELD_NUMBER: _builtins.int
+    HOSTIPC_FIELD_NUMBER: _builtins.int
+    SECURITYCONTEXT_FIELD_NUMBER: _builtins.int
+    IMAGEPULLSECRETS_FIELD_NUMBER: _builtins.int
+    HOSTNAME_FIELD_NUMBER: _builtins.int
+    SUBDOMAIN_FIELD_NUMBER: _builtins.int
+    AFFINITY_FIELD_NUMBER: _builtins.int
+    SCHEDULERNAME_FIELD_NUMBER: _builtins.int
+    INITCONTAINERS_FIELD_NUMBER: _builtins.int
+    AUTOMOUNTSERVICEACCOUNTTOKEN_FIELD_NUMBER: _builtins.int
+    TOLERATIONS_FIELD_NUMBER: _builtins.int
+    HOSTALIASES_FIELD_NUMBER: _builtins.int
+    PRIORITYCLASSNAME_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    DNSCONFIG_FIELD_NUMBER: _builtins.int
+    SHAREPROCESSNAMESPACE_FIELD_NUMBER: _builtins.int
+    READINESSGATES_FIELD_NUMBER: _builtins.int
+    RUNTIMECLASSNAME_FIELD_NUMBER: _builtins.int
+    ENABLESERVICELINKS_FIELD_NUMBER: _builtins.int
+    PREEMPTIONPOLICY_FIELD_NUMBER: _builtins.int
+    OVERHEAD_FIELD_NUMBER: _builtins.int
+    TOPOLOGYSPREADCONSTRAINTS_FIELD_NUMBER: _builtins.int
+    EPHEMERALCONTAINERS_FIELD_NUMBER: _builtins.int
+    SETHOSTNAMEASFQDN_FIELD_NUMBER: _builtins.int
+    OS_FIELD_NUMBER: _builtins.int
+    HOSTUSERS_FIELD_NUMBER: _builtins.int
+    SCHEDULINGGATES_FIELD_NUMBER: _builtins.int
+    RESOURCECLAIMS_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
+    HOSTNAMEOVERRIDE_FIELD_NUMBER: _builtins.int
+    SCHEDULINGGROUP_FIELD_NUMBER: _builtins.int
+    EVICTIONRESPONDERS_FIELD_NUMBER: _builtins.int
+    restartPolicy: _builtins.str
+    terminationGracePeriodSeconds: _builtins.int
+    activeDeadlineSeconds: _builtins.int
+    dnsPolicy: _builtins.str
+    serviceAccountName: _builtins.str
+    serviceAccount: _builtins.str
+    nodeName: _builtins.str
     """Written by the scheduler, once."""
-    hostNetwork: builtins.bool
-    hostPID: builtins.bool
-    hostIPC: builtins.bool
-    hostname: builtins.str
-    subdomain: builtins.str
-    schedulerName: builtins.str
-    automountServiceAccountToken: builtins.bool
-    priorityClassName: builtins.str
-    priority: builtins.int
-    shareProcessNamespace: builtins.bool
-    runtimeClassName: builtins.str
-    enableServiceLinks: builtins.bool
-    preemptionPolicy: builtins.str
-    setHostnameAsFQDN: builtins.bool
-    hostUsers: builtins.bool
-    hostnameOverride: builtins.str
-    @builtins.property
-    def volumes(self) -> containers.RepeatedCompositeFieldContainer[Volume]: ...
-    @builtins.property
-    def containers(self) -> containers.RepeatedCompositeFieldContainer[Container]: ...
-    @builtins.property
-    def nodeSelector(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
-    @builtins.property
-    def securityContext(self) -> PodSecurityContext: ...
-    @builtins.property
-    def imagePullSecrets(self) -> containers.RepeatedCompositeFieldContainer[LocalObjectReference]: ...
-    @builtins.property
-    def affinity(self) -> Affinity: ...
-    @builtins.property
-    def initContainers(self) -> containers.RepeatedCompositeFieldContainer[Container]: ...
-    @builtins.property
-    def tolerations(self) -> containers.RepeatedCompositeFieldContainer[Toleration]: ...
-    @builtins.property
-    def hostAliases(self) -> containers.RepeatedCompositeFieldContainer[HostAlias]: ...
-    @builtins.property
-    def dnsConfig(self) -> PodDNSConfig: ...
-    @builtins.property
-    def readinessGates(self) -> containers.RepeatedCompositeFieldContainer[PodReadinessGate]: ...
-    @builtins.property
-    def overhead(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def topologySpreadConstraints(self) -> containers.RepeatedCompositeFieldContainer[TopologySpreadConstraint]: ...
-    @builtins.property
-    def ephemeralContainers(self) -> containers.RepeatedCompositeFieldContainer[EphemeralContainer]: ...
-    @builtins.property
-    def os(self) -> PodOS: ...
-    @builtins.property
-    def schedulingGates(self) -> containers.RepeatedCompositeFieldContainer[PodSchedulingGate]: ...
-    @builtins.property
-    def resourceClaims(self) -> containers.RepeatedCompositeFieldContainer[PodResourceClaim]: ...
-    @builtins.property
-    def resources(self) -> ResourceRequirements: ...
-    @builtins.property
-    def schedulingGroup(self) -> PodSchedulingGroup: ...
-    @builtins.property
-    def evictionResponders(self) -> containers.RepeatedCompositeFieldContainer[EvictionResponder]: ...
+    hostNetwork: _builtins.bool
+    hostPID: _builtins.bool
+    hostIPC: _builtins.bool
+    hostname: _builtins.str
+    subdomain: _builtins.str
+    schedulerName: _builtins.str
+    automountServiceAccountToken: _builtins.bool
+    priorityClassName: _builtins.str
+    priority: _builtins.int
+    shareProcessNamespace: _builtins.bool
+    runtimeClassName: _builtins.str
+    enableServiceLinks: _builtins.bool
+    preemptionPolicy: _builtins.str
+    setHostnameAsFQDN: _builtins.bool
+    hostUsers: _builtins.bool
+    hostnameOverride: _builtins.str
+    @_builtins.property
+    def volumes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Volume]: ...
+    @_builtins.property
+    def containers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Container]: ...
+    @_builtins.property
+    def nodeSelector(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def securityContext(self) -> Global___PodSecurityContext: ...
+    @_builtins.property
+    def imagePullSecrets(self) -> _containers.RepeatedCompositeFieldContainer[Global___LocalObjectReference]: ...
+    @_builtins.property
+    def affinity(self) -> Global___Affinity: ...
+    @_builtins.property
+    def initContainers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Container]: ...
+    @_builtins.property
+    def tolerations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Toleration]: ...
+    @_builtins.property
+    def hostAliases(self) -> _containers.RepeatedCompositeFieldContainer[Global___HostAlias]: ...
+    @_builtins.property
+    def dnsConfig(self) -> Global___PodDNSConfig: ...
+    @_builtins.property
+    def readinessGates(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodReadinessGate]: ...
+    @_builtins.property
+    def overhead(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def topologySpreadConstraints(self) -> _containers.RepeatedCompositeFieldContainer[Global___TopologySpreadConstraint]: ...
+    @_builtins.property
+    def ephemeralContainers(self) -> _containers.RepeatedCompositeFieldContainer[Global___EphemeralContainer]: ...
+    @_builtins.property
+    def os(self) -> Global___PodOS: ...
+    @_builtins.property
+    def schedulingGates(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodSchedulingGate]: ...
+    @_builtins.property
+    def resourceClaims(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodResourceClaim]: ...
+    @_builtins.property
+    def resources(self) -> Global___ResourceRequirements: ...
+    @_builtins.property
+    def schedulingGroup(self) -> Global___PodSchedulingGroup: ...
+    @_builtins.property
+    def evictionResponders(self) -> _containers.RepeatedCompositeFieldContainer[Global___EvictionResponder]: ...
     def __init__(
         self,
         *,
-        volumes: abc.Iterable[Volume] | None = ...,
-        containers: abc.Iterable[Container] | None = ...,
-        restartPolicy: builtins.str = ...,
-        terminationGracePeriodSeconds: builtins.int | None = ...,
-        activeDeadlineSeconds: builtins.int | None = ...,
-        dnsPolicy: builtins.str = ...,
-        nodeSelector: abc.Mapping[builtins.str, builtins.str] | None = ...,
-        serviceAccountName: builtins.str = ...,
-        serviceAccount: builtins.str = ...,
-        nodeName: builtins.str = ...,
-        hostNetwork: builtins.bool = ...,
-        hostPID: builtins.bool = ...,
-        hostIPC: builtins.bool = ...,
-        securityContext: PodSecurityContext | None = ...,
-        imagePullSecrets: abc.Iterable[LocalObjectReference] | None = ...,
-        hostname: builtins.str = ...,
-        subdomain: builtins.str = ...,
-        affinity: Affinity | None = ...,
-        schedulerName: builtins.str = ...,
-        initContainers: abc.Iterable[Container] | None = ...,
-        automountServiceAccountToken: builtins.bool | None = ...,
-        tolerations: abc.Iterable[Toleration] | None = ...,
-        hostAliases: abc.Iterable[HostAlias] | None = ...,
-        priorityClassName: builtins.str = ...,
-        priority: builtins.int | None = ...,
-        dnsConfig: PodDNSConfig | None = ...,
-        shareProcessNamespace: builtins.bool | None = ...,
-        readinessGates: abc.Iterable[PodReadinessGate] | None = ...,
-        runtimeClassName: builtins.str | None = ...,
-        enableServiceLinks: builtins.bool | None = ...,
-        preemptionPolicy: builtins.str | None = ...,
-        overhead: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        topologySpreadConstraints: abc.Iterable[TopologySpreadConstraint] | None = ...,
-        ephemeralContainers: abc.Iterable[EphemeralContainer] | None = ...,
-        setHostnameAsFQDN: builtins.bool | None = ...,
-        os: PodOS | None = ...,
-        hostUsers: builtins.bool | None = ...,
-        schedulingGates: abc.Iterable[PodSchedulingGate] | None = ...,
-        resourceClaims: abc.Iterable[PodResourceClaim] | None = ...,
-        resources: ResourceRequirements | None = ...,
-        hostnameOverride: builtins.str | None = ...,
-        schedulingGroup: PodSchedulingGroup | None = ...,
-        evictionResponders: abc.Iterable[EvictionResponder] | None = ...,
+        volumes: _abc.Iterable[Global___Volume] | None = ...,
+        containers: _abc.Iterable[Global___Container] | None = ...,
+        restartPolicy: _builtins.str = ...,
+        terminationGracePeriodSeconds: _builtins.int | None = ...,
+        activeDeadlineSeconds: _builtins.int | None = ...,
+        dnsPolicy: _builtins.str = ...,
+        nodeSelector: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        serviceAccountName: _builtins.str = ...,
+        serviceAccount: _builtins.str = ...,
+        nodeName: _builtins.str = ...,
+        hostNetwork: _builtins.bool = ...,
+        hostPID: _builtins.bool = ...,
+        hostIPC: _builtins.bool = ...,
+        securityContext: Global___PodSecurityContext | None = ...,
+        imagePullSecrets: _abc.Iterable[Global___LocalObjectReference] | None = ...,
+        hostname: _builtins.str = ...,
+        subdomain: _builtins.str = ...,
+        affinity: Global___Affinity | None = ...,
+        schedulerName: _builtins.str = ...,
+        initContainers: _abc.Iterable[Global___Container] | None = ...,
+        automountServiceAccountToken: _builtins.bool | None = ...,
+        tolerations: _abc.Iterable[Global___Toleration] | None = ...,
+        hostAliases: _abc.Iterable[Global___HostAlias] | None = ...,
+        priorityClassName: _builtins.str = ...,
+        priority: _builtins.int | None = ...,
+        dnsConfig: Global___PodDNSConfig | None = ...,
+        shareProcessNamespace: _builtins.bool | None = ...,
+        readinessGates: _abc.Iterable[Global___PodReadinessGate] | None = ...,
+        runtimeClassName: _builtins.str | None = ...,
+        enableServiceLinks: _builtins.bool | None = ...,
+        preemptionPolicy: _builtins.str | None = ...,
+        overhead: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        topologySpreadConstraints: _abc.Iterable[Global___TopologySpreadConstraint] | None = ...,
+        ephemeralContainers: _abc.Iterable[Global___EphemeralContainer] | None = ...,
+        setHostnameAsFQDN: _builtins.bool | None = ...,
+        os: Global___PodOS | None = ...,
+        hostUsers: _builtins.bool | None = ...,
+        schedulingGates: _abc.Iterable[Global___PodSchedulingGate] | None = ...,
+        resourceClaims: _abc.Iterable[Global___PodResourceClaim] | None = ...,
+        resources: Global___ResourceRequirements | None = ...,
+        hostnameOverride: _builtins.str | None = ...,
+        schedulingGroup: Global___PodSchedulingGroup | None = ...,
+        evictionResponders: _abc.Iterable[Global___EvictionResponder] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_activeDeadlineSeconds", b"_activeDeadlineSeconds", "_automountServiceAccountToken", b"_automountServiceAccountToken", "_enableServiceLinks", b"_enableServiceLinks", "_hostUsers", b"_hostUsers", "_hostnameOverride", b"_hostnameOverride", "_preemptionPolicy", b"_preemptionPolicy", "_priority", b"_priority", "_runtimeClassName", b"_runtimeClassName", "_setHostnameAsFQDN", b"_setHostnameAsFQDN", "_shareProcessNamespace", b"_shareProcessNamespace", "_terminationGracePeriodSeconds", b"_terminationGracePeriodSeconds", "activeDeadlineSeconds", b"activeDeadlineSeconds", "affinity", b"affinity", "automountServiceAccountToken", b"automountServiceAccountToken", "dnsConfig", b"dnsConfig", "enableServiceLinks", b"enableServiceLinks", "hostUsers", b"hostUsers", "hostnameOverride", b"hostnameOverride", "os", b"os", "preemptionPolicy", b"preemptionPolicy", "priority", b"priority", "resources", b"resources", "runtimeClassName", b"runtimeClassName", "schedulingGroup", b"schedulingGroup", "securityContext", b"securityContext", "setHostnameAsFQDN", b"setHostnameAsFQDN", "shareProcessNamespace", b"shareProcessNamespace", "terminationGracePeriodSeconds", b"terminationGracePeriodSeconds"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_activeDeadlineSeconds", b"_activeDeadlineSeconds", "_automountServiceAccountToken", b"_automountServiceAccountToken", "_enableServiceLinks", b"_enableServiceLinks", "_hostUsers", b"_hostUsers", "_hostnameOverride", b"_hostnameOverride", "_preemptionPolicy", b"_preemptionPolicy", "_priority", b"_priority", "_runtimeClassName", b"_runtimeClassName", "_setHostnameAsFQDN", b"_setHostnameAsFQDN", "_shareProcessNamespace", b"_shareProcessNamespace", "_terminationGracePeriodSeconds", b"_terminationGracePeriodSeconds", "activeDeadlineSeconds", b"activeDeadlineSeconds", "affinity", b"affinity", "automountServiceAccountToken", b"automountServiceAccountToken", "containers", b"containers", "dnsConfig", b"dnsConfig", "dnsPolicy", b"dnsPolicy", "enableServiceLinks", b"enableServiceLinks", "ephemeralContainers", b"ephemeralContainers", "evictionResponders", b"evictionResponders", "hostAliases", b"hostAliases", "hostIPC", b"hostIPC", "hostNetwork", b"hostNetwork", "hostPID", b"hostPID", "hostUsers", b"hostUsers", "hostname", b"hostname", "hostnameOverride", b"hostnameOverride", "imagePullSecrets", b"imagePullSecrets", "initContainers", b"initContainers", "nodeName", b"nodeName", "nodeSelector", b"nodeSelector", "os", b"os", "overhead", b"overhead", "preemptionPolicy", b"preemptionPolicy", "priority", b"priority", "priorityClassName", b"priorityClassName", "readinessGates", b"readinessGates", "resourceClaims", b"resourceClaims", "resources", b"resources", "restartPolicy", b"restartPolicy", "runtimeClassName", b"runtimeClassName", "schedulerName", b"schedulerName", "schedulingGates", b"schedulingGates", "schedulingGroup", b"schedulingGroup", "securityContext", b"securityContext", "serviceAccount", b"serviceAccount", "serviceAccountName", b"serviceAccountName", "setHostnameAsFQDN", b"setHostnameAsFQDN", "shareProcessNamespace", b"shareProcessNamespace", "subdomain", b"subdomain", "terminationGracePeriodSeconds", b"terminationGracePeriodSeconds", "tolerations", b"tolerations", "topologySpreadConstraints", b"topologySpreadConstraints", "volumes", b"volumes"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_activeDeadlineSeconds", b"_activeDeadlineSeconds", "_automountServiceAccountToken", b"_automountServiceAccountToken", "_enableServiceLinks", b"_enableServiceLinks", "_hostUsers", b"_hostUsers", "_hostnameOverride", b"_hostnameOverride", "_preemptionPolicy", b"_preemptionPolicy", "_priority", b"_priority", "_runtimeClassName", b"_runtimeClassName", "_setHostnameAsFQDN", b"_setHostnameAsFQDN", "_shareProcessNamespace", b"_shareProcessNamespace", "_terminationGracePeriodSeconds", b"_terminationGracePeriodSeconds", "activeDeadlineSeconds", b"activeDeadlineSeconds", "affinity", b"affinity", "automountServiceAccountToken", b"automountServiceAccountToken", "dnsConfig", b"dnsConfig", "enableServiceLinks", b"enableServiceLinks", "hostUsers", b"hostUsers", "hostnameOverride", b"hostnameOverride", "os", b"os", "preemptionPolicy", b"preemptionPolicy", "priority", b"priority", "resources", b"resources", "runtimeClassName", b"runtimeClassName", "schedulingGroup", b"schedulingGroup", "securityContext", b"securityContext", "setHostnameAsFQDN", b"setHostnameAsFQDN", "shareProcessNamespace", b"shareProcessNamespace", "terminationGracePeriodSeconds", b"terminationGracePeriodSeconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_activeDeadlineSeconds", b"_activeDeadlineSeconds", "_automountServiceAccountToken", b"_automountServiceAccountToken", "_enableServiceLinks", b"_enableServiceLinks", "_hostUsers", b"_hostUsers", "_hostnameOverride", b"_hostnameOverride", "_preemptionPolicy", b"_preemptionPolicy", "_priority", b"_priority", "_runtimeClassName", b"_runtimeClassName", "_setHostnameAsFQDN", b"_setHostnameAsFQDN", "_shareProcessNamespace", b"_shareProcessNamespace", "_terminationGracePeriodSeconds", b"_terminationGracePeriodSeconds", "activeDeadlineSeconds", b"activeDeadlineSeconds", "affinity", b"affinity", "automountServiceAccountToken", b"automountServiceAccountToken", "containers", b"containers", "dnsConfig", b"dnsConfig", "dnsPolicy", b"dnsPolicy", "enableServiceLinks", b"enableServiceLinks", "ephemeralContainers", b"ephemeralContainers", "evictionResponders", b"evictionResponders", "hostAliases", b"hostAliases", "hostIPC", b"hostIPC", "hostNetwork", b"hostNetwork", "hostPID", b"hostPID", "hostUsers", b"hostUsers", "hostname", b"hostname", "hostnameOverride", b"hostnameOverride", "imagePullSecrets", b"imagePullSecrets", "initContainers", b"initContainers", "nodeName", b"nodeName", "nodeSelector", b"nodeSelector", "os", b"os", "overhead", b"overhead", "preemptionPolicy", b"preemptionPolicy", "priority", b"priority", "priorityClassName", b"priorityClassName", "readinessGates", b"readinessGates", "resourceClaims", b"resourceClaims", "resources", b"resources", "restartPolicy", b"restartPolicy", "runtimeClassName", b"runtimeClassName", "schedulerName", b"schedulerName", "schedulingGates", b"schedulingGates", "schedulingGroup", b"schedulingGroup", "securityContext", b"securityContext", "serviceAccount", b"serviceAccount", "serviceAccountName", b"serviceAccountName", "setHostnameAsFQDN", b"setHostnameAsFQDN", "shareProcessNamespace", b"shareProcessNamespace", "subdomain", b"subdomain", "terminationGracePeriodSeconds", b"terminationGracePeriodSeconds", "tolerations", b"tolerations", "topologySpreadConstraints", b"topologySpreadConstraints", "volumes", b"volumes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__activeDeadlineSeconds: _TypeAlias = typing.Literal["activeDeadlineSeconds"]  # noqa: Y015
-    _WhichOneofArgType__activeDeadlineSeconds: _TypeAlias = typing.Literal["_activeDeadlineSeconds", b"_activeDeadlineSeconds"]  # noqa: Y015
-    _WhichOneofReturnType__automountServiceAccountToken: _TypeAlias = typing.Literal["automountServiceAccountToken"]  # noqa: Y015
-    _WhichOneofArgType__automountServiceAccountToken: _TypeAlias = typing.Literal["_automountServiceAccountToken", b"_automountServiceAccountToken"]  # noqa: Y015
-    _WhichOneofReturnType__enableServiceLinks: _TypeAlias = typing.Literal["enableServiceLinks"]  # noqa: Y015
-    _WhichOneofArgType__enableServiceLinks: _TypeAlias = typing.Literal["_enableServiceLinks", b"_enableServiceLinks"]  # noqa: Y015
-    _WhichOneofReturnType__hostUsers: _TypeAlias = typing.Literal["hostUsers"]  # noqa: Y015
-    _WhichOneofArgType__hostUsers: _TypeAlias = typing.Literal["_hostUsers", b"_hostUsers"]  # noqa: Y015
-    _WhichOneofReturnType__hostnameOverride: _TypeAlias = typing.Literal["hostnameOverride"]  # noqa: Y015
-    _WhichOneofArgType__hostnameOverride: _TypeAlias = typing.Literal["_hostnameOverride", b"_hostnameOverride"]  # noqa: Y015
-    _WhichOneofReturnType__preemptionPolicy: _TypeAlias = typing.Literal["preemptionPolicy"]  # noqa: Y015
-    _WhichOneofArgType__preemptionPolicy: _TypeAlias = typing.Literal["_preemptionPolicy", b"_preemptionPolicy"]  # noqa: Y015
-    _WhichOneofReturnType__priority: _TypeAlias = typing.Literal["priority"]  # noqa: Y015
-    _WhichOneofArgType__priority: _TypeAlias = typing.Literal["_priority", b"_priority"]  # noqa: Y015
-    _WhichOneofReturnType__runtimeClassName: _TypeAlias = typing.Literal["runtimeClassName"]  # noqa: Y015
-    _WhichOneofArgType__runtimeClassName: _TypeAlias = typing.Literal["_runtimeClassName", b"_runtimeClassName"]  # noqa: Y015
-    _WhichOneofReturnType__setHostnameAsFQDN: _TypeAlias = typing.Literal["setHostnameAsFQDN"]  # noqa: Y015
-    _WhichOneofArgType__setHostnameAsFQDN: _TypeAlias = typing.Literal["_setHostnameAsFQDN", b"_setHostnameAsFQDN"]  # noqa: Y015
-    _WhichOneofReturnType__shareProcessNamespace: _TypeAlias = typing.Literal["shareProcessNamespace"]  # noqa: Y015
-    _WhichOneofArgType__shareProcessNamespace: _TypeAlias = typing.Literal["_shareProcessNamespace", b"_shareProcessNamespace"]  # noqa: Y015
-    _WhichOneofReturnType__terminationGracePeriodSeconds: _TypeAlias = typing.Literal["terminationGracePeriodSeconds"]  # noqa: Y015
-    _WhichOneofArgType__terminationGracePeriodSeconds: _TypeAlias = typing.Literal["_terminationGracePeriodSeconds", b"_terminationGracePeriodSeconds"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__activeDeadlineSeconds: _TypeAlias = _typing.Literal["activeDeadlineSeconds"]  # noqa: Y015
+    _WhichOneofArgType__activeDeadlineSeconds: _TypeAlias = _typing.Literal["_activeDeadlineSeconds", b"_activeDeadlineSeconds"]  # noqa: Y015
+    _WhichOneofReturnType__automountServiceAccountToken: _TypeAlias = _typing.Literal["automountServiceAccountToken"]  # noqa: Y015
+    _WhichOneofArgType__automountServiceAccountToken: _TypeAlias = _typing.Literal["_automountServiceAccountToken", b"_automountServiceAccountToken"]  # noqa: Y015
+    _WhichOneofReturnType__enableServiceLinks: _TypeAlias = _typing.Literal["enableServiceLinks"]  # noqa: Y015
+    _WhichOneofArgType__enableServiceLinks: _TypeAlias = _typing.Literal["_enableServiceLinks", b"_enableServiceLinks"]  # noqa: Y015
+    _WhichOneofReturnType__hostUsers: _TypeAlias = _typing.Literal["hostUsers"]  # noqa: Y015
+    _WhichOneofArgType__hostUsers: _TypeAlias = _typing.Literal["_hostUsers", b"_hostUsers"]  # noqa: Y015
+    _WhichOneofReturnType__hostnameOverride: _TypeAlias = _typing.Literal["hostnameOverride"]  # noqa: Y015
+    _WhichOneofArgType__hostnameOverride: _TypeAlias = _typing.Literal["_hostnameOverride", b"_hostnameOverride"]  # noqa: Y015
+    _WhichOneofReturnType__preemptionPolicy: _TypeAlias = _typing.Literal["preemptionPolicy"]  # noqa: Y015
+    _WhichOneofArgType__preemptionPolicy: _TypeAlias = _typing.Literal["_preemptionPolicy", b"_preemptionPolicy"]  # noqa: Y015
+    _WhichOneofReturnType__priority: _TypeAlias = _typing.Literal["priority"]  # noqa: Y015
+    _WhichOneofArgType__priority: _TypeAlias = _typing.Literal["_priority", b"_priority"]  # noqa: Y015
+    _WhichOneofReturnType__runtimeClassName: _TypeAlias = _typing.Literal["runtimeClassName"]  # noqa: Y015
+    _WhichOneofArgType__runtimeClassName: _TypeAlias = _typing.Literal["_runtimeClassName", b"_runtimeClassName"]  # noqa: Y015
+    _WhichOneofReturnType__setHostnameAsFQDN: _TypeAlias = _typing.Literal["setHostnameAsFQDN"]  # noqa: Y015
+    _WhichOneofArgType__setHostnameAsFQDN: _TypeAlias = _typing.Literal["_setHostnameAsFQDN", b"_setHostnameAsFQDN"]  # noqa: Y015
+    _WhichOneofReturnType__shareProcessNamespace: _TypeAlias = _typing.Literal["shareProcessNamespace"]  # noqa: Y015
+    _WhichOneofArgType__shareProcessNamespace: _TypeAlias = _typing.Literal["_shareProcessNamespace", b"_shareProcessNamespace"]  # noqa: Y015
+    _WhichOneofReturnType__terminationGracePeriodSeconds: _TypeAlias = _typing.Literal["terminationGracePeriodSeconds"]  # noqa: Y015
+    _WhichOneofArgType__terminationGracePeriodSeconds: _TypeAlias = _typing.Literal["_terminationGracePeriodSeconds", b"_terminationGracePeriodSeconds"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__activeDeadlineSeconds) -> _WhichOneofReturnType__activeDeadlineSeconds | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__automountServiceAccountToken) -> _WhichOneofReturnType__automountServiceAccountToken | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__enableServiceLinks) -> _WhichOneofReturnType__enableServiceLinks | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__hostUsers) -> _WhichOneofReturnType__hostUsers | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__hostnameOverride) -> _WhichOneofReturnType__hostnameOverride | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__preemptionPolicy) -> _WhichOneofReturnType__preemptionPolicy | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__priority) -> _WhichOneofReturnType__priority | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__runtimeClassName) -> _WhichOneofReturnType__runtimeClassName | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__setHostnameAsFQDN) -> _WhichOneofReturnType__setHostnameAsFQDN | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__shareProcessNamespace) -> _WhichOneofReturnType__shareProcessNamespace | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__terminationGracePeriodSeconds) -> _WhichOneofReturnType__terminationGracePeriodSeconds | None: ...
 
-@typing.final
-class PodResourceClaim(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodSpec: _TypeAlias = PodSpec  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    RESOURCECLAIMNAME_FIELD_NUMBER: builtins.int
-    RESOURCECLAIMTEMPLATENAME_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    resourceClaimName: builtins.str
-    resourceClaimTemplateName: builtins.str
+@_typing.final
+class PodResourceClaim(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    RESOURCECLAIMNAME_FIELD_NUMBER: _builtins.int
+    RESOURCECLAIMTEMPLATENAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    resourceClaimName: _builtins.str
+    resourceClaimTemplateName: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        resourceClaimName: builtins.str | None = ...,
-        resourceClaimTemplateName: builtins.str | None = ...,
+        name: _builtins.str = ...,
+        resourceClaimName: _builtins.str | None = ...,
+        resourceClaimTemplateName: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_resourceClaimName", b"_resourceClaimName", "_resourceClaimTemplateName", b"_resourceClaimTemplateName", "resourceClaimName", b"resourceClaimName", "resourceClaimTemplateName", b"resourceClaimTemplateName"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_resourceClaimName", b"_resourceClaimName", "_resourceClaimTemplateName", b"_resourceClaimTemplateName", "name", b"name", "resourceClaimName", b"resourceClaimName", "resourceClaimTemplateName", b"resourceClaimTemplateName"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_resourceClaimName", b"_resourceClaimName", "_resourceClaimTemplateName", b"_resourceClaimTemplateName", "resourceClaimName", b"resourceClaimName", "resourceClaimTemplateName", b"resourceClaimTemplateName"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_resourceClaimName", b"_resourceClaimName", "_resourceClaimTemplateName", b"_resourceClaimTemplateName", "name", b"name", "resourceClaimName", b"resourceClaimName", "resourceClaimTemplateName", b"resourceClaimTemplateName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__resourceClaimName: _TypeAlias = typing.Literal["resourceClaimName"]  # noqa: Y015
-    _WhichOneofArgType__resourceClaimName: _TypeAlias = typing.Literal["_resourceClaimName", b"_resourceClaimName"]  # noqa: Y015
-    _WhichOneofReturnType__resourceClaimTemplateName: _TypeAlias = typing.Literal["resourceClaimTemplateName"]  # noqa: Y015
-    _WhichOneofArgType__resourceClaimTemplateName: _TypeAlias = typing.Literal["_resourceClaimTemplateName", b"_resourceClaimTemplateName"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__resourceClaimName: _TypeAlias = _typing.Literal["resourceClaimName"]  # noqa: Y015
+    _WhichOneofArgType__resourceClaimName: _TypeAlias = _typing.Literal["_resourceClaimName", b"_resourceClaimName"]  # noqa: Y015
+    _WhichOneofReturnType__resourceClaimTemplateName: _TypeAlias = _typing.Literal["resourceClaimTemplateName"]  # noqa: Y015
+    _WhichOneofArgType__resourceClaimTemplateName: _TypeAlias = _typing.Literal["_resourceClaimTemplateName", b"_resourceClaimTemplateName"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__resourceClaimName) -> _WhichOneofReturnType__resourceClaimName | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__resourceClaimTemplateName) -> _WhichOneofReturnType__resourceClaimTemplateName | None: ...
 
-@typing.final
-class PodResourceClaimStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodResourceClaim: _TypeAlias = PodResourceClaim  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    RESOURCECLAIMNAME_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    resourceClaimName: builtins.str
+@_typing.final
+class PodResourceClaimStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    RESOURCECLAIMNAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    resourceClaimName: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        resourceClaimName: builtins.str | None = ...,
+        name: _builtins.str = ...,
+        resourceClaimName: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_resourceClaimName", b"_resourceClaimName", "resourceClaimName", b"resourceClaimName"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_resourceClaimName", b"_resourceClaimName", "name", b"name", "resourceClaimName", b"resourceClaimName"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_resourceClaimName", b"_resourceClaimName", "resourceClaimName", b"resourceClaimName"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_resourceClaimName", b"_resourceClaimName", "name", b"name", "resourceClaimName", b"resourceClaimName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__resourceClaimName: _TypeAlias = typing.Literal["resourceClaimName"]  # noqa: Y015
-    _WhichOneofArgType__resourceClaimName: _TypeAlias = typing.Literal["_resourceClaimName", b"_resourceClaimName"]  # noqa: Y015
+    _WhichOneofReturnType__resourceClaimName: _TypeAlias = _typing.Literal["resourceClaimName"]  # noqa: Y015
+    _WhichOneofArgType__resourceClaimName: _TypeAlias = _typing.Literal["_resourceClaimName", b"_resourceClaimName"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__resourceClaimName) -> _WhichOneofReturnType__resourceClaimName | None: ...
 
-@typing.final
-class PodExtendedResourceClaimStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodResourceClaimStatus: _TypeAlias = PodResourceClaimStatus  # noqa: Y015
 
-    REQUESTMAPPINGS_FIELD_NUMBER: builtins.int
-    RESOURCECLAIMNAME_FIELD_NUMBER: builtins.int
-    resourceClaimName: builtins.str
-    @builtins.property
-    def requestMappings(self) -> containers.RepeatedCompositeFieldContainer[ContainerExtendedResourceRequest]: ...
+@_typing.final
+class PodExtendedResourceClaimStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTMAPPINGS_FIELD_NUMBER: _builtins.int
+    RESOURCECLAIMNAME_FIELD_NUMBER: _builtins.int
+    resourceClaimName: _builtins.str
+    @_builtins.property
+    def requestMappings(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContainerExtendedResourceRequest]: ...
     def __init__(
         self,
         *,
-        requestMappings: abc.Iterable[ContainerExtendedResourceRequest] | None = ...,
-        resourceClaimName: builtins.str = ...,
+        requestMappings: _abc.Iterable[Global___ContainerExtendedResourceRequest] | None = ...,
+        resourceClaimName: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["requestMappings", b"requestMappings", "resourceClaimName", b"resourceClaimName"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["requestMappings", b"requestMappings", "resourceClaimName", b"resourceClaimName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ContainerExtendedResourceRequest(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodExtendedResourceClaimStatus: _TypeAlias = PodExtendedResourceClaimStatus  # noqa: Y015
 
-    CONTAINERNAME_FIELD_NUMBER: builtins.int
-    RESOURCENAME_FIELD_NUMBER: builtins.int
-    REQUESTNAME_FIELD_NUMBER: builtins.int
-    containerName: builtins.str
-    resourceName: builtins.str
-    requestName: builtins.str
+@_typing.final
+class ContainerExtendedResourceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTAINERNAME_FIELD_NUMBER: _builtins.int
+    RESOURCENAME_FIELD_NUMBER: _builtins.int
+    REQUESTNAME_FIELD_NUMBER: _builtins.int
+    containerName: _builtins.str
+    resourceName: _builtins.str
+    requestName: _builtins.str
     def __init__(
         self,
         *,
-        containerName: builtins.str = ...,
-        resourceName: builtins.str = ...,
-        requestName: builtins.str = ...,
+        containerName: _builtins.str = ...,
+        resourceName: _builtins.str = ...,
+        requestName: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["containerName", b"containerName", "requestName", b"requestName", "resourceName", b"resourceName"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["containerName", b"containerName", "requestName", b"requestName", "resourceName", b"resourceName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodOS(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ContainerExtendedResourceRequest: _TypeAlias = ContainerExtendedResourceRequest  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    name: builtins.str
+@_typing.final
+class PodOS(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodSchedulingGate(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodOS: _TypeAlias = PodOS  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    name: builtins.str
+@_typing.final
+class PodSchedulingGate(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodSchedulingGroup(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodSchedulingGate: _TypeAlias = PodSchedulingGate  # noqa: Y015
 
-    PODGROUPNAME_FIELD_NUMBER: builtins.int
-    podGroupName: builtins.str
+@_typing.final
+class PodSchedulingGroup(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PODGROUPNAME_FIELD_NUMBER: _builtins.int
+    podGroupName: _builtins.str
     def __init__(
         self,
         *,
-        podGroupName: builtins.str | None = ...,
+        podGroupName: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_podGroupName", b"_podGroupName", "podGroupName", b"podGroupName"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_podGroupName", b"_podGroupName", "podGroupName", b"podGroupName"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_podGroupName", b"_podGroupName", "podGroupName", b"podGroupName"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_podGroupName", b"_podGroupName", "podGroupName", b"podGroupName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__podGroupName: _TypeAlias = typing.Literal["podGroupName"]  # noqa: Y015
-    _WhichOneofArgType__podGroupName: _TypeAlias = typing.Literal["_podGroupName", b"_podGroupName"]  # noqa: Y015
+    _WhichOneofReturnType__podGroupName: _TypeAlias = _typing.Literal["podGroupName"]  # noqa: Y015
+    _WhichOneofArgType__podGroupName: _TypeAlias = _typing.Literal["_podGroupName", b"_podGroupName"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__podGroupName) -> _WhichOneofReturnType__podGroupName | None: ...
 
-@typing.final
-class TopologySpreadConstraint(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodSchedulingGroup: _TypeAlias = PodSchedulingGroup  # noqa: Y015
 
-    MAXSKEW_FIELD_NUMBER: builtins.int
-    TOPOLOGYKEY_FIELD_NUMBER: builtins.int
-    WHENUNSATISFIABLE_FIELD_NUMBER: builtins.int
-    LABELSELECTOR_FIELD_NUMBER: builtins.int
-    MINDOMAINS_FIELD_NUMBER: builtins.int
-    NODEAFFINITYPOLICY_FIELD_NUMBER: builtins.int
-    NODETAINTSPOLICY_FIELD_NUMBER: builtins.int
-    MATCHLABELKEYS_FIELD_NUMBER: builtins.int
-    maxSkew: builtins.int
-    topologyKey: builtins.str
-    whenUnsatisfiable: builtins.str
-    minDomains: builtins.int
-    nodeAffinityPolicy: builtins.str
-    nodeTaintsPolicy: builtins.str
-    @builtins.property
-    def labelSelector(self) -> meta_v1_pb2.LabelSelector: ...
-    @builtins.property
-    def matchLabelKeys(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class TopologySpreadConstraint(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAXSKEW_FIELD_NUMBER: _builtins.int
+    TOPOLOGYKEY_FIELD_NUMBER: _builtins.int
+    WHENUNSATISFIABLE_FIELD_NUMBER: _builtins.int
+    LABELSELECTOR_FIELD_NUMBER: _builtins.int
+    MINDOMAINS_FIELD_NUMBER: _builtins.int
+    NODEAFFINITYPOLICY_FIELD_NUMBER: _builtins.int
+    NODETAINTSPOLICY_FIELD_NUMBER: _builtins.int
+    MATCHLABELKEYS_FIELD_NUMBER: _builtins.int
+    maxSkew: _builtins.int
+    topologyKey: _builtins.str
+    whenUnsatisfiable: _builtins.str
+    minDomains: _builtins.int
+    nodeAffinityPolicy: _builtins.str
+    nodeTaintsPolicy: _builtins.str
+    @_builtins.property
+    def labelSelector(self) -> _meta_v1_pb2.LabelSelector: ...
+    @_builtins.property
+    def matchLabelKeys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        maxSkew: builtins.int = ...,
-        topologyKey: builtins.str = ...,
-        whenUnsatisfiable: builtins.str = ...,
-        labelSelector: meta_v1_pb2.LabelSelector | None = ...,
-        minDomains: builtins.int | None = ...,
-        nodeAffinityPolicy: builtins.str | None = ...,
-        nodeTaintsPolicy: builtins.str | None = ...,
-        matchLabelKeys: abc.Iterable[builtins.str] | None = ...,
+        maxSkew: _builtins.int = ...,
+        topologyKey: _builtins.str = ...,
+        whenUnsatisfiable: _builtins.str = ...,
+        labelSelector: _meta_v1_pb2.LabelSelector | None = ...,
+        minDomains: _builtins.int | None = ...,
+        nodeAffinityPolicy: _builtins.str | None = ...,
+        nodeTaintsPolicy: _builtins.str | None = ...,
+        matchLabelKeys: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_minDomains", b"_minDomains", "_nodeAffinityPolicy", b"_nodeAffinityPolicy", "_nodeTaintsPolicy", b"_nodeTaintsPolicy", "labelSelector", b"labelSelector", "minDomains", b"minDomains", "nodeAffinityPolicy", b"nodeAffinityPolicy", "nodeTaintsPolicy", b"nodeTaintsPolicy"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_minDomains", b"_minDomains", "_nodeAffinityPolicy", b"_nodeAffinityPolicy", "_nodeTaintsPolicy", b"_nodeTaintsPolicy", "labelSelector", b"labelSelector", "matchLabelKeys", b"matchLabelKeys", "maxSkew", b"maxSkew", "minDomains", b"minDomains", "nodeAffinityPolicy", b"nodeAffinityPolicy", "nodeTaintsPolicy", b"nodeTaintsPolicy", "topologyKey", b"topologyKey", "whenUnsatisfiable", b"whenUnsatisfiable"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_minDomains", b"_minDomains", "_nodeAffinityPolicy", b"_nodeAffinityPolicy", "_nodeTaintsPolicy", b"_nodeTaintsPolicy", "labelSelector", b"labelSelector", "minDomains", b"minDomains", "nodeAffinityPolicy", b"nodeAffinityPolicy", "nodeTaintsPolicy", b"nodeTaintsPolicy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_minDomains", b"_minDomains", "_nodeAffinityPolicy", b"_nodeAffinityPolicy", "_nodeTaintsPolicy", b"_nodeTaintsPolicy", "labelSelector", b"labelSelector", "matchLabelKeys", b"matchLabelKeys", "maxSkew", b"maxSkew", "minDomains", b"minDomains", "nodeAffinityPolicy", b"nodeAffinityPolicy", "nodeTaintsPolicy", b"nodeTaintsPolicy", "topologyKey", b"topologyKey", "whenUnsatisfiable", b"whenUnsatisfiable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__minDomains: _TypeAlias = typing.Literal["minDomains"]  # noqa: Y015
-    _WhichOneofArgType__minDomains: _TypeAlias = typing.Literal["_minDomains", b"_minDomains"]  # noqa: Y015
-    _WhichOneofReturnType__nodeAffinityPolicy: _TypeAlias = typing.Literal["nodeAffinityPolicy"]  # noqa: Y015
-    _WhichOneofArgType__nodeAffinityPolicy: _TypeAlias = typing.Literal["_nodeAffinityPolicy", b"_nodeAffinityPolicy"]  # noqa: Y015
-    _WhichOneofReturnType__nodeTaintsPolicy: _TypeAlias = typing.Literal["nodeTaintsPolicy"]  # noqa: Y015
-    _WhichOneofArgType__nodeTaintsPolicy: _TypeAlias = typing.Literal["_nodeTaintsPolicy", b"_nodeTaintsPolicy"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__minDomains: _TypeAlias = _typing.Literal["minDomains"]  # noqa: Y015
+    _WhichOneofArgType__minDomains: _TypeAlias = _typing.Literal["_minDomains", b"_minDomains"]  # noqa: Y015
+    _WhichOneofReturnType__nodeAffinityPolicy: _TypeAlias = _typing.Literal["nodeAffinityPolicy"]  # noqa: Y015
+    _WhichOneofArgType__nodeAffinityPolicy: _TypeAlias = _typing.Literal["_nodeAffinityPolicy", b"_nodeAffinityPolicy"]  # noqa: Y015
+    _WhichOneofReturnType__nodeTaintsPolicy: _TypeAlias = _typing.Literal["nodeTaintsPolicy"]  # noqa: Y015
+    _WhichOneofArgType__nodeTaintsPolicy: _TypeAlias = _typing.Literal["_nodeTaintsPolicy", b"_nodeTaintsPolicy"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__minDomains) -> _WhichOneofReturnType__minDomains | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__nodeAffinityPolicy) -> _WhichOneofReturnType__nodeAffinityPolicy | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__nodeTaintsPolicy) -> _WhichOneofReturnType__nodeTaintsPolicy | None: ...
 
-@typing.final
-class HostAlias(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___TopologySpreadConstraint: _TypeAlias = TopologySpreadConstraint  # noqa: Y015
 
-    IP_FIELD_NUMBER: builtins.int
-    HOSTNAMES_FIELD_NUMBER: builtins.int
-    ip: builtins.str
-    @builtins.property
-    def hostnames(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class HostAlias(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IP_FIELD_NUMBER: _builtins.int
+    HOSTNAMES_FIELD_NUMBER: _builtins.int
+    ip: _builtins.str
+    @_builtins.property
+    def hostnames(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        ip: builtins.str = ...,
-        hostnames: abc.Iterable[builtins.str] | None = ...,
+        ip: _builtins.str = ...,
+        hostnames: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["hostnames", b"hostnames", "ip", b"ip"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hostnames", b"hostnames", "ip", b"ip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodSecurityContext(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___HostAlias: _TypeAlias = HostAlias  # noqa: Y015
 
-    SELINUXOPTIONS_FIELD_NUMBER: builtins.int
-    RUNASUSER_FIELD_NUMBER: builtins.int
-    RUNASNONROOT_FIELD_NUMBER: builtins.int
-    SUPPLEMENTALGROUPS_FIELD_NUMBER: builtins.int
-    FSGROUP_FIELD_NUMBER: builtins.int
-    RUNASGROUP_FIELD_NUMBER: builtins.int
-    SYSCTLS_FIELD_NUMBER: builtins.int
-    WINDOWSOPTIONS_FIELD_NUMBER: builtins.int
-    FSGROUPCHANGEPOLICY_FIELD_NUMBER: builtins.int
-    SECCOMPPROFILE_FIELD_NUMBER: builtins.int
-    APPARMORPROFILE_FIELD_NUMBER: builtins.int
-    SUPPLEMENTALGROUPSPOLICY_FIELD_NUMBER: builtins.int
-    SELINUXCHANGEPOLICY_FIELD_NUMBER: builtins.int
-    runAsUser: builtins.int
-    runAsNonRoot: builtins.bool
-    fsGroup: builtins.int
-    runAsGroup: builtins.int
-    fsGroupChangePolicy: builtins.str
-    supplementalGroupsPolicy: builtins.str
-    seLinuxChangePolicy: builtins.str
-    @builtins.property
-    def seLinuxOptions(self) -> SELinuxOptions: ...
-    @builtins.property
-    def supplementalGroups(self) -> containers.RepeatedScalarFieldContainer[builtins.int]: ...
-    @builtins.property
-    def sysctls(self) -> containers.RepeatedCompositeFieldContainer[Sysctl]: ...
-    @builtins.property
-    def windowsOptions(self) -> WindowsSecurityContextOptions: ...
-    @builtins.property
-    def seccompProfile(self) -> SeccompProfile: ...
-    @builtins.property
-    def appArmorProfile(self) -> AppArmorProfile: ...
+@_typing.final
+class PodSecurityContext(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELINUXOPTIONS_FIELD_NUMBER: _builtins.int
+    RUNASUSER_FIELD_NUMBER: _builtins.int
+    RUNASNONROOT_FIELD_NUMBER: _builtins.int
+    SUPPLEMENTALGROUPS_FIELD_NUMBER: _builtins.int
+    FSGROUP_FIELD_NUMBER: _builtins.int
+    RUNASGROUP_FIELD_NUMBER: _builtins.int
+    SYSCTLS_FIELD_NUMBER: _builtins.int
+    WINDOWSOPTIONS_FIELD_NUMBER: _builtins.int
+    FSGROUPCHANGEPOLICY_FIELD_NUMBER: _builtins.int
+    SECCOMPPROFILE_FIELD_NUMBER: _builtins.int
+    APPARMORPROFILE_FIELD_NUMBER: _builtins.int
+    SUPPLEMENTALGROUPSPOLICY_FIELD_NUMBER: _builtins.int
+    SELINUXCHANGEPOLICY_FIELD_NUMBER: _builtins.int
+    runAsUser: _builtins.int
+    runAsNonRoot: _builtins.bool
+    fsGroup: _builtins.int
+    runAsGroup: _builtins.int
+    fsGroupChangePolicy: _builtins.str
+    supplementalGroupsPolicy: _builtins.str
+    seLinuxChangePolicy: _builtins.str
+    @_builtins.property
+    def seLinuxOptions(self) -> Global___SELinuxOptions: ...
+    @_builtins.property
+    def supplementalGroups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def sysctls(self) -> _containers.RepeatedCompositeFieldContainer[Global___Sysctl]: ...
+    @_builtins.property
+    def windowsOptions(self) -> Global___WindowsSecurityContextOptions: ...
+    @_builtins.property
+    def seccompProfile(self) -> Global___SeccompProfile: ...
+    @_builtins.property
+    def appArmorProfile(self) -> Global___AppArmorProfile: ...
     def __init__(
         self,
         *,
-        seLinuxOptions: SELinuxOptions | None = ...,
-        runAsUser: builtins.int | None = ...,
-        runAsNonRoot: builtins.bool | None = ...,
-        supplementalGroups: abc.Iterable[builtins.int] | None = ...,
-        fsGroup: builtins.int | None = ...,
-        runAsGroup: builtins.int | None = ...,
-        sysctls: abc.Iterable[Sysctl] | None = ...,
-        windowsOptions: WindowsSecurityContextOptions | None = ...,
-        fsGroupChangePolicy: builtins.str | None = ...,
-        seccompProfile: SeccompProfile | None = ...,
-        appArmorProfile: AppArmorProfile | None = ...,
-        supplementalGroupsPolicy: builtins.str | None = ...,
-        seLinuxChangePolicy: builtins.str | None = ...,
+        seLinuxOptions: Global___SELinuxOptions | None = ...,
+        runAsUser: _builtins.int | None = ...,
+        runAsNonRoot: _builtins.bool | None = ...,
+        supplementalGroups: _abc.Iterable[_builtins.int] | None = ...,
+        fsGroup: _builtins.int | None = ...,
+        runAsGroup: _builtins.int | None = ...,
+        sysctls: _abc.Iterable[Global___Sysctl] | None = ...,
+        windowsOptions: Global___WindowsSecurityContextOptions | None = ...,
+        fsGroupChangePolicy: _builtins.str | None = ...,
+        seccompProfile: Global___SeccompProfile | None = ...,
+        appArmorProfile: Global___AppArmorProfile | None = ...,
+        supplementalGroupsPolicy: _builtins.str | None = ...,
+        seLinuxChangePolicy: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_fsGroup", b"_fsGroup", "_fsGroupChangePolicy", b"_fsGroupChangePolicy", "_runAsGroup", b"_runAsGroup", "_runAsNonRoot", b"_runAsNonRoot", "_runAsUser", b"_runAsUser", "_seLinuxChangePolicy", b"_seLinuxChangePolicy", "_supplementalGroupsPolicy", b"_supplementalGroupsPolicy", "appArmorProfile", b"appArmorProfile", "fsGroup", b"fsGroup", "fsGroupChangePolicy", b"fsGroupChangePolicy", "runAsGroup", b"runAsGroup", "runAsNonRoot", b"runAsNonRoot", "runAsUser", b"runAsUser", "seLinuxChangePolicy", b"seLinuxChangePolicy", "seLinuxOptions", b"seLinuxOptions", "seccompProfile", b"seccompProfile", "supplementalGroupsPolicy", b"supplementalGroupsPolicy", "windowsOptions", b"windowsOptions"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_fsGroup", b"_fsGroup", "_fsGroupChangePolicy", b"_fsGroupChangePolicy", "_runAsGroup", b"_runAsGroup", "_runAsNonRoot", b"_runAsNonRoot", "_runAsUser", b"_runAsUser", "_seLinuxChangePolicy", b"_seLinuxChangePolicy", "_supplementalGroupsPolicy", b"_supplementalGroupsPolicy", "appArmorProfile", b"appArmorProfile", "fsGroup", b"fsGroup", "fsGroupChangePolicy", b"fsGroupChangePolicy", "runAsGroup", b"runAsGroup", "runAsNonRoot", b"runAsNonRoot", "runAsUser", b"runAsUser", "seLinuxChangePolicy", b"seLinuxChangePolicy", "seLinuxOptions", b"seLinuxOptions", "seccompProfile", b"seccompProfile", "supplementalGroups", b"supplementalGroups", "supplementalGroupsPolicy", b"supplementalGroupsPolicy", "sysctls", b"sysctls", "windowsOptions", b"windowsOptions"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_fsGroup", b"_fsGroup", "_fsGroupChangePolicy", b"_fsGroupChangePolicy", "_runAsGroup", b"_runAsGroup", "_runAsNonRoot", b"_runAsNonRoot", "_runAsUser", b"_runAsUser", "_seLinuxChangePolicy", b"_seLinuxChangePolicy", "_supplementalGroupsPolicy", b"_supplementalGroupsPolicy", "appArmorProfile", b"appArmorProfile", "fsGroup", b"fsGroup", "fsGroupChangePolicy", b"fsGroupChangePolicy", "runAsGroup", b"runAsGroup", "runAsNonRoot", b"runAsNonRoot", "runAsUser", b"runAsUser", "seLinuxChangePolicy", b"seLinuxChangePolicy", "seLinuxOptions", b"seLinuxOptions", "seccompProfile", b"seccompProfile", "supplementalGroupsPolicy", b"supplementalGroupsPolicy", "windowsOptions", b"windowsOptions"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fsGroup", b"_fsGroup", "_fsGroupChangePolicy", b"_fsGroupChangePolicy", "_runAsGroup", b"_runAsGroup", "_runAsNonRoot", b"_runAsNonRoot", "_runAsUser", b"_runAsUser", "_seLinuxChangePolicy", b"_seLinuxChangePolicy", "_supplementalGroupsPolicy", b"_supplementalGroupsPolicy", "appArmorProfile", b"appArmorProfile", "fsGroup", b"fsGroup", "fsGroupChangePolicy", b"fsGroupChangePolicy", "runAsGroup", b"runAsGroup", "runAsNonRoot", b"runAsNonRoot", "runAsUser", b"runAsUser", "seLinuxChangePolicy", b"seLinuxChangePolicy", "seLinuxOptions", b"seLinuxOptions", "seccompProfile", b"seccompProfile", "supplementalGroups", b"supplementalGroups", "supplementalGroupsPolicy", b"supplementalGroupsPolicy", "sysctls", b"sysctls", "windowsOptions", b"windowsOptions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__fsGroup: _TypeAlias = typing.Literal["fsGroup"]  # noqa: Y015
-    _WhichOneofArgType__fsGroup: _TypeAlias = typing.Literal["_fsGroup", b"_fsGroup"]  # noqa: Y015
-    _WhichOneofReturnType__fsGroupChangePolicy: _TypeAlias = typing.Literal["fsGroupChangePolicy"]  # noqa: Y015
-    _WhichOneofArgType__fsGroupChangePolicy: _TypeAlias = typing.Literal["_fsGroupChangePolicy", b"_fsGroupChangePolicy"]  # noqa: Y015
-    _WhichOneofReturnType__runAsGroup: _TypeAlias = typing.Literal["runAsGroup"]  # noqa: Y015
-    _WhichOneofArgType__runAsGroup: _TypeAlias = typing.Literal["_runAsGroup", b"_runAsGroup"]  # noqa: Y015
-    _WhichOneofReturnType__runAsNonRoot: _TypeAlias = typing.Literal["runAsNonRoot"]  # noqa: Y015
-    _WhichOneofArgType__runAsNonRoot: _TypeAlias = typing.Literal["_runAsNonRoot", b"_runAsNonRoot"]  # noqa: Y015
-    _WhichOneofReturnType__runAsUser: _TypeAlias = typing.Literal["runAsUser"]  # noqa: Y015
-    _WhichOneofArgType__runAsUser: _TypeAlias = typing.Literal["_runAsUser", b"_runAsUser"]  # noqa: Y015
-    _WhichOneofReturnType__seLinuxChangePolicy: _TypeAlias = typing.Literal["seLinuxChangePolicy"]  # noqa: Y015
-    _WhichOneofArgType__seLinuxChangePolicy: _TypeAlias = typing.Literal["_seLinuxChangePolicy", b"_seLinuxChangePolicy"]  # noqa: Y015
-    _WhichOneofReturnType__supplementalGroupsPolicy: _TypeAlias = typing.Literal["supplementalGroupsPolicy"]  # noqa: Y015
-    _WhichOneofArgType__supplementalGroupsPolicy: _TypeAlias = typing.Literal["_supplementalGroupsPolicy", b"_supplementalGroupsPolicy"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__fsGroup: _TypeAlias = _typing.Literal["fsGroup"]  # noqa: Y015
+    _WhichOneofArgType__fsGroup: _TypeAlias = _typing.Literal["_fsGroup", b"_fsGroup"]  # noqa: Y015
+    _WhichOneofReturnType__fsGroupChangePolicy: _TypeAlias = _typing.Literal["fsGroupChangePolicy"]  # noqa: Y015
+    _WhichOneofArgType__fsGroupChangePolicy: _TypeAlias = _typing.Literal["_fsGroupChangePolicy", b"_fsGroupChangePolicy"]  # noqa: Y015
+    _WhichOneofReturnType__runAsGroup: _TypeAlias = _typing.Literal["runAsGroup"]  # noqa: Y015
+    _WhichOneofArgType__runAsGroup: _TypeAlias = _typing.Literal["_runAsGroup", b"_runAsGroup"]  # noqa: Y015
+    _WhichOneofReturnType__runAsNonRoot: _TypeAlias = _typing.Literal["runAsNonRoot"]  # noqa: Y015
+    _WhichOneofArgType__runAsNonRoot: _TypeAlias = _typing.Literal["_runAsNonRoot", b"_runAsNonRoot"]  # noqa: Y015
+    _WhichOneofReturnType__runAsUser: _TypeAlias = _typing.Literal["runAsUser"]  # noqa: Y015
+    _WhichOneofArgType__runAsUser: _TypeAlias = _typing.Literal["_runAsUser", b"_runAsUser"]  # noqa: Y015
+    _WhichOneofReturnType__seLinuxChangePolicy: _TypeAlias = _typing.Literal["seLinuxChangePolicy"]  # noqa: Y015
+    _WhichOneofArgType__seLinuxChangePolicy: _TypeAlias = _typing.Literal["_seLinuxChangePolicy", b"_seLinuxChangePolicy"]  # noqa: Y015
+    _WhichOneofReturnType__supplementalGroupsPolicy: _TypeAlias = _typing.Literal["supplementalGroupsPolicy"]  # noqa: Y015
+    _WhichOneofArgType__supplementalGroupsPolicy: _TypeAlias = _typing.Literal["_supplementalGroupsPolicy", b"_supplementalGroupsPolicy"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__fsGroup) -> _WhichOneofReturnType__fsGroup | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__fsGroupChangePolicy) -> _WhichOneofReturnType__fsGroupChangePolicy | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__runAsGroup) -> _WhichOneofReturnType__runAsGroup | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__runAsNonRoot) -> _WhichOneofReturnType__runAsNonRoot | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__runAsUser) -> _WhichOneofReturnType__runAsUser | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seLinuxChangePolicy) -> _WhichOneofReturnType__seLinuxChangePolicy | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__supplementalGroupsPolicy) -> _WhichOneofReturnType__supplementalGroupsPolicy | None: ...
 
-@typing.final
-class SeccompProfile(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodSecurityContext: _TypeAlias = PodSecurityContext  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    LOCALHOSTPROFILE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    localhostProfile: builtins.str
+@_typing.final
+class SeccompProfile(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    LOCALHOSTPROFILE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    localhostProfile: _builtins.str
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        localhostProfile: builtins.str | None = ...,
+        type: _builtins.str = ...,
+        localhostProfile: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_localhostProfile", b"_localhostProfile", "localhostProfile", b"localhostProfile"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_localhostProfile", b"_localhostProfile", "localhostProfile", b"localhostProfile", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_localhostProfile", b"_localhostProfile", "localhostProfile", b"localhostProfile"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_localhostProfile", b"_localhostProfile", "localhostProfile", b"localhostProfile", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__localhostProfile: _TypeAlias = typing.Literal["localhostProfile"]  # noqa: Y015
-    _WhichOneofArgType__localhostProfile: _TypeAlias = typing.Literal["_localhostProfile", b"_localhostProfile"]  # noqa: Y015
+    _WhichOneofReturnType__localhostProfile: _TypeAlias = _typing.Literal["localhostProfile"]  # noqa: Y015
+    _WhichOneofArgType__localhostProfile: _TypeAlias = _typing.Literal["_localhostProfile", b"_localhostProfile"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__localhostProfile) -> _WhichOneofReturnType__localhostProfile | None: ...
 
-@typing.final
-class AppArmorProfile(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___SeccompProfile: _TypeAlias = SeccompProfile  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    LOCALHOSTPROFILE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    localhostProfile: builtins.str
+@_typing.final
+class AppArmorProfile(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    LOCALHOSTPROFILE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    localhostProfile: _builtins.str
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        localhostProfile: builtins.str | None = ...,
+        type: _builtins.str = ...,
+        localhostProfile: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_localhostProfile", b"_localhostProfile", "localhostProfile", b"localhostProfile"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_localhostProfile", b"_localhostProfile", "localhostProfile", b"localhostProfile", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_localhostProfile", b"_localhostProfile", "localhostProfile", b"localhostProfile"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_localhostProfile", b"_localhostProfile", "localhostProfile", b"localhostProfile", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__localhostProfile: _TypeAlias = typing.Literal["localhostProfile"]  # noqa: Y015
-    _WhichOneofArgType__localhostProfile: _TypeAlias = typing.Literal["_localhostProfile", b"_localhostProfile"]  # noqa: Y015
+    _WhichOneofReturnType__localhostProfile: _TypeAlias = _typing.Literal["localhostProfile"]  # noqa: Y015
+    _WhichOneofArgType__localhostProfile: _TypeAlias = _typing.Literal["_localhostProfile", b"_localhostProfile"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__localhostProfile) -> _WhichOneofReturnType__localhostProfile | None: ...
 
-@typing.final
-class PodDNSConfig(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___AppArmorProfile: _TypeAlias = AppArmorProfile  # noqa: Y015
 
-    NAMESERVERS_FIELD_NUMBER: builtins.int
-    SEARCHES_FIELD_NUMBER: builtins.int
-    OPTIONS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def nameservers(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def searches(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def options(self) -> containers.RepeatedCompositeFieldContainer[PodDNSConfigOption]: ...
+@_typing.final
+class PodDNSConfig(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESERVERS_FIELD_NUMBER: _builtins.int
+    SEARCHES_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def nameservers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def searches(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def options(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodDNSConfigOption]: ...
     def __init__(
         self,
         *,
-        nameservers: abc.Iterable[builtins.str] | None = ...,
-        searches: abc.Iterable[builtins.str] | None = ...,
-        options: abc.Iterable[PodDNSConfigOption] | None = ...,
+        nameservers: _abc.Iterable[_builtins.str] | None = ...,
+        searches: _abc.Iterable[_builtins.str] | None = ...,
+        options: _abc.Iterable[Global___PodDNSConfigOption] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["nameservers", b"nameservers", "options", b"options", "searches", b"searches"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nameservers", b"nameservers", "options", b"options", "searches", b"searches"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodDNSConfigOption(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodDNSConfig: _TypeAlias = PodDNSConfig  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    VALUE_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    value: builtins.str
+@_typing.final
+class PodDNSConfigOption(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    value: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        value: builtins.str | None = ...,
+        name: _builtins.str = ...,
+        value: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_value", b"_value", "value", b"value"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_value", b"_value", "name", b"name", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "name", b"name", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__value: _TypeAlias = typing.Literal["value"]  # noqa: Y015
-    _WhichOneofArgType__value: _TypeAlias = typing.Literal["_value", b"_value"]  # noqa: Y015
+    _WhichOneofReturnType__value: _TypeAlias = _typing.Literal["value"]  # noqa: Y015
+    _WhichOneofArgType__value: _TypeAlias = _typing.Literal["_value", b"_value"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__value) -> _WhichOneofReturnType__value | None: ...
 
-@typing.final
-class PodIP(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodDNSConfigOption: _TypeAlias = PodDNSConfigOption  # noqa: Y015
 
-    IP_FIELD_NUMBER: builtins.int
-    ip: builtins.str
+@_typing.final
+class PodIP(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IP_FIELD_NUMBER: _builtins.int
+    ip: _builtins.str
     def __init__(
         self,
         *,
-        ip: builtins.str = ...,
+        ip: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["ip", b"ip"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ip", b"ip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class HostIP(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodIP: _TypeAlias = PodIP  # noqa: Y015
 
-    IP_FIELD_NUMBER: builtins.int
-    ip: builtins.str
+@_typing.final
+class HostIP(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IP_FIELD_NUMBER: _builtins.int
+    ip: _builtins.str
     def __init__(
         self,
         *,
-        ip: builtins.str = ...,
+        ip: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["ip", b"ip"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ip", b"ip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class EphemeralContainerCommon(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___HostIP: _TypeAlias = HostIP  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    IMAGE_FIELD_NUMBER: builtins.int
-    COMMAND_FIELD_NUMBER: builtins.int
-    ARGS_FIELD_NUMBER: builtins.int
-    WORKINGDIR_FIELD_NUMBER: builtins.int
-    PORTS_FIELD_NUMBER: builtins.int
-    ENV_FIELD_NUMBER: builtins.int
-    RESOURCES_FIELD_NUMBER: builtins.int
-    VOLUMEMOUNTS_FIELD_NUMBER: builtins.int
-    LIVENESSPROBE_FIELD_NUMBER: builtins.int
-    READINESSPROBE_FIELD_NUMBER: builtins.int
-    LIFECYCLE_FIELD_NUMBER: builtins.int
-    TERMINATIONMESSAGEPATH_FIELD_NUMBER: builtins.int
-    IMAGEPULLPOLICY_FIELD_NUMBER: builtins.int
-    SECURITYCONTEXT_FIELD_NUMBER: builtins.int
-    STDIN_FIELD_NUMBER: builtins.int
-    STDINONCE_FIELD_NUMBER: builtins.int
-    TTY_FIELD_NUMBER: builtins.int
-    ENVFROM_FIELD_NUMBER: builtins.int
-    TERMINATIONMESSAGEPOLICY_FIELD_NUMBER: builtins.int
-    VOLUMEDEVICES_FIELD_NUMBER: builtins.int
-    STARTUPPROBE_FIELD_NUMBER: builtins.int
-    RESIZEPOLICY_FIELD_NUMBER: builtins.int
-    RESTARTPOLICY_FIELD_NUMBER: builtins.int
-    RESTARTPOLICYRULES_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    image: builtins.str
-    workingDir: builtins.str
-    terminationMessagePath: builtins.str
-    imagePullPolicy: builtins.str
-    stdin: builtins.bool
-    stdinOnce: builtins.bool
-    tty: builtins.bool
-    terminationMessagePolicy: builtins.str
-    restartPolicy: builtins.str
-    @builtins.property
-    def command(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def args(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def ports(self) -> containers.RepeatedCompositeFieldContainer[ContainerPort]: ...
-    @builtins.property
-    def env(self) -> containers.RepeatedCompositeFieldContainer[EnvVar]: ...
-    @builtins.property
-    def resources(self) -> ResourceRequirements: ...
-    @builtins.property
-    def volumeMounts(self) -> containers.RepeatedCompositeFieldContainer[VolumeMount]: ...
-    @builtins.property
-    def livenessProbe(self) -> Probe: ...
-    @builtins.property
-    def readinessProbe(self) -> Probe: ...
-    @builtins.property
-    def lifecycle(self) -> Lifecycle: ...
-    @builtins.property
-    def securityContext(self) -> SecurityContext: ...
-    @builtins.property
-    def envFrom(self) -> containers.RepeatedCompositeFieldContainer[EnvFromSource]: ...
-    @builtins.property
-    def volumeDevices(self) -> containers.RepeatedCompositeFieldContainer[VolumeDevice]: ...
-    @builtins.property
-    def startupProbe(self) -> Probe: ...
-    @builtins.property
-    def resizePolicy(self) -> containers.RepeatedCompositeFieldContainer[ContainerResizePolicy]: ...
-    @builtins.property
-    def restartPolicyRules(self) -> containers.RepeatedCompositeFieldContainer[ContainerRestartRule]: ...
+@_typing.final
+class EphemeralContainerCommon(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
+    ARGS_FIELD_NUMBER: _builtins.int
+    WORKINGDIR_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
+    ENV_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
+    VOLUMEMOUNTS_FIELD_NUMBER: _builtins.int
+    LIVENESSPROBE_FIELD_NUMBER: _builtins.int
+    READINESSPROBE_FIELD_NUMBER: _builtins.int
+    LIFECYCLE_FIELD_NUMBER: _builtins.int
+    TERMINATIONMESSAGEPATH_FIELD_NUMBER: _builtins.int
+    IMAGEPULLPOLICY_FIELD_NUMBER: _builtins.int
+    SECURITYCONTEXT_FIELD_NUMBER: _builtins.int
+    STDIN_FIELD_NUMBER: _builtins.int
+    STDINONCE_FIELD_NUMBER: _builtins.int
+    TTY_FIELD_NUMBER: _builtins.int
+    ENVFROM_FIELD_NUMBER: _builtins.int
+    TERMINATIONMESSAGEPOLICY_FIELD_NUMBER: _builtins.int
+    VOLUMEDEVICES_FIELD_NUMBER: _builtins.int
+    STARTUPPROBE_FIELD_NUMBER: _builtins.int
+    RESIZEPOLICY_FIELD_NUMBER: _builtins.int
+    RESTARTPOLICY_FIELD_NUMBER: _builtins.int
+    RESTARTPOLICYRULES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    image: _builtins.str
+    workingDir: _builtins.str
+    terminationMessagePath: _builtins.str
+    imagePullPolicy: _builtins.str
+    stdin: _builtins.bool
+    stdinOnce: _builtins.bool
+    tty: _builtins.bool
+    terminationMessagePolicy: _builtins.str
+    restartPolicy: _builtins.str
+    @_builtins.property
+    def command(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def args(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContainerPort]: ...
+    @_builtins.property
+    def env(self) -> _containers.RepeatedCompositeFieldContainer[Global___EnvVar]: ...
+    @_builtins.property
+    def resources(self) -> Global___ResourceRequirements: ...
+    @_builtins.property
+    def volumeMounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___VolumeMount]: ...
+    @_builtins.property
+    def livenessProbe(self) -> Global___Probe: ...
+    @_builtins.property
+    def readinessProbe(self) -> Global___Probe: ...
+    @_builtins.property
+    def lifecycle(self) -> Global___Lifecycle: ...
+    @_builtins.property
+    def securityContext(self) -> Global___SecurityContext: ...
+    @_builtins.property
+    def envFrom(self) -> _containers.RepeatedCompositeFieldContainer[Global___EnvFromSource]: ...
+    @_builtins.property
+    def volumeDevices(self) -> _containers.RepeatedCompositeFieldContainer[Global___VolumeDevice]: ...
+    @_builtins.property
+    def startupProbe(self) -> Global___Probe: ...
+    @_builtins.property
+    def resizePolicy(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContainerResizePolicy]: ...
+    @_builtins.property
+    def restartPolicyRules(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContainerRestartRule]: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        image: builtins.str = ...,
-        command: abc.Iterable[builtins.str] | None = ...,
-        args: abc.Iterable[builtins.str] | None = ...,
-        workingDir: builtins.str = ...,
-        ports: abc.Iterable[ContainerPort] | None = ...,
-        env: abc.Iterable[EnvVar] | None = ...,
-        resources: ResourceRequirements | None = ...,
-        volumeMounts: abc.Iterable[VolumeMount] | None = ...,
-        livenessProbe: Probe | None = ...,
-        readinessProbe: Probe | None = ...,
-        lifecycle: Lifecycle | None = ...,
-        terminationMessagePath: builtins.str = ...,
-        imagePullPolicy: builtins.str = ...,
-        securityContext: SecurityContext | None = ...,
-        stdin: builtins.bool = ...,
-        stdinOnce: builtins.bool = ...,
-        tty: builtins.bool = ...,
-        envFrom: abc.Iterable[EnvFromSource] | None = ...,
-        terminationMessagePolicy: builtins.str = ...,
-        volumeDevices: abc.Iterable[VolumeDevice] | None = ...,
-        startupProbe: Probe | None = ...,
-        resizePolicy: abc.Iterable[ContainerResizePolicy] | None = ...,
-        restartPolicy: builtins.str | None = ...,
-        restartPolicyRules: abc.Iterable[ContainerRestartRule] | None = ...,
+        name: _builtins.str = ...,
+        image: _builtins.str = ...,
+        command: _abc.Iterable[_builtins.str] | None = ...,
+        args: _abc.Iterable[_builtins.str] | None = ...,
+        workingDir: _builtins.str = ...,
+        ports: _abc.Iterable[Global___ContainerPort] | None = ...,
+        env: _abc.Iterable[Global___EnvVar] | None = ...,
+        resources: Global___ResourceRequirements | None = ...,
+        volumeMounts: _abc.Iterable[Global___VolumeMount] | None = ...,
+        livenessProbe: Global___Probe | None = ...,
+        readinessProbe: Global___Probe | None = ...,
+        lifecycle: Global___Lifecycle | None = ...,
+        terminationMessagePath: _builtins.str = ...,
+        imagePullPolicy: _builtins.str = ...,
+        securityContext: Global___SecurityContext | None = ...,
+        stdin: _builtins.bool = ...,
+        stdinOnce: _builtins.bool = ...,
+        tty: _builtins.bool = ...,
+        envFrom: _abc.Iterable[Global___EnvFromSource] | None = ...,
+        terminationMessagePolicy: _builtins.str = ...,
+        volumeDevices: _abc.Iterable[Global___VolumeDevice] | None = ...,
+        startupProbe: Global___Probe | None = ...,
+        resizePolicy: _abc.Iterable[Global___ContainerResizePolicy] | None = ...,
+        restartPolicy: _builtins.str | None = ...,
+        restartPolicyRules: _abc.Iterable[Global___ContainerRestartRule] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_restartPolicy", b"_restartPolicy", "lifecycle", b"lifecycle", "livenessProbe", b"livenessProbe", "readinessProbe", b"readinessProbe", "resources", b"resources", "restartPolicy", b"restartPolicy", "securityContext", b"securityContext", "startupProbe", b"startupProbe"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_restartPolicy", b"_restartPolicy", "args", b"args", "command", b"command", "env", b"env", "envFrom", b"envFrom", "image", b"image", "imagePullPolicy", b"imagePullPolicy", "lifecycle", b"lifecycle", "livenessProbe", b"livenessProbe", "name", b"name", "ports", b"ports", "readinessProbe", b"readinessProbe", "resizePolicy", b"resizePolicy", "resources", b"resources", "restartPolicy", b"restartPolicy", "restartPolicyRules", b"restartPolicyRules", "securityContext", b"securityContext", "startupProbe", b"startupProbe", "stdin", b"stdin", "stdinOnce", b"stdinOnce", "terminationMessagePath", b"terminationMessagePath", "terminationMessagePolicy", b"terminationMessagePolicy", "tty", b"tty", "volumeDevices", b"volumeDevices", "volumeMounts", b"volumeMounts", "workingDir", b"workingDir"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_restartPolicy", b"_restartPolicy", "lifecycle", b"lifecycle", "livenessProbe", b"livenessProbe", "readinessProbe", b"readinessProbe", "resources", b"resources", "restartPolicy", b"restartPolicy", "securityContext", b"securityContext", "startupProbe", b"startupProbe"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_restartPolicy", b"_restartPolicy", "args", b"args", "command", b"command", "env", b"env", "envFrom", b"envFrom", "image", b"image", "imagePullPolicy", b"imagePullPolicy", "lifecycle", b"lifecycle", "livenessProbe", b"livenessProbe", "name", b"name", "ports", b"ports", "readinessProbe", b"readinessProbe", "resizePolicy", b"resizePolicy", "resources", b"resources", "restartPolicy", b"restartPolicy", "restartPolicyRules", b"restartPolicyRules", "securityContext", b"securityContext", "startupProbe", b"startupProbe", "stdin", b"stdin", "stdinOnce", b"stdinOnce", "terminationMessagePath", b"terminationMessagePath", "terminationMessagePolicy", b"terminationMessagePolicy", "tty", b"tty", "volumeDevices", b"volumeDevices", "volumeMounts", b"volumeMounts", "workingDir", b"workingDir"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__restartPolicy: _TypeAlias = typing.Literal["restartPolicy"]  # noqa: Y015
-    _WhichOneofArgType__restartPolicy: _TypeAlias = typing.Literal["_restartPolicy", b"_restartPolicy"]  # noqa: Y015
+    _WhichOneofReturnType__restartPolicy: _TypeAlias = _typing.Literal["restartPolicy"]  # noqa: Y015
+    _WhichOneofArgType__restartPolicy: _TypeAlias = _typing.Literal["_restartPolicy", b"_restartPolicy"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__restartPolicy) -> _WhichOneofReturnType__restartPolicy | None: ...
 
-@typing.final
-class EphemeralContainer(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___EphemeralContainerCommon: _TypeAlias = EphemeralContainerCommon  # noqa: Y015
 
-    EPHEMERALCONTAINERCOMMON_FIELD_NUMBER: builtins.int
-    TARGETCONTAINERNAME_FIELD_NUMBER: builtins.int
-    targetContainerName: builtins.str
-    @builtins.property
-    def ephemeralContainerCommon(self) -> EphemeralContainerCommon: ...
+@_typing.final
+class EphemeralContainer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPHEMERALCONTAINERCOMMON_FIELD_NUMBER: _builtins.int
+    TARGETCONTAINERNAME_FIELD_NUMBER: _builtins.int
+    targetContainerName: _builtins.str
+    @_builtins.property
+    def ephemeralContainerCommon(self) -> Global___EphemeralContainerCommon: ...
     def __init__(
         self,
         *,
-        ephemeralContainerCommon: EphemeralContainerCommon | None = ...,
-        targetContainerName: builtins.str = ...,
+        ephemeralContainerCommon: Global___EphemeralContainerCommon | None = ...,
+        targetContainerName: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["ephemeralContainerCommon", b"ephemeralContainerCommon"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["ephemeralContainerCommon", b"ephemeralContainerCommon", "targetContainerName", b"targetContainerName"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ephemeralContainerCommon", b"ephemeralContainerCommon"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ephemeralContainerCommon", b"ephemeralContainerCommon", "targetContainerName", b"targetContainerName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class EvictionResponder(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___EphemeralContainer: _TypeAlias = EphemeralContainer  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    PRIORITY_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    priority: builtins.int
+@_typing.final
+class EvictionResponder(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    priority: _builtins.int
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        priority: builtins.int | None = ...,
+        name: _builtins.str = ...,
+        priority: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_priority", b"_priority", "priority", b"priority"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_priority", b"_priority", "name", b"name", "priority", b"priority"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_priority", b"_priority", "priority", b"priority"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_priority", b"_priority", "name", b"name", "priority", b"priority"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__priority: _TypeAlias = typing.Literal["priority"]  # noqa: Y015
-    _WhichOneofArgType__priority: _TypeAlias = typing.Literal["_priority", b"_priority"]  # noqa: Y015
+    _WhichOneofReturnType__priority: _TypeAlias = _typing.Literal["priority"]  # noqa: Y015
+    _WhichOneofArgType__priority: _TypeAlias = _typing.Literal["_priority", b"_priority"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__priority) -> _WhichOneofReturnType__priority | None: ...
 
-@typing.final
-class PodStatus(message.Message):
+Global___EvictionResponder: _TypeAlias = EvictionResponder  # noqa: Y015
+
+@_typing.final
+class PodStatus(_message.Message):
     """Written by the node agent of the pod's node; until it is bound, by the scheduler."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    @typing.final
-    class AllocatedResourcesEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class AllocatedResourcesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    PHASE_FIELD_NUMBER: builtins.int
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    HOSTIP_FIELD_NUMBER: builtins.int
-    PODIP_FIELD_NUMBER: builtins.int
-    STARTTIME_FIELD_NUMBER: builtins.int
-    CONTAINERSTATUSES_FIELD_NUMBER: builtins.int
-    QOSCLASS_FIELD_NUMBER: builtins.int
-    INITCONTAINERSTATUSES_FIELD_NUMBER: builtins.int
-    NOMINATEDNODENAME_FIELD_NUMBER: builtins.int
-    PODIPS_FIELD_NUMBER: builtins.int
-    EPHEMERALCONTAINERSTATUSES_FIELD_NUMBER: builtins.int
-    RESIZE_FIELD_NUMBER: builtins.int
-    RESOURCECLAIMSTATUSES_FIELD_NUMBER: builtins.int
-    HOSTIPS_FIELD_NUMBER: builtins.int
-    OBSERVEDGENERATION_FIELD_NUMBER: builtins.int
-    EXTENDEDRESOURCECLAIMSTATUS_FIELD_NUMBER: builtins.int
-    ALLOCATEDRESOURCES_FIELD_NUMBER: builtins.int
-    RESOURCES_FIELD_NUMBER: builtins.int
-    NODEALLOCATABLERESOURCECLAIMSTATUSES_FIELD_NUMBER: builtins.int
-    VOLUMEHEALTH_FIELD_NUMBER: builtins.int
-    phase: builtins.str
-    message: builtins.str
-    reason: builtins.str
-    hostIP: builtins.str
-    podIP: builtins.str
-    qosClass: builtins.str
-    nominatedNodeName: builtins.str
-    resize: builtins.str
-    observedGeneration: builtins.int
-    @builtins.property
-    def conditions(self) -> containers.RepeatedCompositeFieldContainer[PodCondition]: ...
-    @builtins.property
-    def startTime(self) -> meta_v1_pb2.Time: ...
-    @builtins.property
-    def containerStatuses(self) -> containers.RepeatedCompositeFieldContainer[ContainerStatus]: ...
-    @builtins.property
-    def initContainerStatuses(self) -> containers.RepeatedCompositeFieldContainer[ContainerStatus]: ...
-    @builtins.property
-    def podIPs(self) -> containers.RepeatedCompositeFieldContainer[PodIP]: ...
-    @builtins.property
-    def ephemeralContainerStatuses(self) -> containers.RepeatedCompositeFieldContainer[ContainerStatus]: ...
-    @builtins.property
-    def resourceClaimStatuses(self) -> containers.RepeatedCompositeFieldContainer[PodResourceClaimStatus]: ...
-    @builtins.property
-    def hostIPs(self) -> containers.RepeatedCompositeFieldContainer[HostIP]: ...
-    @builtins.property
-    def extendedResourceClaimStatus(self) -> PodExtendedResourceClaimStatus: ...
-    @builtins.property
-    def allocatedResources(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def resources(self) -> ResourceRequirements: ...
-    @builtins.property
-    def nodeAllocatableResourceClaimStatuses(self) -> containers.RepeatedCompositeFieldContainer[NodeAllocatableResourceClaimStatus]: ...
-    @builtins.property
-    def volumeHealth(self) -> containers.RepeatedCompositeFieldContainer[PodVolumeHealth]: ...
+    PHASE_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    HOSTIP_FIELD_NUMBER: _builtins.int
+    PODIP_FIELD_NUMBER: _builtins.int
+    STARTTIME_FIELD_NUMBER: _builtins.int
+    CONTAINERSTATUSES_FIELD_NUMBER: _builtins.int
+    QOSCLASS_FIELD_NUMBER: _builtins.int
+    INITCONTAINERSTATUSES_FIELD_NUMBER: _builtins.int
+    NOMINATEDNODENAME_FIELD_NUMBER: _builtins.int
+    PODIPS_FIELD_NUMBER: _builtins.int
+    EPHEMERALCONTAINERSTATUSES_FIELD_NUMBER: _builtins.int
+    RESIZE_FIELD_NUMBER: _builtins.int
+    RESOURCECLAIMSTATUSES_FIELD_NUMBER: _builtins.int
+    HOSTIPS_FIELD_NUMBER: _builtins.int
+    OBSERVEDGENERATION_FIELD_NUMBER: _builtins.int
+    EXTENDEDRESOURCECLAIMSTATUS_FIELD_NUMBER: _builtins.int
+    ALLOCATEDRESOURCES_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
+    NODEALLOCATABLERESOURCECLAIMSTATUSES_FIELD_NUMBER: _builtins.int
+    VOLUMEHEALTH_FIELD_NUMBER: _builtins.int
+    phase: _builtins.str
+    message: _builtins.str
+    reason: _builtins.str
+    hostIP: _builtins.str
+    podIP: _builtins.str
+    qosClass: _builtins.str
+    nominatedNodeName: _builtins.str
+    resize: _builtins.str
+    observedGeneration: _builtins.int
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodCondition]: ...
+    @_builtins.property
+    def startTime(self) -> _meta_v1_pb2.Time: ...
+    @_builtins.property
+    def containerStatuses(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContainerStatus]: ...
+    @_builtins.property
+    def initContainerStatuses(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContainerStatus]: ...
+    @_builtins.property
+    def podIPs(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodIP]: ...
+    @_builtins.property
+    def ephemeralContainerStatuses(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContainerStatus]: ...
+    @_builtins.property
+    def resourceClaimStatuses(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodResourceClaimStatus]: ...
+    @_builtins.property
+    def hostIPs(self) -> _containers.RepeatedCompositeFieldContainer[Global___HostIP]: ...
+    @_builtins.property
+    def extendedResourceClaimStatus(self) -> Global___PodExtendedResourceClaimStatus: ...
+    @_builtins.property
+    def allocatedResources(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def resources(self) -> Global___ResourceRequirements: ...
+    @_builtins.property
+    def nodeAllocatableResourceClaimStatuses(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeAllocatableResourceClaimStatus]: ...
+    @_builtins.property
+    def volumeHealth(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodVolumeHealth]: ...
     def __init__(
         self,
         *,
-        phase: builtins.str = ...,
-        conditions: abc.Iterable[PodCondition] | None = ...,
-        message: builtins.str = ...,
-        reason: builtins.str = ...,
-        hostIP: builtins.str = ...,
-        podIP: builtins.str = ...,
-        startTime: meta_v1_pb2.Time | None = ...,
-        containerStatuses: abc.Iterable[ContainerStatus] | None = ...,
-        qosClass: builtins.str = ...,
-        initContainerStatuses: abc.Iterable[ContainerStatus] | None = ...,
-        nominatedNodeName: builtins.str = ...,
-        podIPs: abc.Iterable[PodIP] | None = ...,
-        ephemeralContainerStatuses: abc.Iterable[ContainerStatus] | None = ...,
-        resize: builtins.str = ...,
-        resourceClaimStatuses: abc.Iterable[PodResourceClaimStatus] | None = ...,
-        hostIPs: abc.Iterable[HostIP] | None = ...,
-        observedGeneration: builtins.int = ...,
-        extendedResourceClaimStatus: PodExtendedResourceClaimStatus | None = ...,
-        allocatedResources: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        resources: ResourceRequirements | None = ...,
-        nodeAllocatableResourceClaimStatuses: abc.Iterable[NodeAllocatableResourceClaimStatus] | None = ...,
-        volumeHealth: abc.Iterable[PodVolumeHealth] | None = ...,
+        phase: _builtins.str = ...,
+        conditions: _abc.Iterable[Global___PodCondition] | None = ...,
+        message: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        hostIP: _builtins.str = ...,
+        podIP: _builtins.str = ...,
+        startTime: _meta_v1_pb2.Time | None = ...,
+        containerStatuses: _abc.Iterable[Global___ContainerStatus] | None = ...,
+        qosClass: _builtins.str = ...,
+        initContainerStatuses: _abc.Iterable[Global___ContainerStatus] | None = ...,
+        nominatedNodeName: _builtins.str = ...,
+        podIPs: _abc.Iterable[Global___PodIP] | None = ...,
+        ephemeralContainerStatuses: _abc.Iterable[Global___ContainerStatus] | None = ...,
+        resize: _builtins.str = ...,
+        resourceClaimStatuses: _abc.Iterable[Global___PodResourceClaimStatus] | None = ...,
+        hostIPs: _abc.Iterable[Global___HostIP] | None = ...,
+        observedGeneration: _builtins.int = ...,
+        extendedResourceClaimStatus: Global___PodExtendedResourceClaimStatus | None = ...,
+        allocatedResources: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        resources: Global___ResourceRequirements | None = ...,
+        nodeAllocatableResourceClaimStatuses: _abc.Iterable[Global___NodeAllocatableResourceClaimStatus] | None = ...,
+        volumeHealth: _abc.Iterable[Global___PodVolumeHealth] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["extendedResourceClaimStatus", b"extendedResourceClaimStatus", "resources", b"resources", "startTime", b"startTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["allocatedResources", b"allocatedResources", "conditions", b"conditions", "containerStatuses", b"containerStatuses", "ephemeralContainerStatuses", b"ephemeralContainerStatuses", "extendedResourceClaimStatus", b"extendedResourceClaimStatus", "hostIP", b"hostIP", "hostIPs", b"hostIPs", "initContainerStatuses", b"initContainerStatuses", "message", b"message", "nodeAllocatableResourceClaimStatuses", b"nodeAllocatableResourceClaimStatuses", "nominatedNodeName", b"nominatedNodeName", "observedGeneration", b"observedGeneration", "phase", b"phase", "podIP", b"podIP", "podIPs", b"podIPs", "qosClass", b"qosClass", "reason", b"reason", "resize", b"resize", "resourceClaimStatuses", b"resourceClaimStatuses", "resources", b"resources", "startTime", b"startTime", "volumeHealth", b"volumeHealth"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["extendedResourceClaimStatus", b"extendedResourceClaimStatus", "resources", b"resources", "startTime", b"startTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocatedResources", b"allocatedResources", "conditions", b"conditions", "containerStatuses", b"containerStatuses", "ephemeralContainerStatuses", b"ephemeralContainerStatuses", "extendedResourceClaimStatus", b"extendedResourceClaimStatus", "hostIP", b"hostIP", "hostIPs", b"hostIPs", "initContainerStatuses", b"initContainerStatuses", "message", b"message", "nodeAllocatableResourceClaimStatuses", b"nodeAllocatableResourceClaimStatuses", "nominatedNodeName", b"nominatedNodeName", "observedGeneration", b"observedGeneration", "phase", b"phase", "podIP", b"podIP", "podIPs", b"podIPs", "qosClass", b"qosClass", "reason", b"reason", "resize", b"resize", "resourceClaimStatuses", b"resourceClaimStatuses", "resources", b"resources", "startTime", b"startTime", "volumeHealth", b"volumeHealth"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Pod(message.Message):
+Global___PodStatus: _TypeAlias = PodStatus  # noqa: Y015
+
+@_typing.final
+class Pod(_message.Message):
     """Containers that share one node, network and volumes. spec: people; spec.nodeName: the scheduler;
     status: the node agent of that node.
     """
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> PodSpec: ...
-    @builtins.property
-    def status(self) -> PodStatus: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___PodSpec: ...
+    @_builtins.property
+    def status(self) -> Global___PodStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: PodSpec | None = ...,
-        status: PodStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___PodSpec | None = ...,
+        status: Global___PodStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodList(message.Message):
+Global___Pod: _TypeAlias = Pod  # noqa: Y015
+
+@_typing.final
+class PodList(_message.Message):
     """A page of Pod objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[Pod]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pod]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[Pod] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___Pod] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodTemplateSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodList: _TypeAlias = PodList  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> PodSpec: ...
+@_typing.final
+class PodTemplateSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___PodSpec: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: PodSpec | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___PodSpec | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodTemplate(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodTemplateSpec: _TypeAlias = PodTemplateSpec  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    TEMPLATE_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def template(self) -> PodTemplateSpec: ...
+@_typing.final
+class PodTemplate(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def template(self) -> Global___PodTemplateSpec: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        template: PodTemplateSpec | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        template: Global___PodTemplateSpec | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "template", b"template"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "template", b"template"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "template", b"template"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "template", b"template"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodTemplateList(message.Message):
+Global___PodTemplate: _TypeAlias = PodTemplate  # noqa: Y015
+
+@_typing.final
+class PodTemplateList(_message.Message):
     """A page of PodTemplate objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[PodTemplate]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodTemplate]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[PodTemplate] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___PodTemplate] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ReplicationControllerSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodTemplateList: _TypeAlias = PodTemplateList  # noqa: Y015
 
-    @typing.final
-    class SelectorEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class ReplicationControllerSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+    @_typing.final
+    class SelectorEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    REPLICAS_FIELD_NUMBER: builtins.int
-    SELECTOR_FIELD_NUMBER: builtins.int
-    TEMPLATE_FIELD_NUMBER: builtins.int
-    MINREADYSECONDS_FIELD_NUMBER: builtins.int
-    replicas: builtins.int
-    minReadySeconds: builtins.int
-    @builtins.property
-    def selector(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
-    @builtins.property
-    def template(self) -> PodTemplateSpec: ...
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    MINREADYSECONDS_FIELD_NUMBER: _builtins.int
+    replicas: _builtins.int
+    minReadySeconds: _builtins.int
+    @_builtins.property
+    def selector(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def template(self) -> Global___PodTemplateSpec: ...
     def __init__(
         self,
         *,
-        replicas: builtins.int | None = ...,
-        selector: abc.Mapping[builtins.str, builtins.str] | None = ...,
-        template: PodTemplateSpec | None = ...,
-        minReadySeconds: builtins.int = ...,
+        replicas: _builtins.int | None = ...,
+        selector: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        template: Global___PodTemplateSpec | None = ...,
+        minReadySeconds: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_replicas", b"_replicas", "replicas", b"replicas", "template", b"template"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_replicas", b"_replicas", "minReadySeconds", b"minReadySeconds", "replicas", b"replicas", "selector", b"selector", "template", b"template"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_replicas", b"_replicas", "replicas", b"replicas", "template", b"template"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_replicas", b"_replicas", "minReadySeconds", b"minReadySeconds", "replicas", b"replicas", "selector", b"selector", "template", b"template"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__replicas: _TypeAlias = typing.Literal["replicas"]  # noqa: Y015
-    _WhichOneofArgType__replicas: _TypeAlias = typing.Literal["_replicas", b"_replicas"]  # noqa: Y015
+    _WhichOneofReturnType__replicas: _TypeAlias = _typing.Literal["replicas"]  # noqa: Y015
+    _WhichOneofArgType__replicas: _TypeAlias = _typing.Literal["_replicas", b"_replicas"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__replicas) -> _WhichOneofReturnType__replicas | None: ...
 
-@typing.final
-class ReplicationControllerStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ReplicationControllerSpec: _TypeAlias = ReplicationControllerSpec  # noqa: Y015
 
-    REPLICAS_FIELD_NUMBER: builtins.int
-    FULLYLABELEDREPLICAS_FIELD_NUMBER: builtins.int
-    OBSERVEDGENERATION_FIELD_NUMBER: builtins.int
-    READYREPLICAS_FIELD_NUMBER: builtins.int
-    AVAILABLEREPLICAS_FIELD_NUMBER: builtins.int
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    replicas: builtins.int
-    fullyLabeledReplicas: builtins.int
-    observedGeneration: builtins.int
-    readyReplicas: builtins.int
-    availableReplicas: builtins.int
-    @builtins.property
-    def conditions(self) -> containers.RepeatedCompositeFieldContainer[ReplicationControllerCondition]: ...
+@_typing.final
+class ReplicationControllerStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    FULLYLABELEDREPLICAS_FIELD_NUMBER: _builtins.int
+    OBSERVEDGENERATION_FIELD_NUMBER: _builtins.int
+    READYREPLICAS_FIELD_NUMBER: _builtins.int
+    AVAILABLEREPLICAS_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    replicas: _builtins.int
+    fullyLabeledReplicas: _builtins.int
+    observedGeneration: _builtins.int
+    readyReplicas: _builtins.int
+    availableReplicas: _builtins.int
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReplicationControllerCondition]: ...
     def __init__(
         self,
         *,
-        replicas: builtins.int = ...,
-        fullyLabeledReplicas: builtins.int = ...,
-        observedGeneration: builtins.int = ...,
-        readyReplicas: builtins.int = ...,
-        availableReplicas: builtins.int = ...,
-        conditions: abc.Iterable[ReplicationControllerCondition] | None = ...,
+        replicas: _builtins.int = ...,
+        fullyLabeledReplicas: _builtins.int = ...,
+        observedGeneration: _builtins.int = ...,
+        readyReplicas: _builtins.int = ...,
+        availableReplicas: _builtins.int = ...,
+        conditions: _abc.Iterable[Global___ReplicationControllerCondition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["availableReplicas", b"availableReplicas", "conditions", b"conditions", "fullyLabeledReplicas", b"fullyLabeledReplicas", "observedGeneration", b"observedGeneration", "readyReplicas", b"readyReplicas", "replicas", b"replicas"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["availableReplicas", b"availableReplicas", "conditions", b"conditions", "fullyLabeledReplicas", b"fullyLabeledReplicas", "observedGeneration", b"observedGeneration", "readyReplicas", b"readyReplicas", "replicas", b"replicas"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ReplicationControllerCondition(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ReplicationControllerStatus: _TypeAlias = ReplicationControllerStatus  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    LASTTRANSITIONTIME_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    status: builtins.str
-    reason: builtins.str
-    message: builtins.str
-    @builtins.property
-    def lastTransitionTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class ReplicationControllerCondition(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    LASTTRANSITIONTIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    status: _builtins.str
+    reason: _builtins.str
+    message: _builtins.str
+    @_builtins.property
+    def lastTransitionTime(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        status: builtins.str = ...,
-        lastTransitionTime: meta_v1_pb2.Time | None = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
+        type: _builtins.str = ...,
+        status: _builtins.str = ...,
+        lastTransitionTime: _meta_v1_pb2.Time | None = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ReplicationController(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ReplicationControllerCondition: _TypeAlias = ReplicationControllerCondition  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> ReplicationControllerSpec: ...
-    @builtins.property
-    def status(self) -> ReplicationControllerStatus: ...
+@_typing.final
+class ReplicationController(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___ReplicationControllerSpec: ...
+    @_builtins.property
+    def status(self) -> Global___ReplicationControllerStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: ReplicationControllerSpec | None = ...,
-        status: ReplicationControllerStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___ReplicationControllerSpec | None = ...,
+        status: Global___ReplicationControllerStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ReplicationControllerList(message.Message):
+Global___ReplicationController: _TypeAlias = ReplicationController  # noqa: Y015
+
+@_typing.final
+class ReplicationControllerList(_message.Message):
     """A page of ReplicationController objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[ReplicationController]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReplicationController]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[ReplicationController] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___ReplicationController] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class SessionAffinityConfig(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ReplicationControllerList: _TypeAlias = ReplicationControllerList  # noqa: Y015
 
-    CLIENTIP_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def clientIP(self) -> ClientIPConfig: ...
+@_typing.final
+class SessionAffinityConfig(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENTIP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def clientIP(self) -> Global___ClientIPConfig: ...
     def __init__(
         self,
         *,
-        clientIP: ClientIPConfig | None = ...,
+        clientIP: Global___ClientIPConfig | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["clientIP", b"clientIP"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["clientIP", b"clientIP"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clientIP", b"clientIP"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clientIP", b"clientIP"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ClientIPConfig(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___SessionAffinityConfig: _TypeAlias = SessionAffinityConfig  # noqa: Y015
 
-    TIMEOUTSECONDS_FIELD_NUMBER: builtins.int
-    timeoutSeconds: builtins.int
+@_typing.final
+class ClientIPConfig(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIMEOUTSECONDS_FIELD_NUMBER: _builtins.int
+    timeoutSeconds: _builtins.int
     def __init__(
         self,
         *,
-        timeoutSeconds: builtins.int | None = ...,
+        timeoutSeconds: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_timeoutSeconds", b"_timeoutSeconds", "timeoutSeconds", b"timeoutSeconds"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_timeoutSeconds", b"_timeoutSeconds", "timeoutSeconds", b"timeoutSeconds"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_timeoutSeconds", b"_timeoutSeconds", "timeoutSeconds", b"timeoutSeconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_timeoutSeconds", b"_timeoutSeconds", "timeoutSeconds", b"timeoutSeconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__timeoutSeconds: _TypeAlias = typing.Literal["timeoutSeconds"]  # noqa: Y015
-    _WhichOneofArgType__timeoutSeconds: _TypeAlias = typing.Literal["_timeoutSeconds", b"_timeoutSeconds"]  # noqa: Y015
+    _WhichOneofReturnType__timeoutSeconds: _TypeAlias = _typing.Literal["timeoutSeconds"]  # noqa: Y015
+    _WhichOneofArgType__timeoutSeconds: _TypeAlias = _typing.Literal["_timeoutSeconds", b"_timeoutSeconds"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__timeoutSeconds) -> _WhichOneofReturnType__timeoutSeconds | None: ...
 
-@typing.final
-class ServiceStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ClientIPConfig: _TypeAlias = ClientIPConfig  # noqa: Y015
 
-    LOADBALANCER_FIELD_NUMBER: builtins.int
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def loadBalancer(self) -> LoadBalancerStatus: ...
-    @builtins.property
-    def conditions(self) -> containers.RepeatedCompositeFieldContainer[meta_v1_pb2.Condition]: ...
+@_typing.final
+class ServiceStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOADBALANCER_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def loadBalancer(self) -> Global___LoadBalancerStatus: ...
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[_meta_v1_pb2.Condition]: ...
     def __init__(
         self,
         *,
-        loadBalancer: LoadBalancerStatus | None = ...,
-        conditions: abc.Iterable[meta_v1_pb2.Condition] | None = ...,
+        loadBalancer: Global___LoadBalancerStatus | None = ...,
+        conditions: _abc.Iterable[_meta_v1_pb2.Condition] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["loadBalancer", b"loadBalancer"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["conditions", b"conditions", "loadBalancer", b"loadBalancer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["loadBalancer", b"loadBalancer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions", "loadBalancer", b"loadBalancer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class LoadBalancerStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ServiceStatus: _TypeAlias = ServiceStatus  # noqa: Y015
 
-    INGRESS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def ingress(self) -> containers.RepeatedCompositeFieldContainer[LoadBalancerIngress]: ...
+@_typing.final
+class LoadBalancerStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INGRESS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ingress(self) -> _containers.RepeatedCompositeFieldContainer[Global___LoadBalancerIngress]: ...
     def __init__(
         self,
         *,
-        ingress: abc.Iterable[LoadBalancerIngress] | None = ...,
+        ingress: _abc.Iterable[Global___LoadBalancerIngress] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["ingress", b"ingress"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ingress", b"ingress"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class LoadBalancerIngress(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___LoadBalancerStatus: _TypeAlias = LoadBalancerStatus  # noqa: Y015
 
-    IP_FIELD_NUMBER: builtins.int
-    HOSTNAME_FIELD_NUMBER: builtins.int
-    IPMODE_FIELD_NUMBER: builtins.int
-    PORTS_FIELD_NUMBER: builtins.int
-    ip: builtins.str
-    hostname: builtins.str
-    ipMode: builtins.str
-    @builtins.property
-    def ports(self) -> containers.RepeatedCompositeFieldContainer[PortStatus]: ...
+@_typing.final
+class LoadBalancerIngress(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IP_FIELD_NUMBER: _builtins.int
+    HOSTNAME_FIELD_NUMBER: _builtins.int
+    IPMODE_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
+    ip: _builtins.str
+    hostname: _builtins.str
+    ipMode: _builtins.str
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___PortStatus]: ...
     def __init__(
         self,
         *,
-        ip: builtins.str = ...,
-        hostname: builtins.str = ...,
-        ipMode: builtins.str | None = ...,
-        ports: abc.Iterable[PortStatus] | None = ...,
+        ip: _builtins.str = ...,
+        hostname: _builtins.str = ...,
+        ipMode: _builtins.str | None = ...,
+        ports: _abc.Iterable[Global___PortStatus] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_ipMode", b"_ipMode", "ipMode", b"ipMode"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_ipMode", b"_ipMode", "hostname", b"hostname", "ip", b"ip", "ipMode", b"ipMode", "ports", b"ports"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_ipMode", b"_ipMode", "ipMode", b"ipMode"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ipMode", b"_ipMode", "hostname", b"hostname", "ip", b"ip", "ipMode", b"ipMode", "ports", b"ports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__ipMode: _TypeAlias = typing.Literal["ipMode"]  # noqa: Y015
-    _WhichOneofArgType__ipMode: _TypeAlias = typing.Literal["_ipMode", b"_ipMode"]  # noqa: Y015
+    _WhichOneofReturnType__ipMode: _TypeAlias = _typing.Literal["ipMode"]  # noqa: Y015
+    _WhichOneofArgType__ipMode: _TypeAlias = _typing.Literal["_ipMode", b"_ipMode"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__ipMode) -> _WhichOneofReturnType__ipMode | None: ...
 
-@typing.final
-class ServiceSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___LoadBalancerIngress: _TypeAlias = LoadBalancerIngress  # noqa: Y015
 
-    @typing.final
-    class SelectorEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class ServiceSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+    @_typing.final
+    class SelectorEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    PORTS_FIELD_NUMBER: builtins.int
-    SELECTOR_FIELD_NUMBER: builtins.int
-    CLUSTERIP_FIELD_NUMBER: builtins.int
-    TYPE_FIELD_NUMBER: builtins.int
-    EXTERNALIPS_FIELD_NUMBER: builtins.int
-    SESSIONAFFINITY_FIELD_NUMBER: builtins.int
-    LOADBALANCERIP_FIELD_NUMBER: builtins.int
-    LOADBALANCERSOURCERANGES_FIELD_NUMBER: builtins.int
-    EXTERNALNAME_FIELD_NUMBER: builtins.int
-    EXTERNALTRAFFICPOLICY_FIELD_NUMBER: builtins.int
-    HEALTHCHECKNODEPORT_FIELD_NUMBER: builtins.int
-    PUBLISHNOTREADYADDRESSES_FIELD_NUMBER: builtins.int
-    SESSIONAFFINITYCONFIG_FIELD_NUMBER: builtins.int
-    IPFAMILYPOLICY_FIELD_NUMBER: builtins.int
-    CLUSTERIPS_FIELD_NUMBER: builtins.int
-    IPFAMILIES_FIELD_NUMBER: builtins.int
-    ALLOCATELOADBALANCERNODEPORTS_FIELD_NUMBER: builtins.int
-    LOADBALANCERCLASS_FIELD_NUMBER: builtins.int
-    INTERNALTRAFFICPOLICY_FIELD_NUMBER: builtins.int
-    TRAFFICDISTRIBUTION_FIELD_NUMBER: builtins.int
-    clusterIP: builtins.str
-    type: builtins.str
-    sessionAffinity: builtins.str
-    loadBalancerIP: builtins.str
-    externalName: builtins.str
-    externalTrafficPolicy: builtins.str
-    healthCheckNodePort: builtins.int
-    publishNotReadyAddresses: builtins.bool
-    ipFamilyPolicy: builtins.str
-    allocateLoadBalancerNodePorts: builtins.bool
-    loadBalancerClass: builtins.str
-    internalTrafficPolicy: builtins.str
-    trafficDistribution: builtins.str
-    @builtins.property
-    def ports(self) -> containers.RepeatedCompositeFieldContainer[ServicePort]: ...
-    @builtins.property
-    def selector(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
-    @builtins.property
-    def externalIPs(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def loadBalancerSourceRanges(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def sessionAffinityConfig(self) -> SessionAffinityConfig: ...
-    @builtins.property
-    def clusterIPs(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def ipFamilies(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    PORTS_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    CLUSTERIP_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    EXTERNALIPS_FIELD_NUMBER: _builtins.int
+    SESSIONAFFINITY_FIELD_NUMBER: _builtins.int
+    LOADBALANCERIP_FIELD_NUMBER: _builtins.int
+    LOADBALANCERSOURCERANGES_FIELD_NUMBER: _builtins.int
+    EXTERNALNAME_FIELD_NUMBER: _builtins.int
+    EXTERNALTRAFFICPOLICY_FIELD_NUMBER: _builtins.int
+    HEALTHCHECKNODEPORT_FIELD_NUMBER: _builtins.int
+    PUBLISHNOTREADYADDRESSES_FIELD_NUMBER: _builtins.int
+    SESSIONAFFINITYCONFIG_FIELD_NUMBER: _builtins.int
+    IPFAMILYPOLICY_FIELD_NUMBER: _builtins.int
+    CLUSTERIPS_FIELD_NUMBER: _builtins.int
+    IPFAMILIES_FIELD_NUMBER: _builtins.int
+    ALLOCATELOADBALANCERNODEPORTS_FIELD_NUMBER: _builtins.int
+    LOADBALANCERCLASS_FIELD_NUMBER: _builtins.int
+    INTERNALTRAFFICPOLICY_FIELD_NUMBER: _builtins.int
+    TRAFFICDISTRIBUTION_FIELD_NUMBER: _builtins.int
+    clusterIP: _builtins.str
+    type: _builtins.str
+    sessionAffinity: _builtins.str
+    loadBalancerIP: _builtins.str
+    externalName: _builtins.str
+    externalTrafficPolicy: _builtins.str
+    healthCheckNodePort: _builtins.int
+    publishNotReadyAddresses: _builtins.bool
+    ipFamilyPolicy: _builtins.str
+    allocateLoadBalancerNodePorts: _builtins.bool
+    loadBalancerClass: _builtins.str
+    internalTrafficPolicy: _builtins.str
+    trafficDistribution: _builtins.str
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServicePort]: ...
+    @_builtins.property
+    def selector(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def externalIPs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def loadBalancerSourceRanges(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def sessionAffinityConfig(self) -> Global___SessionAffinityConfig: ...
+    @_builtins.property
+    def clusterIPs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def ipFamilies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        ports: abc.Iterable[ServicePort] | None = ...,
-        selector: abc.Mapping[builtins.str, builtins.str] | None = ...,
-        clusterIP: builtins.str = ...,
-        type: builtins.str = ...,
-        externalIPs: abc.Iterable[builtins.str] | None = ...,
-        sessionAffinity: builtins.str = ...,
-        loadBalancerIP: builtins.str = ...,
-        loadBalancerSourceRanges: abc.Iterable[builtins.str] | None = ...,
-        externalName: builtins.str = ...,
-        externalTrafficPolicy: builtins.str = ...,
-        healthCheckNodePort: builtins.int = ...,
-        publishNotReadyAddresses: builtins.bool = ...,
-        sessionAffinityConfig: SessionAffinityConfig | None = ...,
-        ipFamilyPolicy: builtins.str | None = ...,
-        clusterIPs: abc.Iterable[builtins.str] | None = ...,
-        ipFamilies: abc.Iterable[builtins.str] | None = ...,
-        allocateLoadBalancerNodePorts: builtins.bool | None = ...,
-        loadBalancerClass: builtins.str | None = ...,
-        internalTrafficPolicy: builtins.str | None = ...,
-        trafficDistribution: builtins.str | None = ...,
+        ports: _abc.Iterable[Global___ServicePort] | None = ...,
+        selector: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        clusterIP: _builtins.str = ...,
+        type: _builtins.str = ...,
+        externalIPs: _abc.Iterable[_builtins.str] | None = ...,
+        sessionAffinity: _builtins.str = ...,
+        loadBalancerIP: _builtins.str = ...,
+        loadBalancerSourceRanges: _abc.Iterable[_builtins.str] | None = ...,
+        externalName: _builtins.str = ...,
+        externalTrafficPolicy: _builtins.str = ...,
+        healthCheckNodePort: _builtins.int = ...,
+        publishNotReadyAddresses: _builtins.bool = ...,
+        sessionAffinityConfig: Global___SessionAffinityConfig | None = ...,
+        ipFamilyPolicy: _builtins.str | None = ...,
+        clusterIPs: _abc.Iterable[_builtins.str] | None = ...,
+        ipFamilies: _abc.Iterable[_builtins.str] | None = ...,
+        allocateLoadBalancerNodePorts: _builtins.bool | None = ...,
+        loadBalancerClass: _builtins.str | None = ...,
+        internalTrafficPolicy: _builtins.str | None = ...,
+        trafficDistribution: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_allocateLoadBalancerNodePorts", b"_allocateLoadBalancerNodePorts", "_internalTrafficPolicy", b"_internalTrafficPolicy", "_ipFamilyPolicy", b"_ipFamilyPolicy", "_loadBalancerClass", b"_loadBalancerClass", "_trafficDistribution", b"_trafficDistribution", "allocateLoadBalancerNodePorts", b"allocateLoadBalancerNodePorts", "internalTrafficPolicy", b"internalTrafficPolicy", "ipFamilyPolicy", b"ipFamilyPolicy", "loadBalancerClass", b"loadBalancerClass", "sessionAffinityConfig", b"sessionAffinityConfig", "trafficDistribution", b"trafficDistribution"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_allocateLoadBalancerNodePorts", b"_allocateLoadBalancerNodePorts", "_internalTrafficPolicy", b"_internalTrafficPolicy", "_ipFamilyPolicy", b"_ipFamilyPolicy", "_loadBalancerClass", b"_loadBalancerClass", "_trafficDistribution", b"_trafficDistribution", "allocateLoadBalancerNodePorts", b"allocateLoadBalancerNodePorts", "clusterIP", b"clusterIP", "clusterIPs", b"clusterIPs", "externalIPs", b"externalIPs", "externalName", b"externalName", "externalTrafficPolicy", b"externalTrafficPolicy", "healthCheckNodePort", b"healthCheckNodePort", "internalTrafficPolicy", b"internalTrafficPolicy", "ipFamilies", b"ipFamilies", "ipFamilyPolicy", b"ipFamilyPolicy", "loadBalancerClass", b"loadBalancerClass", "loadBalancerIP", b"loadBalancerIP", "loadBalancerSourceRanges", b"loadBalancerSourceRanges", "ports", b"ports", "publishNotReadyAddresses", b"publishNotReadyAddresses", "selector", b"selector", "sessionAffinity", b"sessionAffinity", "sessionAffinityConfig", b"sessionAffinityConfig", "trafficDistribution", b"trafficDistribution", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allocateLoadBalancerNodePorts", b"_allocateLoadBalancerNodePorts", "_internalTrafficPolicy", b"_internalTrafficPolicy", "_ipFamilyPolicy", b"_ipFamilyPolicy", "_loadBalancerClass", b"_loadBalancerClass", "_trafficDistribution", b"_trafficDistribution", "allocateLoadBalancerNodePorts", b"allocateLoadBalancerNodePorts", "internalTrafficPolicy", b"internalTrafficPolicy", "ipFamilyPolicy", b"ipFamilyPolicy", "loadBalancerClass", b"loadBalancerClass", "sessionAffinityConfig", b"sessionAffinityConfig", "trafficDistribution", b"trafficDistribution"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allocateLoadBalancerNodePorts", b"_allocateLoadBalancerNodePorts", "_internalTrafficPolicy", b"_internalTrafficPolicy", "_ipFamilyPolicy", b"_ipFamilyPolicy", "_loadBalancerClass", b"_loadBalancerClass", "_trafficDistribution", b"_trafficDistribution", "allocateLoadBalancerNodePorts", b"allocateLoadBalancerNodePorts", "clusterIP", b"clusterIP", "clusterIPs", b"clusterIPs", "externalIPs", b"externalIPs", "externalName", b"externalName", "externalTrafficPolicy", b"externalTrafficPolicy", "healthCheckNodePort", b"healthCheckNodePort", "internalTrafficPolicy", b"internalTrafficPolicy", "ipFamilies", b"ipFamilies", "ipFamilyPolicy", b"ipFamilyPolicy", "loadBalancerClass", b"loadBalancerClass", "loadBalancerIP", b"loadBalancerIP", "loadBalancerSourceRanges", b"loadBalancerSourceRanges", "ports", b"ports", "publishNotReadyAddresses", b"publishNotReadyAddresses", "selector", b"selector", "sessionAffinity", b"sessionAffinity", "sessionAffinityConfig", b"sessionAffinityConfig", "trafficDistribution", b"trafficDistribution", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__allocateLoadBalancerNodePorts: _TypeAlias = typing.Literal["allocateLoadBalancerNodePorts"]  # noqa: Y015
-    _WhichOneofArgType__allocateLoadBalancerNodePorts: _TypeAlias = typing.Literal["_allocateLoadBalancerNodePorts", b"_allocateLoadBalancerNodePorts"]  # noqa: Y015
-    _WhichOneofReturnType__internalTrafficPolicy: _TypeAlias = typing.Literal["internalTrafficPolicy"]  # noqa: Y015
-    _WhichOneofArgType__internalTrafficPolicy: _TypeAlias = typing.Literal["_internalTrafficPolicy", b"_internalTrafficPolicy"]  # noqa: Y015
-    _WhichOneofReturnType__ipFamilyPolicy: _TypeAlias = typing.Literal["ipFamilyPolicy"]  # noqa: Y015
-    _WhichOneofArgType__ipFamilyPolicy: _TypeAlias = typing.Literal["_ipFamilyPolicy", b"_ipFamilyPolicy"]  # noqa: Y015
-    _WhichOneofReturnType__loadBalancerClass: _TypeAlias = typing.Literal["loadBalancerClass"]  # noqa: Y015
-    _WhichOneofArgType__loadBalancerClass: _TypeAlias = typing.Literal["_loadBalancerClass", b"_loadBalancerClass"]  # noqa: Y015
-    _WhichOneofReturnType__trafficDistribution: _TypeAlias = typing.Literal["trafficDistribution"]  # noqa: Y015
-    _WhichOneofArgType__trafficDistribution: _TypeAlias = typing.Literal["_trafficDistribution", b"_trafficDistribution"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__allocateLoadBalancerNodePorts: _TypeAlias = _typing.Literal["allocateLoadBalancerNodePorts"]  # noqa: Y015
+    _WhichOneofArgType__allocateLoadBalancerNodePorts: _TypeAlias = _typing.Literal["_allocateLoadBalancerNodePorts", b"_allocateLoadBalancerNodePorts"]  # noqa: Y015
+    _WhichOneofReturnType__internalTrafficPolicy: _TypeAlias = _typing.Literal["internalTrafficPolicy"]  # noqa: Y015
+    _WhichOneofArgType__internalTrafficPolicy: _TypeAlias = _typing.Literal["_internalTrafficPolicy", b"_internalTrafficPolicy"]  # noqa: Y015
+    _WhichOneofReturnType__ipFamilyPolicy: _TypeAlias = _typing.Literal["ipFamilyPolicy"]  # noqa: Y015
+    _WhichOneofArgType__ipFamilyPolicy: _TypeAlias = _typing.Literal["_ipFamilyPolicy", b"_ipFamilyPolicy"]  # noqa: Y015
+    _WhichOneofReturnType__loadBalancerClass: _TypeAlias = _typing.Literal["loadBalancerClass"]  # noqa: Y015
+    _WhichOneofArgType__loadBalancerClass: _TypeAlias = _typing.Literal["_loadBalancerClass", b"_loadBalancerClass"]  # noqa: Y015
+    _WhichOneofReturnType__trafficDistribution: _TypeAlias = _typing.Literal["trafficDistribution"]  # noqa: Y015
+    _WhichOneofArgType__trafficDistribution: _TypeAlias = _typing.Literal["_trafficDistribution", b"_trafficDistribution"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__allocateLoadBalancerNodePorts) -> _WhichOneofReturnType__allocateLoadBalancerNodePorts | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__internalTrafficPolicy) -> _WhichOneofReturnType__internalTrafficPolicy | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__ipFamilyPolicy) -> _WhichOneofReturnType__ipFamilyPolicy | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__loadBalancerClass) -> _WhichOneofReturnType__loadBalancerClass | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__trafficDistribution) -> _WhichOneofReturnType__trafficDistribution | None: ...
 
-@typing.final
-class ServicePort(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ServiceSpec: _TypeAlias = ServiceSpec  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    PROTOCOL_FIELD_NUMBER: builtins.int
-    PORT_FIELD_NUMBER: builtins.int
-    TARGETPORT_FIELD_NUMBER: builtins.int
-    NODEPORT_FIELD_NUMBER: builtins.int
-    APPPROTOCOL_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    protocol: builtins.str
-    port: builtins.int
-    nodePort: builtins.int
-    appProtocol: builtins.str
-    @builtins.property
-    def targetPort(self) -> meta_v1_pb2.IntOrString: ...
+@_typing.final
+class ServicePort(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    TARGETPORT_FIELD_NUMBER: _builtins.int
+    NODEPORT_FIELD_NUMBER: _builtins.int
+    APPPROTOCOL_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    protocol: _builtins.str
+    port: _builtins.int
+    nodePort: _builtins.int
+    appProtocol: _builtins.str
+    @_builtins.property
+    def targetPort(self) -> _meta_v1_pb2.IntOrString: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        protocol: builtins.str = ...,
-        port: builtins.int = ...,
-        targetPort: meta_v1_pb2.IntOrString | None = ...,
-        nodePort: builtins.int = ...,
-        appProtocol: builtins.str | None = ...,
+        name: _builtins.str = ...,
+        protocol: _builtins.str = ...,
+        port: _builtins.int = ...,
+        targetPort: _meta_v1_pb2.IntOrString | None = ...,
+        nodePort: _builtins.int = ...,
+        appProtocol: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_appProtocol", b"_appProtocol", "appProtocol", b"appProtocol", "targetPort", b"targetPort"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_appProtocol", b"_appProtocol", "appProtocol", b"appProtocol", "name", b"name", "nodePort", b"nodePort", "port", b"port", "protocol", b"protocol", "targetPort", b"targetPort"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_appProtocol", b"_appProtocol", "appProtocol", b"appProtocol", "targetPort", b"targetPort"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_appProtocol", b"_appProtocol", "appProtocol", b"appProtocol", "name", b"name", "nodePort", b"nodePort", "port", b"port", "protocol", b"protocol", "targetPort", b"targetPort"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__appProtocol: _TypeAlias = typing.Literal["appProtocol"]  # noqa: Y015
-    _WhichOneofArgType__appProtocol: _TypeAlias = typing.Literal["_appProtocol", b"_appProtocol"]  # noqa: Y015
+    _WhichOneofReturnType__appProtocol: _TypeAlias = _typing.Literal["appProtocol"]  # noqa: Y015
+    _WhichOneofArgType__appProtocol: _TypeAlias = _typing.Literal["_appProtocol", b"_appProtocol"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__appProtocol) -> _WhichOneofReturnType__appProtocol | None: ...
 
-@typing.final
-class Service(message.Message):
+Global___ServicePort: _TypeAlias = ServicePort  # noqa: Y015
+
+@_typing.final
+class Service(_message.Message):
     """A stable name for a changing set of pods."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> ServiceSpec: ...
-    @builtins.property
-    def status(self) -> ServiceStatus: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___ServiceSpec: ...
+    @_builtins.property
+    def status(self) -> Global___ServiceStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: ServiceSpec | None = ...,
-        status: ServiceStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___ServiceSpec | None = ...,
+        status: Global___ServiceStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ServiceList(message.Message):
+Global___Service: _TypeAlias = Service  # noqa: Y015
+
+@_typing.final
+class ServiceList(_message.Message):
     """A page of Service objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[Service]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Service]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[Service] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___Service] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ServiceAccount(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ServiceList: _TypeAlias = ServiceList  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SECRETS_FIELD_NUMBER: builtins.int
-    IMAGEPULLSECRETS_FIELD_NUMBER: builtins.int
-    AUTOMOUNTSERVICEACCOUNTTOKEN_FIELD_NUMBER: builtins.int
-    automountServiceAccountToken: builtins.bool
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def secrets(self) -> containers.RepeatedCompositeFieldContainer[ObjectReference]: ...
-    @builtins.property
-    def imagePullSecrets(self) -> containers.RepeatedCompositeFieldContainer[LocalObjectReference]: ...
+@_typing.final
+class ServiceAccount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SECRETS_FIELD_NUMBER: _builtins.int
+    IMAGEPULLSECRETS_FIELD_NUMBER: _builtins.int
+    AUTOMOUNTSERVICEACCOUNTTOKEN_FIELD_NUMBER: _builtins.int
+    automountServiceAccountToken: _builtins.bool
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def secrets(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObjectReference]: ...
+    @_builtins.property
+    def imagePullSecrets(self) -> _containers.RepeatedCompositeFieldContainer[Global___LocalObjectReference]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        secrets: abc.Iterable[ObjectReference] | None = ...,
-        imagePullSecrets: abc.Iterable[LocalObjectReference] | None = ...,
-        automountServiceAccountToken: builtins.bool | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        secrets: _abc.Iterable[Global___ObjectReference] | None = ...,
+        imagePullSecrets: _abc.Iterable[Global___LocalObjectReference] | None = ...,
+        automountServiceAccountToken: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_automountServiceAccountToken", b"_automountServiceAccountToken", "automountServiceAccountToken", b"automountServiceAccountToken", "metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_automountServiceAccountToken", b"_automountServiceAccountToken", "automountServiceAccountToken", b"automountServiceAccountToken", "imagePullSecrets", b"imagePullSecrets", "metadata", b"metadata", "secrets", b"secrets"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_automountServiceAccountToken", b"_automountServiceAccountToken", "automountServiceAccountToken", b"automountServiceAccountToken", "metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_automountServiceAccountToken", b"_automountServiceAccountToken", "automountServiceAccountToken", b"automountServiceAccountToken", "imagePullSecrets", b"imagePullSecrets", "metadata", b"metadata", "secrets", b"secrets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__automountServiceAccountToken: _TypeAlias = typing.Literal["automountServiceAccountToken"]  # noqa: Y015
-    _WhichOneofArgType__automountServiceAccountToken: _TypeAlias = typing.Literal["_automountServiceAccountToken", b"_automountServiceAccountToken"]  # noqa: Y015
+    _WhichOneofReturnType__automountServiceAccountToken: _TypeAlias = _typing.Literal["automountServiceAccountToken"]  # noqa: Y015
+    _WhichOneofArgType__automountServiceAccountToken: _TypeAlias = _typing.Literal["_automountServiceAccountToken", b"_automountServiceAccountToken"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__automountServiceAccountToken) -> _WhichOneofReturnType__automountServiceAccountToken | None: ...
 
-@typing.final
-class ServiceAccountList(message.Message):
+Global___ServiceAccount: _TypeAlias = ServiceAccount  # noqa: Y015
+
+@_typing.final
+class ServiceAccountList(_message.Message):
     """A page of ServiceAccount objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[ServiceAccount]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServiceAccount]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[ServiceAccount] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___ServiceAccount] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Endpoints(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ServiceAccountList: _TypeAlias = ServiceAccountList  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SUBSETS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def subsets(self) -> containers.RepeatedCompositeFieldContainer[EndpointSubset]: ...
+@_typing.final
+class Endpoints(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SUBSETS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def subsets(self) -> _containers.RepeatedCompositeFieldContainer[Global___EndpointSubset]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        subsets: abc.Iterable[EndpointSubset] | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        subsets: _abc.Iterable[Global___EndpointSubset] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "subsets", b"subsets"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "subsets", b"subsets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class EndpointSubset(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Endpoints: _TypeAlias = Endpoints  # noqa: Y015
 
-    ADDRESSES_FIELD_NUMBER: builtins.int
-    NOTREADYADDRESSES_FIELD_NUMBER: builtins.int
-    PORTS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def addresses(self) -> containers.RepeatedCompositeFieldContainer[EndpointAddress]: ...
-    @builtins.property
-    def notReadyAddresses(self) -> containers.RepeatedCompositeFieldContainer[EndpointAddress]: ...
-    @builtins.property
-    def ports(self) -> containers.RepeatedCompositeFieldContainer[EndpointPort]: ...
+@_typing.final
+class EndpointSubset(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESSES_FIELD_NUMBER: _builtins.int
+    NOTREADYADDRESSES_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def addresses(self) -> _containers.RepeatedCompositeFieldContainer[Global___EndpointAddress]: ...
+    @_builtins.property
+    def notReadyAddresses(self) -> _containers.RepeatedCompositeFieldContainer[Global___EndpointAddress]: ...
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___EndpointPort]: ...
     def __init__(
         self,
         *,
-        addresses: abc.Iterable[EndpointAddress] | None = ...,
-        notReadyAddresses: abc.Iterable[EndpointAddress] | None = ...,
-        ports: abc.Iterable[EndpointPort] | None = ...,
+        addresses: _abc.Iterable[Global___EndpointAddress] | None = ...,
+        notReadyAddresses: _abc.Iterable[Global___EndpointAddress] | None = ...,
+        ports: _abc.Iterable[Global___EndpointPort] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["addresses", b"addresses", "notReadyAddresses", b"notReadyAddresses", "ports", b"ports"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "notReadyAddresses", b"notReadyAddresses", "ports", b"ports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class EndpointAddress(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___EndpointSubset: _TypeAlias = EndpointSubset  # noqa: Y015
 
-    IP_FIELD_NUMBER: builtins.int
-    TARGETREF_FIELD_NUMBER: builtins.int
-    HOSTNAME_FIELD_NUMBER: builtins.int
-    NODENAME_FIELD_NUMBER: builtins.int
-    ip: builtins.str
-    hostname: builtins.str
-    nodeName: builtins.str
-    @builtins.property
-    def targetRef(self) -> ObjectReference: ...
+@_typing.final
+class EndpointAddress(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IP_FIELD_NUMBER: _builtins.int
+    TARGETREF_FIELD_NUMBER: _builtins.int
+    HOSTNAME_FIELD_NUMBER: _builtins.int
+    NODENAME_FIELD_NUMBER: _builtins.int
+    ip: _builtins.str
+    hostname: _builtins.str
+    nodeName: _builtins.str
+    @_builtins.property
+    def targetRef(self) -> Global___ObjectReference: ...
     def __init__(
         self,
         *,
-        ip: builtins.str = ...,
-        targetRef: ObjectReference | None = ...,
-        hostname: builtins.str = ...,
-        nodeName: builtins.str | None = ...,
+        ip: _builtins.str = ...,
+        targetRef: Global___ObjectReference | None = ...,
+        hostname: _builtins.str = ...,
+        nodeName: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_nodeName", b"_nodeName", "nodeName", b"nodeName", "targetRef", b"targetRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_nodeName", b"_nodeName", "hostname", b"hostname", "ip", b"ip", "nodeName", b"nodeName", "targetRef", b"targetRef"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_nodeName", b"_nodeName", "nodeName", b"nodeName", "targetRef", b"targetRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_nodeName", b"_nodeName", "hostname", b"hostname", "ip", b"ip", "nodeName", b"nodeName", "targetRef", b"targetRef"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__nodeName: _TypeAlias = typing.Literal["nodeName"]  # noqa: Y015
-    _WhichOneofArgType__nodeName: _TypeAlias = typing.Literal["_nodeName", b"_nodeName"]  # noqa: Y015
+    _WhichOneofReturnType__nodeName: _TypeAlias = _typing.Literal["nodeName"]  # noqa: Y015
+    _WhichOneofArgType__nodeName: _TypeAlias = _typing.Literal["_nodeName", b"_nodeName"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__nodeName) -> _WhichOneofReturnType__nodeName | None: ...
 
-@typing.final
-class EndpointPort(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___EndpointAddress: _TypeAlias = EndpointAddress  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    PORT_FIELD_NUMBER: builtins.int
-    PROTOCOL_FIELD_NUMBER: builtins.int
-    APPPROTOCOL_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    port: builtins.int
-    protocol: builtins.str
-    appProtocol: builtins.str
+@_typing.final
+class EndpointPort(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    APPPROTOCOL_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    port: _builtins.int
+    protocol: _builtins.str
+    appProtocol: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        port: builtins.int = ...,
-        protocol: builtins.str = ...,
-        appProtocol: builtins.str | None = ...,
+        name: _builtins.str = ...,
+        port: _builtins.int = ...,
+        protocol: _builtins.str = ...,
+        appProtocol: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_appProtocol", b"_appProtocol", "appProtocol", b"appProtocol"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_appProtocol", b"_appProtocol", "appProtocol", b"appProtocol", "name", b"name", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_appProtocol", b"_appProtocol", "appProtocol", b"appProtocol"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_appProtocol", b"_appProtocol", "appProtocol", b"appProtocol", "name", b"name", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__appProtocol: _TypeAlias = typing.Literal["appProtocol"]  # noqa: Y015
-    _WhichOneofArgType__appProtocol: _TypeAlias = typing.Literal["_appProtocol", b"_appProtocol"]  # noqa: Y015
+    _WhichOneofReturnType__appProtocol: _TypeAlias = _typing.Literal["appProtocol"]  # noqa: Y015
+    _WhichOneofArgType__appProtocol: _TypeAlias = _typing.Literal["_appProtocol", b"_appProtocol"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__appProtocol) -> _WhichOneofReturnType__appProtocol | None: ...
 
-@typing.final
-class EndpointsList(message.Message):
+Global___EndpointPort: _TypeAlias = EndpointPort  # noqa: Y015
+
+@_typing.final
+class EndpointsList(_message.Message):
     """A page of Endpoints objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[Endpoints]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Endpoints]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[Endpoints] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___Endpoints] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___EndpointsList: _TypeAlias = EndpointsList  # noqa: Y015
 
-    PODCIDR_FIELD_NUMBER: builtins.int
-    EXTERNALID_FIELD_NUMBER: builtins.int
-    PROVIDERID_FIELD_NUMBER: builtins.int
-    UNSCHEDULABLE_FIELD_NUMBER: builtins.int
-    TAINTS_FIELD_NUMBER: builtins.int
-    CONFIGSOURCE_FIELD_NUMBER: builtins.int
-    PODCIDRS_FIELD_NUMBER: builtins.int
-    PODPREEMPTIONPOLICY_FIELD_NUMBER: builtins.int
-    podCIDR: builtins.str
-    externalID: builtins.str
-    providerID: builtins.str
-    unschedulable: builtins.bool
-    @builtins.property
-    def taints(self) -> containers.RepeatedCompositeFieldContainer[Taint]: ...
-    @builtins.property
-    def configSource(self) -> NodeConfigSource: ...
-    @builtins.property
-    def podCIDRs(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def podPreemptionPolicy(self) -> NodePodPreemptionPolicy: ...
+@_typing.final
+class NodeSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PODCIDR_FIELD_NUMBER: _builtins.int
+    EXTERNALID_FIELD_NUMBER: _builtins.int
+    PROVIDERID_FIELD_NUMBER: _builtins.int
+    UNSCHEDULABLE_FIELD_NUMBER: _builtins.int
+    TAINTS_FIELD_NUMBER: _builtins.int
+    CONFIGSOURCE_FIELD_NUMBER: _builtins.int
+    PODCIDRS_FIELD_NUMBER: _builtins.int
+    PODPREEMPTIONPOLICY_FIELD_NUMBER: _builtins.int
+    podCIDR: _builtins.str
+    externalID: _builtins.str
+    providerID: _builtins.str
+    unschedulable: _builtins.bool
+    @_builtins.property
+    def taints(self) -> _containers.RepeatedCompositeFieldContainer[Global___Taint]: ...
+    @_builtins.property
+    def configSource(self) -> Global___NodeConfigSource: ...
+    @_builtins.property
+    def podCIDRs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def podPreemptionPolicy(self) -> Global___NodePodPreemptionPolicy: ...
     def __init__(
         self,
         *,
-        podCIDR: builtins.str = ...,
-        externalID: builtins.str = ...,
-        providerID: builtins.str = ...,
-        unschedulable: builtins.bool = ...,
-        taints: abc.Iterable[Taint] | None = ...,
-        configSource: NodeConfigSource | None = ...,
-        podCIDRs: abc.Iterable[builtins.str] | None = ...,
-        podPreemptionPolicy: NodePodPreemptionPolicy | None = ...,
+        podCIDR: _builtins.str = ...,
+        externalID: _builtins.str = ...,
+        providerID: _builtins.str = ...,
+        unschedulable: _builtins.bool = ...,
+        taints: _abc.Iterable[Global___Taint] | None = ...,
+        configSource: Global___NodeConfigSource | None = ...,
+        podCIDRs: _abc.Iterable[_builtins.str] | None = ...,
+        podPreemptionPolicy: Global___NodePodPreemptionPolicy | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["configSource", b"configSource", "podPreemptionPolicy", b"podPreemptionPolicy"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["configSource", b"configSource", "externalID", b"externalID", "podCIDR", b"podCIDR", "podCIDRs", b"podCIDRs", "podPreemptionPolicy", b"podPreemptionPolicy", "providerID", b"providerID", "taints", b"taints", "unschedulable", b"unschedulable"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["configSource", b"configSource", "podPreemptionPolicy", b"podPreemptionPolicy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["configSource", b"configSource", "externalID", b"externalID", "podCIDR", b"podCIDR", "podCIDRs", b"podCIDRs", "podPreemptionPolicy", b"podPreemptionPolicy", "providerID", b"providerID", "taints", b"taints", "unschedulable", b"unschedulable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodePodPreemptionPolicy(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NodeSpec: _TypeAlias = NodeSpec  # noqa: Y015
 
-    DISABLERESIZEPREEMPTION_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def disableResizePreemption(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class NodePodPreemptionPolicy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DISABLERESIZEPREEMPTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def disableResizePreemption(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        disableResizePreemption: abc.Iterable[builtins.str] | None = ...,
+        disableResizePreemption: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["disableResizePreemption", b"disableResizePreemption"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disableResizePreemption", b"disableResizePreemption"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeConfigSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NodePodPreemptionPolicy: _TypeAlias = NodePodPreemptionPolicy  # noqa: Y015
 
-    CONFIGMAP_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def configMap(self) -> ConfigMapNodeConfigSource: ...
+@_typing.final
+class NodeConfigSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIGMAP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def configMap(self) -> Global___ConfigMapNodeConfigSource: ...
     def __init__(
         self,
         *,
-        configMap: ConfigMapNodeConfigSource | None = ...,
+        configMap: Global___ConfigMapNodeConfigSource | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["configMap", b"configMap"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["configMap", b"configMap"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["configMap", b"configMap"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["configMap", b"configMap"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ConfigMapNodeConfigSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NodeConfigSource: _TypeAlias = NodeConfigSource  # noqa: Y015
 
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    UID_FIELD_NUMBER: builtins.int
-    RESOURCEVERSION_FIELD_NUMBER: builtins.int
-    KUBELETCONFIGKEY_FIELD_NUMBER: builtins.int
-    namespace: builtins.str
-    name: builtins.str
-    uid: builtins.str
-    resourceVersion: builtins.str
-    kubeletConfigKey: builtins.str
+@_typing.final
+class ConfigMapNodeConfigSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
+    RESOURCEVERSION_FIELD_NUMBER: _builtins.int
+    KUBELETCONFIGKEY_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    name: _builtins.str
+    uid: _builtins.str
+    resourceVersion: _builtins.str
+    kubeletConfigKey: _builtins.str
     def __init__(
         self,
         *,
-        namespace: builtins.str = ...,
-        name: builtins.str = ...,
-        uid: builtins.str = ...,
-        resourceVersion: builtins.str = ...,
-        kubeletConfigKey: builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["kubeletConfigKey", b"kubeletConfigKey", "name", b"name", "namespace", b"namespace", "resourceVersion", b"resourceVersion", "uid", b"uid"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class DaemonEndpoint(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
-
-    PORT_FIELD_NUMBER: builtins.int
-    Port: builtins.int
-    def __init__(
-        self,
-        *,
-        Port: builtins.int = ...,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        uid: _builtins.str = ...,
+        resourceVersion: _builtins.str = ...,
+        kubeletConfigKey: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["Port", b"Port"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kubeletConfigKey", b"kubeletConfigKey", "name", b"name", "namespace", b"namespace", "resourceVersion", b"resourceVersion", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeDaemonEndpoints(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ConfigMapNodeConfigSource: _TypeAlias = ConfigMapNodeConfigSource  # noqa: Y015
 
-    KUBELETENDPOINT_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def kubeletEndpoint(self) -> DaemonEndpoint: ...
+@_typing.final
+class DaemonEndpoint(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    Port: _builtins.int
     def __init__(
         self,
         *,
-        kubeletEndpoint: DaemonEndpoint | None = ...,
+        Port: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["kubeletEndpoint", b"kubeletEndpoint"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["kubeletEndpoint", b"kubeletEndpoint"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["Port", b"Port"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeRuntimeHandlerFeatures(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___DaemonEndpoint: _TypeAlias = DaemonEndpoint  # noqa: Y015
 
-    RECURSIVEREADONLYMOUNTS_FIELD_NUMBER: builtins.int
-    USERNAMESPACES_FIELD_NUMBER: builtins.int
-    recursiveReadOnlyMounts: builtins.bool
-    userNamespaces: builtins.bool
+@_typing.final
+class NodeDaemonEndpoints(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KUBELETENDPOINT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def kubeletEndpoint(self) -> Global___DaemonEndpoint: ...
     def __init__(
         self,
         *,
-        recursiveReadOnlyMounts: builtins.bool | None = ...,
-        userNamespaces: builtins.bool | None = ...,
+        kubeletEndpoint: Global___DaemonEndpoint | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_recursiveReadOnlyMounts", b"_recursiveReadOnlyMounts", "_userNamespaces", b"_userNamespaces", "recursiveReadOnlyMounts", b"recursiveReadOnlyMounts", "userNamespaces", b"userNamespaces"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_recursiveReadOnlyMounts", b"_recursiveReadOnlyMounts", "_userNamespaces", b"_userNamespaces", "recursiveReadOnlyMounts", b"recursiveReadOnlyMounts", "userNamespaces", b"userNamespaces"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["kubeletEndpoint", b"kubeletEndpoint"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kubeletEndpoint", b"kubeletEndpoint"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__recursiveReadOnlyMounts: _TypeAlias = typing.Literal["recursiveReadOnlyMounts"]  # noqa: Y015
-    _WhichOneofArgType__recursiveReadOnlyMounts: _TypeAlias = typing.Literal["_recursiveReadOnlyMounts", b"_recursiveReadOnlyMounts"]  # noqa: Y015
-    _WhichOneofReturnType__userNamespaces: _TypeAlias = typing.Literal["userNamespaces"]  # noqa: Y015
-    _WhichOneofArgType__userNamespaces: _TypeAlias = typing.Literal["_userNamespaces", b"_userNamespaces"]  # noqa: Y015
-    @typing.overload
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NodeDaemonEndpoints: _TypeAlias = NodeDaemonEndpoints  # noqa: Y015
+
+@_typing.final
+class NodeRuntimeHandlerFeatures(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECURSIVEREADONLYMOUNTS_FIELD_NUMBER: _builtins.int
+    USERNAMESPACES_FIELD_NUMBER: _builtins.int
+    recursiveReadOnlyMounts: _builtins.bool
+    userNamespaces: _builtins.bool
+    def __init__(
+        self,
+        *,
+        recursiveReadOnlyMounts: _builtins.bool | None = ...,
+        userNamespaces: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_recursiveReadOnlyMounts", b"_recursiveReadOnlyMounts", "_userNamespaces", b"_userNamespaces", "recursiveReadOnlyMounts", b"recursiveReadOnlyMounts", "userNamespaces", b"userNamespaces"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_recursiveReadOnlyMounts", b"_recursiveReadOnlyMounts", "_userNamespaces", b"_userNamespaces", "recursiveReadOnlyMounts", b"recursiveReadOnlyMounts", "userNamespaces", b"userNamespaces"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__recursiveReadOnlyMounts: _TypeAlias = _typing.Literal["recursiveReadOnlyMounts"]  # noqa: Y015
+    _WhichOneofArgType__recursiveReadOnlyMounts: _TypeAlias = _typing.Literal["_recursiveReadOnlyMounts", b"_recursiveReadOnlyMounts"]  # noqa: Y015
+    _WhichOneofReturnType__userNamespaces: _TypeAlias = _typing.Literal["userNamespaces"]  # noqa: Y015
+    _WhichOneofArgType__userNamespaces: _TypeAlias = _typing.Literal["_userNamespaces", b"_userNamespaces"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__recursiveReadOnlyMounts) -> _WhichOneofReturnType__recursiveReadOnlyMounts | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__userNamespaces) -> _WhichOneofReturnType__userNamespaces | None: ...
 
-@typing.final
-class NodeRuntimeHandler(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NodeRuntimeHandlerFeatures: _TypeAlias = NodeRuntimeHandlerFeatures  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    FEATURES_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    @builtins.property
-    def features(self) -> NodeRuntimeHandlerFeatures: ...
+@_typing.final
+class NodeRuntimeHandler(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FEATURES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    @_builtins.property
+    def features(self) -> Global___NodeRuntimeHandlerFeatures: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        features: NodeRuntimeHandlerFeatures | None = ...,
+        name: _builtins.str = ...,
+        features: Global___NodeRuntimeHandlerFeatures | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["features", b"features"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["features", b"features", "name", b"name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["features", b"features"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["features", b"features", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeFeatures(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NodeRuntimeHandler: _TypeAlias = NodeRuntimeHandler  # noqa: Y015
 
-    SUPPLEMENTALGROUPSPOLICY_FIELD_NUMBER: builtins.int
-    supplementalGroupsPolicy: builtins.bool
+@_typing.final
+class NodeFeatures(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUPPLEMENTALGROUPSPOLICY_FIELD_NUMBER: _builtins.int
+    supplementalGroupsPolicy: _builtins.bool
     def __init__(
         self,
         *,
-        supplementalGroupsPolicy: builtins.bool | None = ...,
+        supplementalGroupsPolicy: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_supplementalGroupsPolicy", b"_supplementalGroupsPolicy", "supplementalGroupsPolicy", b"supplementalGroupsPolicy"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_supplementalGroupsPolicy", b"_supplementalGroupsPolicy", "supplementalGroupsPolicy", b"supplementalGroupsPolicy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_supplementalGroupsPolicy", b"_supplementalGroupsPolicy", "supplementalGroupsPolicy", b"supplementalGroupsPolicy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_supplementalGroupsPolicy", b"_supplementalGroupsPolicy", "supplementalGroupsPolicy", b"supplementalGroupsPolicy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__supplementalGroupsPolicy: _TypeAlias = typing.Literal["supplementalGroupsPolicy"]  # noqa: Y015
-    _WhichOneofArgType__supplementalGroupsPolicy: _TypeAlias = typing.Literal["_supplementalGroupsPolicy", b"_supplementalGroupsPolicy"]  # noqa: Y015
+    _WhichOneofReturnType__supplementalGroupsPolicy: _TypeAlias = _typing.Literal["supplementalGroupsPolicy"]  # noqa: Y015
+    _WhichOneofArgType__supplementalGroupsPolicy: _TypeAlias = _typing.Literal["_supplementalGroupsPolicy", b"_supplementalGroupsPolicy"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__supplementalGroupsPolicy) -> _WhichOneofReturnType__supplementalGroupsPolicy | None: ...
 
-@typing.final
-class NodeSystemInfo(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NodeFeatures: _TypeAlias = NodeFeatures  # noqa: Y015
 
-    MACHINEID_FIELD_NUMBER: builtins.int
-    SYSTEMUUID_FIELD_NUMBER: builtins.int
-    BOOTID_FIELD_NUMBER: builtins.int
-    KERNELVERSION_FIELD_NUMBER: builtins.int
-    OSIMAGE_FIELD_NUMBER: builtins.int
-    CONTAINERRUNTIMEVERSION_FIELD_NUMBER: builtins.int
-    KUBELETVERSION_FIELD_NUMBER: builtins.int
-    KUBEPROXYVERSION_FIELD_NUMBER: builtins.int
-    OPERATINGSYSTEM_FIELD_NUMBER: builtins.int
-    ARCHITECTURE_FIELD_NUMBER: builtins.int
-    SWAP_FIELD_NUMBER: builtins.int
-    machineID: builtins.str
-    systemUUID: builtins.str
-    bootID: builtins.str
-    kernelVersion: builtins.str
-    osImage: builtins.str
-    containerRuntimeVersion: builtins.str
-    kubeletVersion: builtins.str
-    kubeProxyVersion: builtins.str
-    operatingSystem: builtins.str
-    architecture: builtins.str
-    @builtins.property
-    def swap(self) -> NodeSwapStatus: ...
+@_typing.final
+class NodeSystemInfo(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MACHINEID_FIELD_NUMBER: _builtins.int
+    SYSTEMUUID_FIELD_NUMBER: _builtins.int
+    BOOTID_FIELD_NUMBER: _builtins.int
+    KERNELVERSION_FIELD_NUMBER: _builtins.int
+    OSIMAGE_FIELD_NUMBER: _builtins.int
+    CONTAINERRUNTIMEVERSION_FIELD_NUMBER: _builtins.int
+    KUBELETVERSION_FIELD_NUMBER: _builtins.int
+    KUBEPROXYVERSION_FIELD_NUMBER: _builtins.int
+    OPERATINGSYSTEM_FIELD_NUMBER: _builtins.int
+    ARCHITECTURE_FIELD_NUMBER: _builtins.int
+    SWAP_FIELD_NUMBER: _builtins.int
+    machineID: _builtins.str
+    systemUUID: _builtins.str
+    bootID: _builtins.str
+    kernelVersion: _builtins.str
+    osImage: _builtins.str
+    containerRuntimeVersion: _builtins.str
+    kubeletVersion: _builtins.str
+    kubeProxyVersion: _builtins.str
+    operatingSystem: _builtins.str
+    architecture: _builtins.str
+    @_builtins.property
+    def swap(self) -> Global___NodeSwapStatus: ...
     def __init__(
         self,
         *,
-        machineID: builtins.str = ...,
-        systemUUID: builtins.str = ...,
-        bootID: builtins.str = ...,
-        kernelVersion: builtins.str = ...,
-        osImage: builtins.str = ...,
-        containerRuntimeVersion: builtins.str = ...,
-        kubeletVersion: builtins.str = ...,
-        kubeProxyVersion: builtins.str = ...,
-        operatingSystem: builtins.str = ...,
-        architecture: builtins.str = ...,
-        swap: NodeSwapStatus | None = ...,
+        machineID: _builtins.str = ...,
+        systemUUID: _builtins.str = ...,
+        bootID: _builtins.str = ...,
+        kernelVersion: _builtins.str = ...,
+        osImage: _builtins.str = ...,
+        containerRuntimeVersion: _builtins.str = ...,
+        kubeletVersion: _builtins.str = ...,
+        kubeProxyVersion: _builtins.str = ...,
+        operatingSystem: _builtins.str = ...,
+        architecture: _builtins.str = ...,
+        swap: Global___NodeSwapStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["swap", b"swap"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["architecture", b"architecture", "bootID", b"bootID", "containerRuntimeVersion", b"containerRuntimeVersion", "kernelVersion", b"kernelVersion", "kubeProxyVersion", b"kubeProxyVersion", "kubeletVersion", b"kubeletVersion", "machineID", b"machineID", "operatingSystem", b"operatingSystem", "osImage", b"osImage", "swap", b"swap", "systemUUID", b"systemUUID"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["swap", b"swap"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "bootID", b"bootID", "containerRuntimeVersion", b"containerRuntimeVersion", "kernelVersion", b"kernelVersion", "kubeProxyVersion", b"kubeProxyVersion", "kubeletVersion", b"kubeletVersion", "machineID", b"machineID", "operatingSystem", b"operatingSystem", "osImage", b"osImage", "swap", b"swap", "systemUUID", b"systemUUID"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeSwapStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NodeSystemInfo: _TypeAlias = NodeSystemInfo  # noqa: Y015
 
-    CAPACITY_FIELD_NUMBER: builtins.int
-    capacity: builtins.int
+@_typing.final
+class NodeSwapStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    capacity: _builtins.int
     def __init__(
         self,
         *,
-        capacity: builtins.int | None = ...,
+        capacity: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_capacity", b"_capacity", "capacity", b"capacity"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_capacity", b"_capacity", "capacity", b"capacity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_capacity", b"_capacity", "capacity", b"capacity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_capacity", b"_capacity", "capacity", b"capacity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__capacity: _TypeAlias = typing.Literal["capacity"]  # noqa: Y015
-    _WhichOneofArgType__capacity: _TypeAlias = typing.Literal["_capacity", b"_capacity"]  # noqa: Y015
+    _WhichOneofReturnType__capacity: _TypeAlias = _typing.Literal["capacity"]  # noqa: Y015
+    _WhichOneofArgType__capacity: _TypeAlias = _typing.Literal["_capacity", b"_capacity"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__capacity) -> _WhichOneofReturnType__capacity | None: ...
 
-@typing.final
-class NodeConfigStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NodeSwapStatus: _TypeAlias = NodeSwapStatus  # noqa: Y015
 
-    ASSIGNED_FIELD_NUMBER: builtins.int
-    ACTIVE_FIELD_NUMBER: builtins.int
-    LASTKNOWNGOOD_FIELD_NUMBER: builtins.int
-    ERROR_FIELD_NUMBER: builtins.int
-    error: builtins.str
-    @builtins.property
-    def assigned(self) -> NodeConfigSource: ...
-    @builtins.property
-    def active(self) -> NodeConfigSource: ...
-    @builtins.property
-    def lastKnownGood(self) -> NodeConfigSource: ...
+@_typing.final
+class NodeConfigStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSIGNED_FIELD_NUMBER: _builtins.int
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    LASTKNOWNGOOD_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    error: _builtins.str
+    @_builtins.property
+    def assigned(self) -> Global___NodeConfigSource: ...
+    @_builtins.property
+    def active(self) -> Global___NodeConfigSource: ...
+    @_builtins.property
+    def lastKnownGood(self) -> Global___NodeConfigSource: ...
     def __init__(
         self,
         *,
-        assigned: NodeConfigSource | None = ...,
-        active: NodeConfigSource | None = ...,
-        lastKnownGood: NodeConfigSource | None = ...,
-        error: builtins.str = ...,
+        assigned: Global___NodeConfigSource | None = ...,
+        active: Global___NodeConfigSource | None = ...,
+        lastKnownGood: Global___NodeConfigSource | None = ...,
+        error: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["active", b"active", "assigned", b"assigned", "lastKnownGood", b"lastKnownGood"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["active", b"active", "assigned", b"assigned", "error", b"error", "lastKnownGood", b"lastKnownGood"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "assigned", b"assigned", "lastKnownGood", b"lastKnownGood"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "assigned", b"assigned", "error", b"error", "lastKnownGood", b"lastKnownGood"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeStatus(message.Message):
+Global___NodeConfigStatus: _TypeAlias = NodeConfigStatus  # noqa: Y015
+
+@_typing.final
+class NodeStatus(_message.Message):
     """Written by the API server that holds the agent's session, from what the agent reports."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    @typing.final
-    class CapacityEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class CapacityEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @typing.final
-    class AllocatableEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class AllocatableEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    CAPACITY_FIELD_NUMBER: builtins.int
-    ALLOCATABLE_FIELD_NUMBER: builtins.int
-    PHASE_FIELD_NUMBER: builtins.int
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    ADDRESSES_FIELD_NUMBER: builtins.int
-    DAEMONENDPOINTS_FIELD_NUMBER: builtins.int
-    NODEINFO_FIELD_NUMBER: builtins.int
-    IMAGES_FIELD_NUMBER: builtins.int
-    VOLUMESINUSE_FIELD_NUMBER: builtins.int
-    VOLUMESATTACHED_FIELD_NUMBER: builtins.int
-    CONFIG_FIELD_NUMBER: builtins.int
-    RUNTIMEHANDLERS_FIELD_NUMBER: builtins.int
-    FEATURES_FIELD_NUMBER: builtins.int
-    DECLAREDFEATURES_FIELD_NUMBER: builtins.int
-    phase: builtins.str
-    @builtins.property
-    def capacity(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def allocatable(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def conditions(self) -> containers.RepeatedCompositeFieldContainer[NodeCondition]: ...
-    @builtins.property
-    def addresses(self) -> containers.RepeatedCompositeFieldContainer[NodeAddress]: ...
-    @builtins.property
-    def daemonEndpoints(self) -> NodeDaemonEndpoints: ...
-    @builtins.property
-    def nodeInfo(self) -> NodeSystemInfo: ...
-    @builtins.property
-    def images(self) -> containers.RepeatedCompositeFieldContainer[ContainerImage]: ...
-    @builtins.property
-    def volumesInUse(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def volumesAttached(self) -> containers.RepeatedCompositeFieldContainer[AttachedVolume]: ...
-    @builtins.property
-    def config(self) -> NodeConfigStatus: ...
-    @builtins.property
-    def runtimeHandlers(self) -> containers.RepeatedCompositeFieldContainer[NodeRuntimeHandler]: ...
-    @builtins.property
-    def features(self) -> NodeFeatures: ...
-    @builtins.property
-    def declaredFeatures(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    ALLOCATABLE_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    ADDRESSES_FIELD_NUMBER: _builtins.int
+    DAEMONENDPOINTS_FIELD_NUMBER: _builtins.int
+    NODEINFO_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    VOLUMESINUSE_FIELD_NUMBER: _builtins.int
+    VOLUMESATTACHED_FIELD_NUMBER: _builtins.int
+    CONFIG_FIELD_NUMBER: _builtins.int
+    RUNTIMEHANDLERS_FIELD_NUMBER: _builtins.int
+    FEATURES_FIELD_NUMBER: _builtins.int
+    DECLAREDFEATURES_FIELD_NUMBER: _builtins.int
+    phase: _builtins.str
+    @_builtins.property
+    def capacity(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def allocatable(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeCondition]: ...
+    @_builtins.property
+    def addresses(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeAddress]: ...
+    @_builtins.property
+    def daemonEndpoints(self) -> Global___NodeDaemonEndpoints: ...
+    @_builtins.property
+    def nodeInfo(self) -> Global___NodeSystemInfo: ...
+    @_builtins.property
+    def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContainerImage]: ...
+    @_builtins.property
+    def volumesInUse(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def volumesAttached(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttachedVolume]: ...
+    @_builtins.property
+    def config(self) -> Global___NodeConfigStatus: ...
+    @_builtins.property
+    def runtimeHandlers(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeRuntimeHandler]: ...
+    @_builtins.property
+    def features(self) -> Global___NodeFeatures: ...
+    @_builtins.property
+    def declaredFeatures(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        capacity: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        allocatable: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        phase: builtins.str = ...,
-        conditions: abc.Iterable[NodeCondition] | None = ...,
-        addresses: abc.Iterable[NodeAddress] | None = ...,
-        daemonEndpoints: NodeDaemonEndpoints | None = ...,
-        nodeInfo: NodeSystemInfo | None = ...,
-        images: abc.Iterable[ContainerImage] | None = ...,
-        volumesInUse: abc.Iterable[builtins.str] | None = ...,
-        volumesAttached: abc.Iterable[AttachedVolume] | None = ...,
-        config: NodeConfigStatus | None = ...,
-        runtimeHandlers: abc.Iterable[NodeRuntimeHandler] | None = ...,
-        features: NodeFeatures | None = ...,
-        declaredFeatures: abc.Iterable[builtins.str] | None = ...,
+        capacity: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        allocatable: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        phase: _builtins.str = ...,
+        conditions: _abc.Iterable[Global___NodeCondition] | None = ...,
+        addresses: _abc.Iterable[Global___NodeAddress] | None = ...,
+        daemonEndpoints: Global___NodeDaemonEndpoints | None = ...,
+        nodeInfo: Global___NodeSystemInfo | None = ...,
+        images: _abc.Iterable[Global___ContainerImage] | None = ...,
+        volumesInUse: _abc.Iterable[_builtins.str] | None = ...,
+        volumesAttached: _abc.Iterable[Global___AttachedVolume] | None = ...,
+        config: Global___NodeConfigStatus | None = ...,
+        runtimeHandlers: _abc.Iterable[Global___NodeRuntimeHandler] | None = ...,
+        features: Global___NodeFeatures | None = ...,
+        declaredFeatures: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["config", b"config", "daemonEndpoints", b"daemonEndpoints", "features", b"features", "nodeInfo", b"nodeInfo"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["addresses", b"addresses", "allocatable", b"allocatable", "capacity", b"capacity", "conditions", b"conditions", "config", b"config", "daemonEndpoints", b"daemonEndpoints", "declaredFeatures", b"declaredFeatures", "features", b"features", "images", b"images", "nodeInfo", b"nodeInfo", "phase", b"phase", "runtimeHandlers", b"runtimeHandlers", "volumesAttached", b"volumesAttached", "volumesInUse", b"volumesInUse"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "daemonEndpoints", b"daemonEndpoints", "features", b"features", "nodeInfo", b"nodeInfo"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "allocatable", b"allocatable", "capacity", b"capacity", "conditions", b"conditions", "config", b"config", "daemonEndpoints", b"daemonEndpoints", "declaredFeatures", b"declaredFeatures", "features", b"features", "images", b"images", "nodeInfo", b"nodeInfo", "phase", b"phase", "runtimeHandlers", b"runtimeHandlers", "volumesAttached", b"volumesAttached", "volumesInUse", b"volumesInUse"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class AttachedVolume(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NodeStatus: _TypeAlias = NodeStatus  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    DEVICEPATH_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    devicePath: builtins.str
+@_typing.final
+class AttachedVolume(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DEVICEPATH_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    devicePath: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        devicePath: builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["devicePath", b"devicePath", "name", b"name"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class AvoidPods(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
-
-    PREFERAVOIDPODS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def preferAvoidPods(self) -> containers.RepeatedCompositeFieldContainer[PreferAvoidPodsEntry]: ...
-    def __init__(
-        self,
-        *,
-        preferAvoidPods: abc.Iterable[PreferAvoidPodsEntry] | None = ...,
+        name: _builtins.str = ...,
+        devicePath: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["preferAvoidPods", b"preferAvoidPods"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["devicePath", b"devicePath", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PreferAvoidPodsEntry(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___AttachedVolume: _TypeAlias = AttachedVolume  # noqa: Y015
 
-    PODSIGNATURE_FIELD_NUMBER: builtins.int
-    EVICTIONTIME_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    reason: builtins.str
-    message: builtins.str
-    @builtins.property
-    def podSignature(self) -> PodSignature: ...
-    @builtins.property
-    def evictionTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class AvoidPods(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREFERAVOIDPODS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def preferAvoidPods(self) -> _containers.RepeatedCompositeFieldContainer[Global___PreferAvoidPodsEntry]: ...
     def __init__(
         self,
         *,
-        podSignature: PodSignature | None = ...,
-        evictionTime: meta_v1_pb2.Time | None = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["evictionTime", b"evictionTime", "podSignature", b"podSignature"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["evictionTime", b"evictionTime", "message", b"message", "podSignature", b"podSignature", "reason", b"reason"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class PodSignature(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
-
-    PODCONTROLLER_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def podController(self) -> meta_v1_pb2.OwnerReference: ...
-    def __init__(
-        self,
-        *,
-        podController: meta_v1_pb2.OwnerReference | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["podController", b"podController"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["podController", b"podController"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class ContainerImage(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
-
-    NAMES_FIELD_NUMBER: builtins.int
-    SIZEBYTES_FIELD_NUMBER: builtins.int
-    sizeBytes: builtins.int
-    @builtins.property
-    def names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    def __init__(
-        self,
-        *,
-        names: abc.Iterable[builtins.str] | None = ...,
-        sizeBytes: builtins.int = ...,
+        preferAvoidPods: _abc.Iterable[Global___PreferAvoidPodsEntry] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["names", b"names", "sizeBytes", b"sizeBytes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["preferAvoidPods", b"preferAvoidPods"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeCondition(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___AvoidPods: _TypeAlias = AvoidPods  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    LASTHEARTBEATTIME_FIELD_NUMBER: builtins.int
-    LASTTRANSITIONTIME_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    status: builtins.str
-    reason: builtins.str
-    message: builtins.str
-    @builtins.property
-    def lastHeartbeatTime(self) -> meta_v1_pb2.Time: ...
-    @builtins.property
-    def lastTransitionTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class PreferAvoidPodsEntry(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PODSIGNATURE_FIELD_NUMBER: _builtins.int
+    EVICTIONTIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    message: _builtins.str
+    @_builtins.property
+    def podSignature(self) -> Global___PodSignature: ...
+    @_builtins.property
+    def evictionTime(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        status: builtins.str = ...,
-        lastHeartbeatTime: meta_v1_pb2.Time | None = ...,
-        lastTransitionTime: meta_v1_pb2.Time | None = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
+        podSignature: Global___PodSignature | None = ...,
+        evictionTime: _meta_v1_pb2.Time | None = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastHeartbeatTime", b"lastHeartbeatTime", "lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["lastHeartbeatTime", b"lastHeartbeatTime", "lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["evictionTime", b"evictionTime", "podSignature", b"podSignature"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evictionTime", b"evictionTime", "message", b"message", "podSignature", b"podSignature", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeAddress(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PreferAvoidPodsEntry: _TypeAlias = PreferAvoidPodsEntry  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    ADDRESS_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    address: builtins.str
+@_typing.final
+class PodSignature(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PODCONTROLLER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def podController(self) -> _meta_v1_pb2.OwnerReference: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        address: builtins.str = ...,
+        podController: _meta_v1_pb2.OwnerReference | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["podController", b"podController"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["podController", b"podController"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PodSignature: _TypeAlias = PodSignature  # noqa: Y015
+
+@_typing.final
+class ContainerImage(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    SIZEBYTES_FIELD_NUMBER: _builtins.int
+    sizeBytes: _builtins.int
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        sizeBytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["address", b"address", "type", b"type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names", "sizeBytes", b"sizeBytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Node(message.Message):
+Global___ContainerImage: _TypeAlias = ContainerImage  # noqa: Y015
+
+@_typing.final
+class NodeCondition(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    LASTHEARTBEATTIME_FIELD_NUMBER: _builtins.int
+    LASTTRANSITIONTIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    status: _builtins.str
+    reason: _builtins.str
+    message: _builtins.str
+    @_builtins.property
+    def lastHeartbeatTime(self) -> _meta_v1_pb2.Time: ...
+    @_builtins.property
+    def lastTransitionTime(self) -> _meta_v1_pb2.Time: ...
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        status: _builtins.str = ...,
+        lastHeartbeatTime: _meta_v1_pb2.Time | None = ...,
+        lastTransitionTime: _meta_v1_pb2.Time | None = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastHeartbeatTime", b"lastHeartbeatTime", "lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lastHeartbeatTime", b"lastHeartbeatTime", "lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NodeCondition: _TypeAlias = NodeCondition  # noqa: Y015
+
+@_typing.final
+class NodeAddress(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    address: _builtins.str
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        address: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NodeAddress: _TypeAlias = NodeAddress  # noqa: Y015
+
+@_typing.final
+class Node(_message.Message):
     """A machine that runs pods. Labels and taints: people and the liveness controller; status: the agent's
     session and the liveness controller.
     """
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> NodeSpec: ...
-    @builtins.property
-    def status(self) -> NodeStatus: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___NodeSpec: ...
+    @_builtins.property
+    def status(self) -> Global___NodeStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: NodeSpec | None = ...,
-        status: NodeStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___NodeSpec | None = ...,
+        status: Global___NodeStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeList(message.Message):
+Global___Node: _TypeAlias = Node  # noqa: Y015
+
+@_typing.final
+class NodeList(_message.Message):
     """A page of Node objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[Node]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Node]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[Node] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___Node] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NamespaceSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NodeList: _TypeAlias = NodeList  # noqa: Y015
 
-    FINALIZERS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def finalizers(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class NamespaceSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINALIZERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def finalizers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        finalizers: abc.Iterable[builtins.str] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["finalizers", b"finalizers"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class NamespaceStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
-
-    PHASE_FIELD_NUMBER: builtins.int
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    phase: builtins.str
-    @builtins.property
-    def conditions(self) -> containers.RepeatedCompositeFieldContainer[NamespaceCondition]: ...
-    def __init__(
-        self,
-        *,
-        phase: builtins.str = ...,
-        conditions: abc.Iterable[NamespaceCondition] | None = ...,
+        finalizers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["conditions", b"conditions", "phase", b"phase"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finalizers", b"finalizers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NamespaceCondition(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NamespaceSpec: _TypeAlias = NamespaceSpec  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    LASTTRANSITIONTIME_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    status: builtins.str
-    reason: builtins.str
-    message: builtins.str
-    @builtins.property
-    def lastTransitionTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class NamespaceStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHASE_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    phase: _builtins.str
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___NamespaceCondition]: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        status: builtins.str = ...,
-        lastTransitionTime: meta_v1_pb2.Time | None = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
+        phase: _builtins.str = ...,
+        conditions: _abc.Iterable[Global___NamespaceCondition] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions", "phase", b"phase"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Namespace(message.Message):
+Global___NamespaceStatus: _TypeAlias = NamespaceStatus  # noqa: Y015
+
+@_typing.final
+class NamespaceCondition(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    LASTTRANSITIONTIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    status: _builtins.str
+    reason: _builtins.str
+    message: _builtins.str
+    @_builtins.property
+    def lastTransitionTime(self) -> _meta_v1_pb2.Time: ...
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        status: _builtins.str = ...,
+        lastTransitionTime: _meta_v1_pb2.Time | None = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NamespaceCondition: _TypeAlias = NamespaceCondition  # noqa: Y015
+
+@_typing.final
+class Namespace(_message.Message):
     """A scope of names. Deleting it deletes all that is in it."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> NamespaceSpec: ...
-    @builtins.property
-    def status(self) -> NamespaceStatus: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___NamespaceSpec: ...
+    @_builtins.property
+    def status(self) -> Global___NamespaceStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: NamespaceSpec | None = ...,
-        status: NamespaceStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___NamespaceSpec | None = ...,
+        status: Global___NamespaceStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NamespaceList(message.Message):
+Global___Namespace: _TypeAlias = Namespace  # noqa: Y015
+
+@_typing.final
+class NamespaceList(_message.Message):
     """A page of Namespace objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[Namespace]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Namespace]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[Namespace] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___Namespace] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Binding(message.Message):
+Global___NamespaceList: _TypeAlias = NamespaceList  # noqa: Y015
+
+@_typing.final
+class Binding(_message.Message):
     """Names the node of a pod. Written by the scheduler."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    TARGET_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def target(self) -> ObjectReference: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def target(self) -> Global___ObjectReference: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        target: ObjectReference | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        target: Global___ObjectReference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "target", b"target"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "target", b"target"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "target", b"target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Preconditions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Binding: _TypeAlias = Binding  # noqa: Y015
 
-    UID_FIELD_NUMBER: builtins.int
-    uid: builtins.str
+@_typing.final
+class Preconditions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UID_FIELD_NUMBER: _builtins.int
+    uid: _builtins.str
     def __init__(
         self,
         *,
-        uid: builtins.str | None = ...,
+        uid: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_uid", b"_uid", "uid", b"uid"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_uid", b"_uid", "uid", b"uid"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_uid", b"_uid", "uid", b"uid"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_uid", b"_uid", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__uid: _TypeAlias = typing.Literal["uid"]  # noqa: Y015
-    _WhichOneofArgType__uid: _TypeAlias = typing.Literal["_uid", b"_uid"]  # noqa: Y015
+    _WhichOneofReturnType__uid: _TypeAlias = _typing.Literal["uid"]  # noqa: Y015
+    _WhichOneofArgType__uid: _TypeAlias = _typing.Literal["_uid", b"_uid"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__uid) -> _WhichOneofReturnType__uid | None: ...
 
-@typing.final
-class PodLogOptions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Preconditions: _TypeAlias = Preconditions  # noqa: Y015
 
-    CONTAINER_FIELD_NUMBER: builtins.int
-    FOLLOW_FIELD_NUMBER: builtins.int
-    PREVIOUS_FIELD_NUMBER: builtins.int
-    SINCESECONDS_FIELD_NUMBER: builtins.int
-    SINCETIME_FIELD_NUMBER: builtins.int
-    TIMESTAMPS_FIELD_NUMBER: builtins.int
-    TAILLINES_FIELD_NUMBER: builtins.int
-    LIMITBYTES_FIELD_NUMBER: builtins.int
-    INSECURESKIPTLSVERIFYBACKEND_FIELD_NUMBER: builtins.int
-    STREAM_FIELD_NUMBER: builtins.int
-    container: builtins.str
-    follow: builtins.bool
-    previous: builtins.bool
-    sinceSeconds: builtins.int
-    timestamps: builtins.bool
-    tailLines: builtins.int
-    limitBytes: builtins.int
-    insecureSkipTLSVerifyBackend: builtins.bool
-    stream: builtins.str
-    @builtins.property
-    def sinceTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class PodLogOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    FOLLOW_FIELD_NUMBER: _builtins.int
+    PREVIOUS_FIELD_NUMBER: _builtins.int
+    SINCESECONDS_FIELD_NUMBER: _builtins.int
+    SINCETIME_FIELD_NUMBER: _builtins.int
+    TIMESTAMPS_FIELD_NUMBER: _builtins.int
+    TAILLINES_FIELD_NUMBER: _builtins.int
+    LIMITBYTES_FIELD_NUMBER: _builtins.int
+    INSECURESKIPTLSVERIFYBACKEND_FIELD_NUMBER: _builtins.int
+    STREAM_FIELD_NUMBER: _builtins.int
+    container: _builtins.str
+    follow: _builtins.bool
+    previous: _builtins.bool
+    sinceSeconds: _builtins.int
+    timestamps: _builtins.bool
+    tailLines: _builtins.int
+    limitBytes: _builtins.int
+    insecureSkipTLSVerifyBackend: _builtins.bool
+    stream: _builtins.str
+    @_builtins.property
+    def sinceTime(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        container: builtins.str = ...,
-        follow: builtins.bool = ...,
-        previous: builtins.bool = ...,
-        sinceSeconds: builtins.int | None = ...,
-        sinceTime: meta_v1_pb2.Time | None = ...,
-        timestamps: builtins.bool = ...,
-        tailLines: builtins.int | None = ...,
-        limitBytes: builtins.int | None = ...,
-        insecureSkipTLSVerifyBackend: builtins.bool = ...,
-        stream: builtins.str | None = ...,
+        container: _builtins.str = ...,
+        follow: _builtins.bool = ...,
+        previous: _builtins.bool = ...,
+        sinceSeconds: _builtins.int | None = ...,
+        sinceTime: _meta_v1_pb2.Time | None = ...,
+        timestamps: _builtins.bool = ...,
+        tailLines: _builtins.int | None = ...,
+        limitBytes: _builtins.int | None = ...,
+        insecureSkipTLSVerifyBackend: _builtins.bool = ...,
+        stream: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_limitBytes", b"_limitBytes", "_sinceSeconds", b"_sinceSeconds", "_stream", b"_stream", "_tailLines", b"_tailLines", "limitBytes", b"limitBytes", "sinceSeconds", b"sinceSeconds", "sinceTime", b"sinceTime", "stream", b"stream", "tailLines", b"tailLines"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_limitBytes", b"_limitBytes", "_sinceSeconds", b"_sinceSeconds", "_stream", b"_stream", "_tailLines", b"_tailLines", "container", b"container", "follow", b"follow", "insecureSkipTLSVerifyBackend", b"insecureSkipTLSVerifyBackend", "limitBytes", b"limitBytes", "previous", b"previous", "sinceSeconds", b"sinceSeconds", "sinceTime", b"sinceTime", "stream", b"stream", "tailLines", b"tailLines", "timestamps", b"timestamps"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_limitBytes", b"_limitBytes", "_sinceSeconds", b"_sinceSeconds", "_stream", b"_stream", "_tailLines", b"_tailLines", "limitBytes", b"limitBytes", "sinceSeconds", b"sinceSeconds", "sinceTime", b"sinceTime", "stream", b"stream", "tailLines", b"tailLines"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limitBytes", b"_limitBytes", "_sinceSeconds", b"_sinceSeconds", "_stream", b"_stream", "_tailLines", b"_tailLines", "container", b"container", "follow", b"follow", "insecureSkipTLSVerifyBackend", b"insecureSkipTLSVerifyBackend", "limitBytes", b"limitBytes", "previous", b"previous", "sinceSeconds", b"sinceSeconds", "sinceTime", b"sinceTime", "stream", b"stream", "tailLines", b"tailLines", "timestamps", b"timestamps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__limitBytes: _TypeAlias = typing.Literal["limitBytes"]  # noqa: Y015
-    _WhichOneofArgType__limitBytes: _TypeAlias = typing.Literal["_limitBytes", b"_limitBytes"]  # noqa: Y015
-    _WhichOneofReturnType__sinceSeconds: _TypeAlias = typing.Literal["sinceSeconds"]  # noqa: Y015
-    _WhichOneofArgType__sinceSeconds: _TypeAlias = typing.Literal["_sinceSeconds", b"_sinceSeconds"]  # noqa: Y015
-    _WhichOneofReturnType__stream: _TypeAlias = typing.Literal["stream"]  # noqa: Y015
-    _WhichOneofArgType__stream: _TypeAlias = typing.Literal["_stream", b"_stream"]  # noqa: Y015
-    _WhichOneofReturnType__tailLines: _TypeAlias = typing.Literal["tailLines"]  # noqa: Y015
-    _WhichOneofArgType__tailLines: _TypeAlias = typing.Literal["_tailLines", b"_tailLines"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__limitBytes: _TypeAlias = _typing.Literal["limitBytes"]  # noqa: Y015
+    _WhichOneofArgType__limitBytes: _TypeAlias = _typing.Literal["_limitBytes", b"_limitBytes"]  # noqa: Y015
+    _WhichOneofReturnType__sinceSeconds: _TypeAlias = _typing.Literal["sinceSeconds"]  # noqa: Y015
+    _WhichOneofArgType__sinceSeconds: _TypeAlias = _typing.Literal["_sinceSeconds", b"_sinceSeconds"]  # noqa: Y015
+    _WhichOneofReturnType__stream: _TypeAlias = _typing.Literal["stream"]  # noqa: Y015
+    _WhichOneofArgType__stream: _TypeAlias = _typing.Literal["_stream", b"_stream"]  # noqa: Y015
+    _WhichOneofReturnType__tailLines: _TypeAlias = _typing.Literal["tailLines"]  # noqa: Y015
+    _WhichOneofArgType__tailLines: _TypeAlias = _typing.Literal["_tailLines", b"_tailLines"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__limitBytes) -> _WhichOneofReturnType__limitBytes | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sinceSeconds) -> _WhichOneofReturnType__sinceSeconds | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__stream) -> _WhichOneofReturnType__stream | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__tailLines) -> _WhichOneofReturnType__tailLines | None: ...
 
-@typing.final
-class PodAttachOptions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodLogOptions: _TypeAlias = PodLogOptions  # noqa: Y015
 
-    STDIN_FIELD_NUMBER: builtins.int
-    STDOUT_FIELD_NUMBER: builtins.int
-    STDERR_FIELD_NUMBER: builtins.int
-    TTY_FIELD_NUMBER: builtins.int
-    CONTAINER_FIELD_NUMBER: builtins.int
-    stdin: builtins.bool
-    stdout: builtins.bool
-    stderr: builtins.bool
-    tty: builtins.bool
-    container: builtins.str
+@_typing.final
+class PodAttachOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STDIN_FIELD_NUMBER: _builtins.int
+    STDOUT_FIELD_NUMBER: _builtins.int
+    STDERR_FIELD_NUMBER: _builtins.int
+    TTY_FIELD_NUMBER: _builtins.int
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    stdin: _builtins.bool
+    stdout: _builtins.bool
+    stderr: _builtins.bool
+    tty: _builtins.bool
+    container: _builtins.str
     def __init__(
         self,
         *,
-        stdin: builtins.bool = ...,
-        stdout: builtins.bool = ...,
-        stderr: builtins.bool = ...,
-        tty: builtins.bool = ...,
-        container: builtins.str = ...,
+        stdin: _builtins.bool = ...,
+        stdout: _builtins.bool = ...,
+        stderr: _builtins.bool = ...,
+        tty: _builtins.bool = ...,
+        container: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["container", b"container", "stderr", b"stderr", "stdin", b"stdin", "stdout", b"stdout", "tty", b"tty"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "stderr", b"stderr", "stdin", b"stdin", "stdout", b"stdout", "tty", b"tty"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodExecOptions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodAttachOptions: _TypeAlias = PodAttachOptions  # noqa: Y015
 
-    STDIN_FIELD_NUMBER: builtins.int
-    STDOUT_FIELD_NUMBER: builtins.int
-    STDERR_FIELD_NUMBER: builtins.int
-    TTY_FIELD_NUMBER: builtins.int
-    CONTAINER_FIELD_NUMBER: builtins.int
-    COMMAND_FIELD_NUMBER: builtins.int
-    stdin: builtins.bool
-    stdout: builtins.bool
-    stderr: builtins.bool
-    tty: builtins.bool
-    container: builtins.str
-    @builtins.property
-    def command(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class PodExecOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STDIN_FIELD_NUMBER: _builtins.int
+    STDOUT_FIELD_NUMBER: _builtins.int
+    STDERR_FIELD_NUMBER: _builtins.int
+    TTY_FIELD_NUMBER: _builtins.int
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
+    stdin: _builtins.bool
+    stdout: _builtins.bool
+    stderr: _builtins.bool
+    tty: _builtins.bool
+    container: _builtins.str
+    @_builtins.property
+    def command(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        stdin: builtins.bool = ...,
-        stdout: builtins.bool = ...,
-        stderr: builtins.bool = ...,
-        tty: builtins.bool = ...,
-        container: builtins.str = ...,
-        command: abc.Iterable[builtins.str] | None = ...,
+        stdin: _builtins.bool = ...,
+        stdout: _builtins.bool = ...,
+        stderr: _builtins.bool = ...,
+        tty: _builtins.bool = ...,
+        container: _builtins.str = ...,
+        command: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["command", b"command", "container", b"container", "stderr", b"stderr", "stdin", b"stdin", "stdout", b"stdout", "tty", b"tty"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "container", b"container", "stderr", b"stderr", "stdin", b"stdin", "stdout", b"stdout", "tty", b"tty"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodPortForwardOptions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodExecOptions: _TypeAlias = PodExecOptions  # noqa: Y015
 
-    PORTS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def ports(self) -> containers.RepeatedScalarFieldContainer[builtins.int]: ...
+@_typing.final
+class PodPortForwardOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     def __init__(
         self,
         *,
-        ports: abc.Iterable[builtins.int] | None = ...,
+        ports: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["ports", b"ports"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ports", b"ports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodProxyOptions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodPortForwardOptions: _TypeAlias = PodPortForwardOptions  # noqa: Y015
 
-    PATH_FIELD_NUMBER: builtins.int
-    path: builtins.str
+@_typing.final
+class PodProxyOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
     def __init__(
         self,
         *,
-        path: builtins.str = ...,
+        path: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["path", b"path"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeProxyOptions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodProxyOptions: _TypeAlias = PodProxyOptions  # noqa: Y015
 
-    PATH_FIELD_NUMBER: builtins.int
-    path: builtins.str
+@_typing.final
+class NodeProxyOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
     def __init__(
         self,
         *,
-        path: builtins.str = ...,
+        path: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["path", b"path"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ServiceProxyOptions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NodeProxyOptions: _TypeAlias = NodeProxyOptions  # noqa: Y015
 
-    PATH_FIELD_NUMBER: builtins.int
-    path: builtins.str
+@_typing.final
+class ServiceProxyOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
     def __init__(
         self,
         *,
-        path: builtins.str = ...,
+        path: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["path", b"path"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ObjectReference(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ServiceProxyOptions: _TypeAlias = ServiceProxyOptions  # noqa: Y015
 
-    KIND_FIELD_NUMBER: builtins.int
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    UID_FIELD_NUMBER: builtins.int
-    APIVERSION_FIELD_NUMBER: builtins.int
-    RESOURCEVERSION_FIELD_NUMBER: builtins.int
-    FIELDPATH_FIELD_NUMBER: builtins.int
-    kind: builtins.str
-    namespace: builtins.str
-    name: builtins.str
-    uid: builtins.str
-    apiVersion: builtins.str
-    resourceVersion: builtins.str
-    fieldPath: builtins.str
+@_typing.final
+class ObjectReference(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
+    APIVERSION_FIELD_NUMBER: _builtins.int
+    RESOURCEVERSION_FIELD_NUMBER: _builtins.int
+    FIELDPATH_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    namespace: _builtins.str
+    name: _builtins.str
+    uid: _builtins.str
+    apiVersion: _builtins.str
+    resourceVersion: _builtins.str
+    fieldPath: _builtins.str
     def __init__(
         self,
         *,
-        kind: builtins.str = ...,
-        namespace: builtins.str = ...,
-        name: builtins.str = ...,
-        uid: builtins.str = ...,
-        apiVersion: builtins.str = ...,
-        resourceVersion: builtins.str = ...,
-        fieldPath: builtins.str = ...,
+        kind: _builtins.str = ...,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        uid: _builtins.str = ...,
+        apiVersion: _builtins.str = ...,
+        resourceVersion: _builtins.str = ...,
+        fieldPath: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["apiVersion", b"apiVersion", "fieldPath", b"fieldPath", "kind", b"kind", "name", b"name", "namespace", b"namespace", "resourceVersion", b"resourceVersion", "uid", b"uid"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apiVersion", b"apiVersion", "fieldPath", b"fieldPath", "kind", b"kind", "name", b"name", "namespace", b"namespace", "resourceVersion", b"resourceVersion", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class LocalObjectReference(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ObjectReference: _TypeAlias = ObjectReference  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    name: builtins.str
+@_typing.final
+class LocalObjectReference(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class TypedLocalObjectReference(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___LocalObjectReference: _TypeAlias = LocalObjectReference  # noqa: Y015
 
-    APIGROUP_FIELD_NUMBER: builtins.int
-    KIND_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    apiGroup: builtins.str
-    kind: builtins.str
-    name: builtins.str
+@_typing.final
+class TypedLocalObjectReference(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APIGROUP_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    apiGroup: _builtins.str
+    kind: _builtins.str
+    name: _builtins.str
     def __init__(
         self,
         *,
-        apiGroup: builtins.str | None = ...,
-        kind: builtins.str = ...,
-        name: builtins.str = ...,
+        apiGroup: _builtins.str | None = ...,
+        kind: _builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_apiGroup", b"_apiGroup", "apiGroup", b"apiGroup"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_apiGroup", b"_apiGroup", "apiGroup", b"apiGroup", "kind", b"kind", "name", b"name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_apiGroup", b"_apiGroup", "apiGroup", b"apiGroup"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_apiGroup", b"_apiGroup", "apiGroup", b"apiGroup", "kind", b"kind", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__apiGroup: _TypeAlias = typing.Literal["apiGroup"]  # noqa: Y015
-    _WhichOneofArgType__apiGroup: _TypeAlias = typing.Literal["_apiGroup", b"_apiGroup"]  # noqa: Y015
+    _WhichOneofReturnType__apiGroup: _TypeAlias = _typing.Literal["apiGroup"]  # noqa: Y015
+    _WhichOneofArgType__apiGroup: _TypeAlias = _typing.Literal["_apiGroup", b"_apiGroup"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__apiGroup) -> _WhichOneofReturnType__apiGroup | None: ...
 
-@typing.final
-class SerializedReference(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___TypedLocalObjectReference: _TypeAlias = TypedLocalObjectReference  # noqa: Y015
 
-    REFERENCE_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def reference(self) -> ObjectReference: ...
+@_typing.final
+class SerializedReference(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reference(self) -> Global___ObjectReference: ...
     def __init__(
         self,
         *,
-        reference: ObjectReference | None = ...,
+        reference: Global___ObjectReference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["reference", b"reference"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["reference", b"reference"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class EventSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___SerializedReference: _TypeAlias = SerializedReference  # noqa: Y015
 
-    COMPONENT_FIELD_NUMBER: builtins.int
-    HOST_FIELD_NUMBER: builtins.int
-    component: builtins.str
-    host: builtins.str
+@_typing.final
+class EventSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPONENT_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    component: _builtins.str
+    host: _builtins.str
     def __init__(
         self,
         *,
-        component: builtins.str = ...,
-        host: builtins.str = ...,
+        component: _builtins.str = ...,
+        host: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["component", b"component", "host", b"host"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["component", b"component", "host", b"host"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Event(message.Message):
+Global___EventSource: _TypeAlias = EventSource  # noqa: Y015
+
+@_typing.final
+class Event(_message.Message):
     """What happened to an object. Written by any component, kept for a limited time."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    INVOLVEDOBJECT_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    SOURCE_FIELD_NUMBER: builtins.int
-    FIRSTTIMESTAMP_FIELD_NUMBER: builtins.int
-    LASTTIMESTAMP_FIELD_NUMBER: builtins.int
-    COUNT_FIELD_NUMBER: builtins.int
-    TYPE_FIELD_NUMBER: builtins.int
-    EVENTTIME_FIELD_NUMBER: builtins.int
-    SERIES_FIELD_NUMBER: builtins.int
-    ACTION_FIELD_NUMBER: builtins.int
-    RELATED_FIELD_NUMBER: builtins.int
-    REPORTINGCOMPONENT_FIELD_NUMBER: builtins.int
-    REPORTINGINSTANCE_FIELD_NUMBER: builtins.int
-    reason: builtins.str
-    message: builtins.str
-    count: builtins.int
-    type: builtins.str
-    action: builtins.str
-    reportingComponent: builtins.str
-    reportingInstance: builtins.str
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def involvedObject(self) -> ObjectReference: ...
-    @builtins.property
-    def source(self) -> EventSource: ...
-    @builtins.property
-    def firstTimestamp(self) -> meta_v1_pb2.Time: ...
-    @builtins.property
-    def lastTimestamp(self) -> meta_v1_pb2.Time: ...
-    @builtins.property
-    def eventTime(self) -> meta_v1_pb2.MicroTime: ...
-    @builtins.property
-    def series(self) -> EventSeries: ...
-    @builtins.property
-    def related(self) -> ObjectReference: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    INVOLVEDOBJECT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    FIRSTTIMESTAMP_FIELD_NUMBER: _builtins.int
+    LASTTIMESTAMP_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    EVENTTIME_FIELD_NUMBER: _builtins.int
+    SERIES_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    RELATED_FIELD_NUMBER: _builtins.int
+    REPORTINGCOMPONENT_FIELD_NUMBER: _builtins.int
+    REPORTINGINSTANCE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    message: _builtins.str
+    count: _builtins.int
+    type: _builtins.str
+    action: _builtins.str
+    reportingComponent: _builtins.str
+    reportingInstance: _builtins.str
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def involvedObject(self) -> Global___ObjectReference: ...
+    @_builtins.property
+    def source(self) -> Global___EventSource: ...
+    @_builtins.property
+    def firstTimestamp(self) -> _meta_v1_pb2.Time: ...
+    @_builtins.property
+    def lastTimestamp(self) -> _meta_v1_pb2.Time: ...
+    @_builtins.property
+    def eventTime(self) -> _meta_v1_pb2.MicroTime: ...
+    @_builtins.property
+    def series(self) -> Global___EventSeries: ...
+    @_builtins.property
+    def related(self) -> Global___ObjectReference: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        involvedObject: ObjectReference | None = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
-        source: EventSource | None = ...,
-        firstTimestamp: meta_v1_pb2.Time | None = ...,
-        lastTimestamp: meta_v1_pb2.Time | None = ...,
-        count: builtins.int = ...,
-        type: builtins.str = ...,
-        eventTime: meta_v1_pb2.MicroTime | None = ...,
-        series: EventSeries | None = ...,
-        action: builtins.str = ...,
-        related: ObjectReference | None = ...,
-        reportingComponent: builtins.str = ...,
-        reportingInstance: builtins.str = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        involvedObject: Global___ObjectReference | None = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        source: Global___EventSource | None = ...,
+        firstTimestamp: _meta_v1_pb2.Time | None = ...,
+        lastTimestamp: _meta_v1_pb2.Time | None = ...,
+        count: _builtins.int = ...,
+        type: _builtins.str = ...,
+        eventTime: _meta_v1_pb2.MicroTime | None = ...,
+        series: Global___EventSeries | None = ...,
+        action: _builtins.str = ...,
+        related: Global___ObjectReference | None = ...,
+        reportingComponent: _builtins.str = ...,
+        reportingInstance: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["eventTime", b"eventTime", "firstTimestamp", b"firstTimestamp", "involvedObject", b"involvedObject", "lastTimestamp", b"lastTimestamp", "metadata", b"metadata", "related", b"related", "series", b"series", "source", b"source"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["action", b"action", "count", b"count", "eventTime", b"eventTime", "firstTimestamp", b"firstTimestamp", "involvedObject", b"involvedObject", "lastTimestamp", b"lastTimestamp", "message", b"message", "metadata", b"metadata", "reason", b"reason", "related", b"related", "reportingComponent", b"reportingComponent", "reportingInstance", b"reportingInstance", "series", b"series", "source", b"source", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["eventTime", b"eventTime", "firstTimestamp", b"firstTimestamp", "involvedObject", b"involvedObject", "lastTimestamp", b"lastTimestamp", "metadata", b"metadata", "related", b"related", "series", b"series", "source", b"source"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "count", b"count", "eventTime", b"eventTime", "firstTimestamp", b"firstTimestamp", "involvedObject", b"involvedObject", "lastTimestamp", b"lastTimestamp", "message", b"message", "metadata", b"metadata", "reason", b"reason", "related", b"related", "reportingComponent", b"reportingComponent", "reportingInstance", b"reportingInstance", "series", b"series", "source", b"source", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class EventSeries(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Event: _TypeAlias = Event  # noqa: Y015
 
-    COUNT_FIELD_NUMBER: builtins.int
-    LASTOBSERVEDTIME_FIELD_NUMBER: builtins.int
-    count: builtins.int
-    @builtins.property
-    def lastObservedTime(self) -> meta_v1_pb2.MicroTime: ...
+@_typing.final
+class EventSeries(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: _builtins.int
+    LASTOBSERVEDTIME_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    @_builtins.property
+    def lastObservedTime(self) -> _meta_v1_pb2.MicroTime: ...
     def __init__(
         self,
         *,
-        count: builtins.int = ...,
-        lastObservedTime: meta_v1_pb2.MicroTime | None = ...,
+        count: _builtins.int = ...,
+        lastObservedTime: _meta_v1_pb2.MicroTime | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastObservedTime", b"lastObservedTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["count", b"count", "lastObservedTime", b"lastObservedTime"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastObservedTime", b"lastObservedTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "lastObservedTime", b"lastObservedTime"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class EventList(message.Message):
+Global___EventSeries: _TypeAlias = EventSeries  # noqa: Y015
+
+@_typing.final
+class EventList(_message.Message):
     """A page of Event objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[Event]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[Event] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___Event] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class LimitRangeItem(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___EventList: _TypeAlias = EventList  # noqa: Y015
 
-    @typing.final
-    class MaxEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class LimitRangeItem(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+    @_typing.final
+    class MaxEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @typing.final
-    class MinEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class MinEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @typing.final
-    class DefaultEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class DefaultEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @typing.final
-    class DefaultRequestEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class DefaultRequestEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @typing.final
-    class MaxLimitRequestRatioEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class MaxLimitRequestRatioEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    TYPE_FIELD_NUMBER: builtins.int
-    MAX_FIELD_NUMBER: builtins.int
-    MIN_FIELD_NUMBER: builtins.int
-    DEFAULT_FIELD_NUMBER: builtins.int
-    DEFAULTREQUEST_FIELD_NUMBER: builtins.int
-    MAXLIMITREQUESTRATIO_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    @builtins.property
-    def max(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def min(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def default(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def defaultRequest(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def maxLimitRequestRatio(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
+    TYPE_FIELD_NUMBER: _builtins.int
+    MAX_FIELD_NUMBER: _builtins.int
+    MIN_FIELD_NUMBER: _builtins.int
+    DEFAULT_FIELD_NUMBER: _builtins.int
+    DEFAULTREQUEST_FIELD_NUMBER: _builtins.int
+    MAXLIMITREQUESTRATIO_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    @_builtins.property
+    def max(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def min(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def default(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def defaultRequest(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def maxLimitRequestRatio(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        max: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        min: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        default: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        defaultRequest: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        maxLimitRequestRatio: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["default", b"default", "defaultRequest", b"defaultRequest", "max", b"max", "maxLimitRequestRatio", b"maxLimitRequestRatio", "min", b"min", "type", b"type"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class LimitRangeSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
-
-    LIMITS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def limits(self) -> containers.RepeatedCompositeFieldContainer[LimitRangeItem]: ...
-    def __init__(
-        self,
-        *,
-        limits: abc.Iterable[LimitRangeItem] | None = ...,
+        type: _builtins.str = ...,
+        max: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        min: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        default: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        defaultRequest: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        maxLimitRequestRatio: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["limits", b"limits"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default", b"default", "defaultRequest", b"defaultRequest", "max", b"max", "maxLimitRequestRatio", b"maxLimitRequestRatio", "min", b"min", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class LimitRange(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___LimitRangeItem: _TypeAlias = LimitRangeItem  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> LimitRangeSpec: ...
+@_typing.final
+class LimitRangeSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMITS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___LimitRangeItem]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: LimitRangeSpec | None = ...,
+        limits: _abc.Iterable[Global___LimitRangeItem] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class LimitRangeList(message.Message):
+Global___LimitRangeSpec: _TypeAlias = LimitRangeSpec  # noqa: Y015
+
+@_typing.final
+class LimitRange(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___LimitRangeSpec: ...
+    def __init__(
+        self,
+        *,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___LimitRangeSpec | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LimitRange: _TypeAlias = LimitRange  # noqa: Y015
+
+@_typing.final
+class LimitRangeList(_message.Message):
     """A page of LimitRange objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[LimitRange]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___LimitRange]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[LimitRange] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___LimitRange] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ResourceQuotaSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___LimitRangeList: _TypeAlias = LimitRangeList  # noqa: Y015
 
-    @typing.final
-    class HardEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class ResourceQuotaSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+    @_typing.final
+    class HardEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    HARD_FIELD_NUMBER: builtins.int
-    SCOPES_FIELD_NUMBER: builtins.int
-    SCOPESELECTOR_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def hard(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def scopes(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def scopeSelector(self) -> ScopeSelector: ...
+    HARD_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    SCOPESELECTOR_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def hard(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def scopeSelector(self) -> Global___ScopeSelector: ...
     def __init__(
         self,
         *,
-        hard: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        scopes: abc.Iterable[builtins.str] | None = ...,
-        scopeSelector: ScopeSelector | None = ...,
+        hard: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
+        scopeSelector: Global___ScopeSelector | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["scopeSelector", b"scopeSelector"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["hard", b"hard", "scopeSelector", b"scopeSelector", "scopes", b"scopes"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["scopeSelector", b"scopeSelector"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hard", b"hard", "scopeSelector", b"scopeSelector", "scopes", b"scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ScopeSelector(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ResourceQuotaSpec: _TypeAlias = ResourceQuotaSpec  # noqa: Y015
 
-    MATCHEXPRESSIONS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def matchExpressions(self) -> containers.RepeatedCompositeFieldContainer[ScopedResourceSelectorRequirement]: ...
+@_typing.final
+class ScopeSelector(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHEXPRESSIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def matchExpressions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScopedResourceSelectorRequirement]: ...
     def __init__(
         self,
         *,
-        matchExpressions: abc.Iterable[ScopedResourceSelectorRequirement] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["matchExpressions", b"matchExpressions"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class ScopedResourceSelectorRequirement(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
-
-    SCOPENAME_FIELD_NUMBER: builtins.int
-    OPERATOR_FIELD_NUMBER: builtins.int
-    VALUES_FIELD_NUMBER: builtins.int
-    scopeName: builtins.str
-    operator: builtins.str
-    @builtins.property
-    def values(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    def __init__(
-        self,
-        *,
-        scopeName: builtins.str = ...,
-        operator: builtins.str = ...,
-        values: abc.Iterable[builtins.str] | None = ...,
+        matchExpressions: _abc.Iterable[Global___ScopedResourceSelectorRequirement] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["operator", b"operator", "scopeName", b"scopeName", "values", b"values"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["matchExpressions", b"matchExpressions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ResourceQuotaStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ScopeSelector: _TypeAlias = ScopeSelector  # noqa: Y015
 
-    @typing.final
-    class HardEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class ScopedResourceSelectorRequirement(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+    SCOPENAME_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    scopeName: _builtins.str
+    operator: _builtins.str
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        scopeName: _builtins.str = ...,
+        operator: _builtins.str = ...,
+        values: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operator", b"operator", "scopeName", b"scopeName", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScopedResourceSelectorRequirement: _TypeAlias = ScopedResourceSelectorRequirement  # noqa: Y015
+
+@_typing.final
+class ResourceQuotaStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class HardEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @typing.final
-    class UsedEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class UsedEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Quantity: ...
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Quantity: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Quantity | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Quantity | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    HARD_FIELD_NUMBER: builtins.int
-    USED_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def hard(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
-    @builtins.property
-    def used(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Quantity]: ...
+    HARD_FIELD_NUMBER: _builtins.int
+    USED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def hard(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
+    @_builtins.property
+    def used(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Quantity]: ...
     def __init__(
         self,
         *,
-        hard: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
-        used: abc.Mapping[builtins.str, meta_v1_pb2.Quantity] | None = ...,
+        hard: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
+        used: _abc.Mapping[_builtins.str, _meta_v1_pb2.Quantity] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["hard", b"hard", "used", b"used"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hard", b"hard", "used", b"used"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ResourceQuota(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ResourceQuotaStatus: _TypeAlias = ResourceQuotaStatus  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> ResourceQuotaSpec: ...
-    @builtins.property
-    def status(self) -> ResourceQuotaStatus: ...
+@_typing.final
+class ResourceQuota(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___ResourceQuotaSpec: ...
+    @_builtins.property
+    def status(self) -> Global___ResourceQuotaStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: ResourceQuotaSpec | None = ...,
-        status: ResourceQuotaStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___ResourceQuotaSpec | None = ...,
+        status: Global___ResourceQuotaStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ResourceQuotaList(message.Message):
+Global___ResourceQuota: _TypeAlias = ResourceQuota  # noqa: Y015
+
+@_typing.final
+class ResourceQuotaList(_message.Message):
     """A page of ResourceQuota objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[ResourceQuota]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResourceQuota]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[ResourceQuota] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___ResourceQuota] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Secret(message.Message):
+Global___ResourceQuotaList: _TypeAlias = ResourceQuotaList  # noqa: Y015
+
+@_typing.final
+class Secret(_message.Message):
     """Configuration that is secret. Written by people."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    @typing.final
-    class DataEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class DataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.bytes
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bytes
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.bytes = ...,
+            key: _builtins.str = ...,
+            value: _builtins.bytes = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @typing.final
-    class StringDataEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class StringDataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    METADATA_FIELD_NUMBER: builtins.int
-    DATA_FIELD_NUMBER: builtins.int
-    TYPE_FIELD_NUMBER: builtins.int
-    STRINGDATA_FIELD_NUMBER: builtins.int
-    IMMUTABLE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    immutable: builtins.bool
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def data(self) -> containers.ScalarMap[builtins.str, builtins.bytes]: ...
-    @builtins.property
-    def stringData(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    STRINGDATA_FIELD_NUMBER: _builtins.int
+    IMMUTABLE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    immutable: _builtins.bool
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def data(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]: ...
+    @_builtins.property
+    def stringData(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        data: abc.Mapping[builtins.str, builtins.bytes] | None = ...,
-        type: builtins.str = ...,
-        stringData: abc.Mapping[builtins.str, builtins.str] | None = ...,
-        immutable: builtins.bool | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        data: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
+        type: _builtins.str = ...,
+        stringData: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        immutable: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_immutable", b"_immutable", "immutable", b"immutable", "metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_immutable", b"_immutable", "data", b"data", "immutable", b"immutable", "metadata", b"metadata", "stringData", b"stringData", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_immutable", b"_immutable", "immutable", b"immutable", "metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_immutable", b"_immutable", "data", b"data", "immutable", b"immutable", "metadata", b"metadata", "stringData", b"stringData", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__immutable: _TypeAlias = typing.Literal["immutable"]  # noqa: Y015
-    _WhichOneofArgType__immutable: _TypeAlias = typing.Literal["_immutable", b"_immutable"]  # noqa: Y015
+    _WhichOneofReturnType__immutable: _TypeAlias = _typing.Literal["immutable"]  # noqa: Y015
+    _WhichOneofArgType__immutable: _TypeAlias = _typing.Literal["_immutable", b"_immutable"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__immutable) -> _WhichOneofReturnType__immutable | None: ...
 
-@typing.final
-class SecretList(message.Message):
+Global___Secret: _TypeAlias = Secret  # noqa: Y015
+
+@_typing.final
+class SecretList(_message.Message):
     """A page of Secret objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[Secret]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Secret]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[Secret] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___Secret] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ConfigMap(message.Message):
+Global___SecretList: _TypeAlias = SecretList  # noqa: Y015
+
+@_typing.final
+class ConfigMap(_message.Message):
     """Configuration that is no secret. Written by people."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    @typing.final
-    class DataEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class DataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @typing.final
-    class BinaryDataEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class BinaryDataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.bytes
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bytes
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.bytes = ...,
+            key: _builtins.str = ...,
+            value: _builtins.bytes = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    METADATA_FIELD_NUMBER: builtins.int
-    DATA_FIELD_NUMBER: builtins.int
-    BINARYDATA_FIELD_NUMBER: builtins.int
-    IMMUTABLE_FIELD_NUMBER: builtins.int
-    immutable: builtins.bool
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def data(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
-    @builtins.property
-    def binaryData(self) -> containers.ScalarMap[builtins.str, builtins.bytes]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    BINARYDATA_FIELD_NUMBER: _builtins.int
+    IMMUTABLE_FIELD_NUMBER: _builtins.int
+    immutable: _builtins.bool
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def data(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def binaryData(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        data: abc.Mapping[builtins.str, builtins.str] | None = ...,
-        binaryData: abc.Mapping[builtins.str, builtins.bytes] | None = ...,
-        immutable: builtins.bool | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        data: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        binaryData: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
+        immutable: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_immutable", b"_immutable", "immutable", b"immutable", "metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_immutable", b"_immutable", "binaryData", b"binaryData", "data", b"data", "immutable", b"immutable", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_immutable", b"_immutable", "immutable", b"immutable", "metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_immutable", b"_immutable", "binaryData", b"binaryData", "data", b"data", "immutable", b"immutable", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__immutable: _TypeAlias = typing.Literal["immutable"]  # noqa: Y015
-    _WhichOneofArgType__immutable: _TypeAlias = typing.Literal["_immutable", b"_immutable"]  # noqa: Y015
+    _WhichOneofReturnType__immutable: _TypeAlias = _typing.Literal["immutable"]  # noqa: Y015
+    _WhichOneofArgType__immutable: _TypeAlias = _typing.Literal["_immutable", b"_immutable"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__immutable) -> _WhichOneofReturnType__immutable | None: ...
 
-@typing.final
-class ConfigMapList(message.Message):
+Global___ConfigMap: _TypeAlias = ConfigMap  # noqa: Y015
+
+@_typing.final
+class ConfigMapList(_message.Message):
     """A page of ConfigMap objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[ConfigMap]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConfigMap]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[ConfigMap] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___ConfigMap] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ComponentCondition(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ConfigMapList: _TypeAlias = ConfigMapList  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    ERROR_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    status: builtins.str
-    message: builtins.str
-    error: builtins.str
+@_typing.final
+class ComponentCondition(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    status: _builtins.str
+    message: _builtins.str
+    error: _builtins.str
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        status: builtins.str = ...,
-        message: builtins.str = ...,
-        error: builtins.str = ...,
+        type: _builtins.str = ...,
+        status: _builtins.str = ...,
+        message: _builtins.str = ...,
+        error: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["error", b"error", "message", b"message", "status", b"status", "type", b"type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "message", b"message", "status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ComponentStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ComponentCondition: _TypeAlias = ComponentCondition  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def conditions(self) -> containers.RepeatedCompositeFieldContainer[ComponentCondition]: ...
+@_typing.final
+class ComponentStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ComponentCondition]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        conditions: abc.Iterable[ComponentCondition] | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        conditions: _abc.Iterable[Global___ComponentCondition] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["conditions", b"conditions", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ComponentStatusList(message.Message):
+Global___ComponentStatus: _TypeAlias = ComponentStatus  # noqa: Y015
+
+@_typing.final
+class ComponentStatusList(_message.Message):
     """A page of ComponentStatus objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[ComponentStatus]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ComponentStatus]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[ComponentStatus] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___ComponentStatus] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class DownwardAPIVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ComponentStatusList: _TypeAlias = ComponentStatusList  # noqa: Y015
 
-    ITEMS_FIELD_NUMBER: builtins.int
-    DEFAULTMODE_FIELD_NUMBER: builtins.int
-    DEFAULTUSER_FIELD_NUMBER: builtins.int
-    defaultMode: builtins.int
-    defaultUser: builtins.int
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[DownwardAPIVolumeFile]: ...
+@_typing.final
+class DownwardAPIVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    DEFAULTMODE_FIELD_NUMBER: _builtins.int
+    DEFAULTUSER_FIELD_NUMBER: _builtins.int
+    defaultMode: _builtins.int
+    defaultUser: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___DownwardAPIVolumeFile]: ...
     def __init__(
         self,
         *,
-        items: abc.Iterable[DownwardAPIVolumeFile] | None = ...,
-        defaultMode: builtins.int | None = ...,
-        defaultUser: builtins.int | None = ...,
+        items: _abc.Iterable[Global___DownwardAPIVolumeFile] | None = ...,
+        defaultMode: _builtins.int | None = ...,
+        defaultUser: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_defaultMode", b"_defaultMode", "_defaultUser", b"_defaultUser", "defaultMode", b"defaultMode", "defaultUser", b"defaultUser"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_defaultMode", b"_defaultMode", "_defaultUser", b"_defaultUser", "defaultMode", b"defaultMode", "defaultUser", b"defaultUser", "items", b"items"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_defaultMode", b"_defaultMode", "_defaultUser", b"_defaultUser", "defaultMode", b"defaultMode", "defaultUser", b"defaultUser"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_defaultMode", b"_defaultMode", "_defaultUser", b"_defaultUser", "defaultMode", b"defaultMode", "defaultUser", b"defaultUser", "items", b"items"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__defaultMode: _TypeAlias = typing.Literal["defaultMode"]  # noqa: Y015
-    _WhichOneofArgType__defaultMode: _TypeAlias = typing.Literal["_defaultMode", b"_defaultMode"]  # noqa: Y015
-    _WhichOneofReturnType__defaultUser: _TypeAlias = typing.Literal["defaultUser"]  # noqa: Y015
-    _WhichOneofArgType__defaultUser: _TypeAlias = typing.Literal["_defaultUser", b"_defaultUser"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__defaultMode: _TypeAlias = _typing.Literal["defaultMode"]  # noqa: Y015
+    _WhichOneofArgType__defaultMode: _TypeAlias = _typing.Literal["_defaultMode", b"_defaultMode"]  # noqa: Y015
+    _WhichOneofReturnType__defaultUser: _TypeAlias = _typing.Literal["defaultUser"]  # noqa: Y015
+    _WhichOneofArgType__defaultUser: _TypeAlias = _typing.Literal["_defaultUser", b"_defaultUser"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__defaultMode) -> _WhichOneofReturnType__defaultMode | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__defaultUser) -> _WhichOneofReturnType__defaultUser | None: ...
 
-@typing.final
-class DownwardAPIVolumeFile(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___DownwardAPIVolumeSource: _TypeAlias = DownwardAPIVolumeSource  # noqa: Y015
 
-    PATH_FIELD_NUMBER: builtins.int
-    FIELDREF_FIELD_NUMBER: builtins.int
-    RESOURCEFIELDREF_FIELD_NUMBER: builtins.int
-    MODE_FIELD_NUMBER: builtins.int
-    USER_FIELD_NUMBER: builtins.int
-    path: builtins.str
-    mode: builtins.int
-    user: builtins.int
-    @builtins.property
-    def fieldRef(self) -> ObjectFieldSelector: ...
-    @builtins.property
-    def resourceFieldRef(self) -> ResourceFieldSelector: ...
+@_typing.final
+class DownwardAPIVolumeFile(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    FIELDREF_FIELD_NUMBER: _builtins.int
+    RESOURCEFIELDREF_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    mode: _builtins.int
+    user: _builtins.int
+    @_builtins.property
+    def fieldRef(self) -> Global___ObjectFieldSelector: ...
+    @_builtins.property
+    def resourceFieldRef(self) -> Global___ResourceFieldSelector: ...
     def __init__(
         self,
         *,
-        path: builtins.str = ...,
-        fieldRef: ObjectFieldSelector | None = ...,
-        resourceFieldRef: ResourceFieldSelector | None = ...,
-        mode: builtins.int | None = ...,
-        user: builtins.int | None = ...,
+        path: _builtins.str = ...,
+        fieldRef: Global___ObjectFieldSelector | None = ...,
+        resourceFieldRef: Global___ResourceFieldSelector | None = ...,
+        mode: _builtins.int | None = ...,
+        user: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_mode", b"_mode", "_user", b"_user", "fieldRef", b"fieldRef", "mode", b"mode", "resourceFieldRef", b"resourceFieldRef", "user", b"user"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_mode", b"_mode", "_user", b"_user", "fieldRef", b"fieldRef", "mode", b"mode", "path", b"path", "resourceFieldRef", b"resourceFieldRef", "user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "_user", b"_user", "fieldRef", b"fieldRef", "mode", b"mode", "resourceFieldRef", b"resourceFieldRef", "user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "_user", b"_user", "fieldRef", b"fieldRef", "mode", b"mode", "path", b"path", "resourceFieldRef", b"resourceFieldRef", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__mode: _TypeAlias = typing.Literal["mode"]  # noqa: Y015
-    _WhichOneofArgType__mode: _TypeAlias = typing.Literal["_mode", b"_mode"]  # noqa: Y015
-    _WhichOneofReturnType__user: _TypeAlias = typing.Literal["user"]  # noqa: Y015
-    _WhichOneofArgType__user: _TypeAlias = typing.Literal["_user", b"_user"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
+    _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    _WhichOneofReturnType__user: _TypeAlias = _typing.Literal["user"]  # noqa: Y015
+    _WhichOneofArgType__user: _TypeAlias = _typing.Literal["_user", b"_user"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__user) -> _WhichOneofReturnType__user | None: ...
 
-@typing.final
-class DownwardAPIProjection(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___DownwardAPIVolumeFile: _TypeAlias = DownwardAPIVolumeFile  # noqa: Y015
 
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[DownwardAPIVolumeFile]: ...
+@_typing.final
+class DownwardAPIProjection(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___DownwardAPIVolumeFile]: ...
     def __init__(
         self,
         *,
-        items: abc.Iterable[DownwardAPIVolumeFile] | None = ...,
+        items: _abc.Iterable[Global___DownwardAPIVolumeFile] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class SecurityContext(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___DownwardAPIProjection: _TypeAlias = DownwardAPIProjection  # noqa: Y015
 
-    CAPABILITIES_FIELD_NUMBER: builtins.int
-    PRIVILEGED_FIELD_NUMBER: builtins.int
-    SELINUXOPTIONS_FIELD_NUMBER: builtins.int
-    RUNASUSER_FIELD_NUMBER: builtins.int
-    RUNASNONROOT_FIELD_NUMBER: builtins.int
-    READONLYROOTFILESYSTEM_FIELD_NUMBER: builtins.int
-    ALLOWPRIVILEGEESCALATION_FIELD_NUMBER: builtins.int
-    RUNASGROUP_FIELD_NUMBER: builtins.int
-    PROCMOUNT_FIELD_NUMBER: builtins.int
-    WINDOWSOPTIONS_FIELD_NUMBER: builtins.int
-    SECCOMPPROFILE_FIELD_NUMBER: builtins.int
-    APPARMORPROFILE_FIELD_NUMBER: builtins.int
-    privileged: builtins.bool
-    runAsUser: builtins.int
-    runAsNonRoot: builtins.bool
-    readOnlyRootFilesystem: builtins.bool
-    allowPrivilegeEscalation: builtins.bool
-    runAsGroup: builtins.int
-    procMount: builtins.str
-    @builtins.property
-    def capabilities(self) -> Capabilities: ...
-    @builtins.property
-    def seLinuxOptions(self) -> SELinuxOptions: ...
-    @builtins.property
-    def windowsOptions(self) -> WindowsSecurityContextOptions: ...
-    @builtins.property
-    def seccompProfile(self) -> SeccompProfile: ...
-    @builtins.property
-    def appArmorProfile(self) -> AppArmorProfile: ...
+@_typing.final
+class SecurityContext(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAPABILITIES_FIELD_NUMBER: _builtins.int
+    PRIVILEGED_FIELD_NUMBER: _builtins.int
+    SELINUXOPTIONS_FIELD_NUMBER: _builtins.int
+    RUNASUSER_FIELD_NUMBER: _builtins.int
+    RUNASNONROOT_FIELD_NUMBER: _builtins.int
+    READONLYROOTFILESYSTEM_FIELD_NUMBER: _builtins.int
+    ALLOWPRIVILEGEESCALATION_FIELD_NUMBER: _builtins.int
+    RUNASGROUP_FIELD_NUMBER: _builtins.int
+    PROCMOUNT_FIELD_NUMBER: _builtins.int
+    WINDOWSOPTIONS_FIELD_NUMBER: _builtins.int
+    SECCOMPPROFILE_FIELD_NUMBER: _builtins.int
+    APPARMORPROFILE_FIELD_NUMBER: _builtins.int
+    privileged: _builtins.bool
+    runAsUser: _builtins.int
+    runAsNonRoot: _builtins.bool
+    readOnlyRootFilesystem: _builtins.bool
+    allowPrivilegeEscalation: _builtins.bool
+    runAsGroup: _builtins.int
+    procMount: _builtins.str
+    @_builtins.property
+    def capabilities(self) -> Global___Capabilities: ...
+    @_builtins.property
+    def seLinuxOptions(self) -> Global___SELinuxOptions: ...
+    @_builtins.property
+    def windowsOptions(self) -> Global___WindowsSecurityContextOptions: ...
+    @_builtins.property
+    def seccompProfile(self) -> Global___SeccompProfile: ...
+    @_builtins.property
+    def appArmorProfile(self) -> Global___AppArmorProfile: ...
     def __init__(
         self,
         *,
-        capabilities: Capabilities | None = ...,
-        privileged: builtins.bool | None = ...,
-        seLinuxOptions: SELinuxOptions | None = ...,
-        runAsUser: builtins.int | None = ...,
-        runAsNonRoot: builtins.bool | None = ...,
-        readOnlyRootFilesystem: builtins.bool | None = ...,
-        allowPrivilegeEscalation: builtins.bool | None = ...,
-        runAsGroup: builtins.int | None = ...,
-        procMount: builtins.str | None = ...,
-        windowsOptions: WindowsSecurityContextOptions | None = ...,
-        seccompProfile: SeccompProfile | None = ...,
-        appArmorProfile: AppArmorProfile | None = ...,
+        capabilities: Global___Capabilities | None = ...,
+        privileged: _builtins.bool | None = ...,
+        seLinuxOptions: Global___SELinuxOptions | None = ...,
+        runAsUser: _builtins.int | None = ...,
+        runAsNonRoot: _builtins.bool | None = ...,
+        readOnlyRootFilesystem: _builtins.bool | None = ...,
+        allowPrivilegeEscalation: _builtins.bool | None = ...,
+        runAsGroup: _builtins.int | None = ...,
+        procMount: _builtins.str | None = ...,
+        windowsOptions: Global___WindowsSecurityContextOptions | None = ...,
+        seccompProfile: Global___SeccompProfile | None = ...,
+        appArmorProfile: Global___AppArmorProfile | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_allowPrivilegeEscalation", b"_allowPrivilegeEscalation", "_privileged", b"_privileged", "_procMount", b"_procMount", "_readOnlyRootFilesystem", b"_readOnlyRootFilesystem", "_runAsGroup", b"_runAsGroup", "_runAsNonRoot", b"_runAsNonRoot", "_runAsUser", b"_runAsUser", "allowPrivilegeEscalation", b"allowPrivilegeEscalation", "appArmorProfile", b"appArmorProfile", "capabilities", b"capabilities", "privileged", b"privileged", "procMount", b"procMount", "readOnlyRootFilesystem", b"readOnlyRootFilesystem", "runAsGroup", b"runAsGroup", "runAsNonRoot", b"runAsNonRoot", "runAsUser", b"runAsUser", "seLinuxOptions", b"seLinuxOptions", "seccompProfile", b"seccompProfile", "windowsOptions", b"windowsOptions"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_allowPrivilegeEscalation", b"_allowPrivilegeEscalation", "_privileged", b"_privileged", "_procMount", b"_procMount", "_readOnlyRootFilesystem", b"_readOnlyRootFilesystem", "_runAsGroup", b"_runAsGroup", "_runAsNonRoot", b"_runAsNonRoot", "_runAsUser", b"_runAsUser", "allowPrivilegeEscalation", b"allowPrivilegeEscalation", "appArmorProfile", b"appArmorProfile", "capabilities", b"capabilities", "privileged", b"privileged", "procMount", b"procMount", "readOnlyRootFilesystem", b"readOnlyRootFilesystem", "runAsGroup", b"runAsGroup", "runAsNonRoot", b"runAsNonRoot", "runAsUser", b"runAsUser", "seLinuxOptions", b"seLinuxOptions", "seccompProfile", b"seccompProfile", "windowsOptions", b"windowsOptions"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allowPrivilegeEscalation", b"_allowPrivilegeEscalation", "_privileged", b"_privileged", "_procMount", b"_procMount", "_readOnlyRootFilesystem", b"_readOnlyRootFilesystem", "_runAsGroup", b"_runAsGroup", "_runAsNonRoot", b"_runAsNonRoot", "_runAsUser", b"_runAsUser", "allowPrivilegeEscalation", b"allowPrivilegeEscalation", "appArmorProfile", b"appArmorProfile", "capabilities", b"capabilities", "privileged", b"privileged", "procMount", b"procMount", "readOnlyRootFilesystem", b"readOnlyRootFilesystem", "runAsGroup", b"runAsGroup", "runAsNonRoot", b"runAsNonRoot", "runAsUser", b"runAsUser", "seLinuxOptions", b"seLinuxOptions", "seccompProfile", b"seccompProfile", "windowsOptions", b"windowsOptions"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allowPrivilegeEscalation", b"_allowPrivilegeEscalation", "_privileged", b"_privileged", "_procMount", b"_procMount", "_readOnlyRootFilesystem", b"_readOnlyRootFilesystem", "_runAsGroup", b"_runAsGroup", "_runAsNonRoot", b"_runAsNonRoot", "_runAsUser", b"_runAsUser", "allowPrivilegeEscalation", b"allowPrivilegeEscalation", "appArmorProfile", b"appArmorProfile", "capabilities", b"capabilities", "privileged", b"privileged", "procMount", b"procMount", "readOnlyRootFilesystem", b"readOnlyRootFilesystem", "runAsGroup", b"runAsGroup", "runAsNonRoot", b"runAsNonRoot", "runAsUser", b"runAsUser", "seLinuxOptions", b"seLinuxOptions", "seccompProfile", b"seccompProfile", "windowsOptions", b"windowsOptions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__allowPrivilegeEscalation: _TypeAlias = typing.Literal["allowPrivilegeEscalation"]  # noqa: Y015
-    _WhichOneofArgType__allowPrivilegeEscalation: _TypeAlias = typing.Literal["_allowPrivilegeEscalation", b"_allowPrivilegeEscalation"]  # noqa: Y015
-    _WhichOneofReturnType__privileged: _TypeAlias = typing.Literal["privileged"]  # noqa: Y015
-    _WhichOneofArgType__privileged: _TypeAlias = typing.Literal["_privileged", b"_privileged"]  # noqa: Y015
-    _WhichOneofReturnType__procMount: _TypeAlias = typing.Literal["procMount"]  # noqa: Y015
-    _WhichOneofArgType__procMount: _TypeAlias = typing.Literal["_procMount", b"_procMount"]  # noqa: Y015
-    _WhichOneofReturnType__readOnlyRootFilesystem: _TypeAlias = typing.Literal["readOnlyRootFilesystem"]  # noqa: Y015
-    _WhichOneofArgType__readOnlyRootFilesystem: _TypeAlias = typing.Literal["_readOnlyRootFilesystem", b"_readOnlyRootFilesystem"]  # noqa: Y015
-    _WhichOneofReturnType__runAsGroup: _TypeAlias = typing.Literal["runAsGroup"]  # noqa: Y015
-    _WhichOneofArgType__runAsGroup: _TypeAlias = typing.Literal["_runAsGroup", b"_runAsGroup"]  # noqa: Y015
-    _WhichOneofReturnType__runAsNonRoot: _TypeAlias = typing.Literal["runAsNonRoot"]  # noqa: Y015
-    _WhichOneofArgType__runAsNonRoot: _TypeAlias = typing.Literal["_runAsNonRoot", b"_runAsNonRoot"]  # noqa: Y015
-    _WhichOneofReturnType__runAsUser: _TypeAlias = typing.Literal["runAsUser"]  # noqa: Y015
-    _WhichOneofArgType__runAsUser: _TypeAlias = typing.Literal["_runAsUser", b"_runAsUser"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__allowPrivilegeEscalation: _TypeAlias = _typing.Literal["allowPrivilegeEscalation"]  # noqa: Y015
+    _WhichOneofArgType__allowPrivilegeEscalation: _TypeAlias = _typing.Literal["_allowPrivilegeEscalation", b"_allowPrivilegeEscalation"]  # noqa: Y015
+    _WhichOneofReturnType__privileged: _TypeAlias = _typing.Literal["privileged"]  # noqa: Y015
+    _WhichOneofArgType__privileged: _TypeAlias = _typing.Literal["_privileged", b"_privileged"]  # noqa: Y015
+    _WhichOneofReturnType__procMount: _TypeAlias = _typing.Literal["procMount"]  # noqa: Y015
+    _WhichOneofArgType__procMount: _TypeAlias = _typing.Literal["_procMount", b"_procMount"]  # noqa: Y015
+    _WhichOneofReturnType__readOnlyRootFilesystem: _TypeAlias = _typing.Literal["readOnlyRootFilesystem"]  # noqa: Y015
+    _WhichOneofArgType__readOnlyRootFilesystem: _TypeAlias = _typing.Literal["_readOnlyRootFilesystem", b"_readOnlyRootFilesystem"]  # noqa: Y015
+    _WhichOneofReturnType__runAsGroup: _TypeAlias = _typing.Literal["runAsGroup"]  # noqa: Y015
+    _WhichOneofArgType__runAsGroup: _TypeAlias = _typing.Literal["_runAsGroup", b"_runAsGroup"]  # noqa: Y015
+    _WhichOneofReturnType__runAsNonRoot: _TypeAlias = _typing.Literal["runAsNonRoot"]  # noqa: Y015
+    _WhichOneofArgType__runAsNonRoot: _TypeAlias = _typing.Literal["_runAsNonRoot", b"_runAsNonRoot"]  # noqa: Y015
+    _WhichOneofReturnType__runAsUser: _TypeAlias = _typing.Literal["runAsUser"]  # noqa: Y015
+    _WhichOneofArgType__runAsUser: _TypeAlias = _typing.Literal["_runAsUser", b"_runAsUser"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__allowPrivilegeEscalation) -> _WhichOneofReturnType__allowPrivilegeEscalation | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__privileged) -> _WhichOneofReturnType__privileged | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__procMount) -> _WhichOneofReturnType__procMount | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__readOnlyRootFilesystem) -> _WhichOneofReturnType__readOnlyRootFilesystem | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__runAsGroup) -> _WhichOneofReturnType__runAsGroup | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__runAsNonRoot) -> _WhichOneofReturnType__runAsNonRoot | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__runAsUser) -> _WhichOneofReturnType__runAsUser | None: ...
 
-@typing.final
-class SELinuxOptions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___SecurityContext: _TypeAlias = SecurityContext  # noqa: Y015
 
-    USER_FIELD_NUMBER: builtins.int
-    ROLE_FIELD_NUMBER: builtins.int
-    TYPE_FIELD_NUMBER: builtins.int
-    LEVEL_FIELD_NUMBER: builtins.int
-    user: builtins.str
-    role: builtins.str
-    type: builtins.str
-    level: builtins.str
+@_typing.final
+class SELinuxOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    user: _builtins.str
+    role: _builtins.str
+    type: _builtins.str
+    level: _builtins.str
     def __init__(
         self,
         *,
-        user: builtins.str = ...,
-        role: builtins.str = ...,
-        type: builtins.str = ...,
-        level: builtins.str = ...,
+        user: _builtins.str = ...,
+        role: _builtins.str = ...,
+        type: _builtins.str = ...,
+        level: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["level", b"level", "role", b"role", "type", b"type", "user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level", "role", b"role", "type", b"type", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class WindowsSecurityContextOptions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___SELinuxOptions: _TypeAlias = SELinuxOptions  # noqa: Y015
 
-    GMSACREDENTIALSPECNAME_FIELD_NUMBER: builtins.int
-    GMSACREDENTIALSPEC_FIELD_NUMBER: builtins.int
-    RUNASUSERNAME_FIELD_NUMBER: builtins.int
-    HOSTPROCESS_FIELD_NUMBER: builtins.int
-    gmsaCredentialSpecName: builtins.str
-    gmsaCredentialSpec: builtins.str
-    runAsUserName: builtins.str
-    hostProcess: builtins.bool
+@_typing.final
+class WindowsSecurityContextOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GMSACREDENTIALSPECNAME_FIELD_NUMBER: _builtins.int
+    GMSACREDENTIALSPEC_FIELD_NUMBER: _builtins.int
+    RUNASUSERNAME_FIELD_NUMBER: _builtins.int
+    HOSTPROCESS_FIELD_NUMBER: _builtins.int
+    gmsaCredentialSpecName: _builtins.str
+    gmsaCredentialSpec: _builtins.str
+    runAsUserName: _builtins.str
+    hostProcess: _builtins.bool
     def __init__(
         self,
         *,
-        gmsaCredentialSpecName: builtins.str | None = ...,
-        gmsaCredentialSpec: builtins.str | None = ...,
-        runAsUserName: builtins.str | None = ...,
-        hostProcess: builtins.bool | None = ...,
+        gmsaCredentialSpecName: _builtins.str | None = ...,
+        gmsaCredentialSpec: _builtins.str | None = ...,
+        runAsUserName: _builtins.str | None = ...,
+        hostProcess: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_gmsaCredentialSpec", b"_gmsaCredentialSpec", "_gmsaCredentialSpecName", b"_gmsaCredentialSpecName", "_hostProcess", b"_hostProcess", "_runAsUserName", b"_runAsUserName", "gmsaCredentialSpec", b"gmsaCredentialSpec", "gmsaCredentialSpecName", b"gmsaCredentialSpecName", "hostProcess", b"hostProcess", "runAsUserName", b"runAsUserName"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_gmsaCredentialSpec", b"_gmsaCredentialSpec", "_gmsaCredentialSpecName", b"_gmsaCredentialSpecName", "_hostProcess", b"_hostProcess", "_runAsUserName", b"_runAsUserName", "gmsaCredentialSpec", b"gmsaCredentialSpec", "gmsaCredentialSpecName", b"gmsaCredentialSpecName", "hostProcess", b"hostProcess", "runAsUserName", b"runAsUserName"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gmsaCredentialSpec", b"_gmsaCredentialSpec", "_gmsaCredentialSpecName", b"_gmsaCredentialSpecName", "_hostProcess", b"_hostProcess", "_runAsUserName", b"_runAsUserName", "gmsaCredentialSpec", b"gmsaCredentialSpec", "gmsaCredentialSpecName", b"gmsaCredentialSpecName", "hostProcess", b"hostProcess", "runAsUserName", b"runAsUserName"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gmsaCredentialSpec", b"_gmsaCredentialSpec", "_gmsaCredentialSpecName", b"_gmsaCredentialSpecName", "_hostProcess", b"_hostProcess", "_runAsUserName", b"_runAsUserName", "gmsaCredentialSpec", b"gmsaCredentialSpec", "gmsaCredentialSpecName", b"gmsaCredentialSpecName", "hostProcess", b"hostProcess", "runAsUserName", b"runAsUserName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__gmsaCredentialSpec: _TypeAlias = typing.Literal["gmsaCredentialSpec"]  # noqa: Y015
-    _WhichOneofArgType__gmsaCredentialSpec: _TypeAlias = typing.Literal["_gmsaCredentialSpec", b"_gmsaCredentialSpec"]  # noqa: Y015
-    _WhichOneofReturnType__gmsaCredentialSpecName: _TypeAlias = typing.Literal["gmsaCredentialSpecName"]  # noqa: Y015
-    _WhichOneofArgType__gmsaCredentialSpecName: _TypeAlias = typing.Literal["_gmsaCredentialSpecName", b"_gmsaCredentialSpecName"]  # noqa: Y015
-    _WhichOneofReturnType__hostProcess: _TypeAlias = typing.Literal["hostProcess"]  # noqa: Y015
-    _WhichOneofArgType__hostProcess: _TypeAlias = typing.Literal["_hostProcess", b"_hostProcess"]  # noqa: Y015
-    _WhichOneofReturnType__runAsUserName: _TypeAlias = typing.Literal["runAsUserName"]  # noqa: Y015
-    _WhichOneofArgType__runAsUserName: _TypeAlias = typing.Literal["_runAsUserName", b"_runAsUserName"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__gmsaCredentialSpec: _TypeAlias = _typing.Literal["gmsaCredentialSpec"]  # noqa: Y015
+    _WhichOneofArgType__gmsaCredentialSpec: _TypeAlias = _typing.Literal["_gmsaCredentialSpec", b"_gmsaCredentialSpec"]  # noqa: Y015
+    _WhichOneofReturnType__gmsaCredentialSpecName: _TypeAlias = _typing.Literal["gmsaCredentialSpecName"]  # noqa: Y015
+    _WhichOneofArgType__gmsaCredentialSpecName: _TypeAlias = _typing.Literal["_gmsaCredentialSpecName", b"_gmsaCredentialSpecName"]  # noqa: Y015
+    _WhichOneofReturnType__hostProcess: _TypeAlias = _typing.Literal["hostProcess"]  # noqa: Y015
+    _WhichOneofArgType__hostProcess: _TypeAlias = _typing.Literal["_hostProcess", b"_hostProcess"]  # noqa: Y015
+    _WhichOneofReturnType__runAsUserName: _TypeAlias = _typing.Literal["runAsUserName"]  # noqa: Y015
+    _WhichOneofArgType__runAsUserName: _TypeAlias = _typing.Literal["_runAsUserName", b"_runAsUserName"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__gmsaCredentialSpec) -> _WhichOneofReturnType__gmsaCredentialSpec | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__gmsaCredentialSpecName) -> _WhichOneofReturnType__gmsaCredentialSpecName | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__hostProcess) -> _WhichOneofReturnType__hostProcess | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__runAsUserName) -> _WhichOneofReturnType__runAsUserName | None: ...
 
-@typing.final
-class RangeAllocation(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___WindowsSecurityContextOptions: _TypeAlias = WindowsSecurityContextOptions  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    RANGE_FIELD_NUMBER: builtins.int
-    DATA_FIELD_NUMBER: builtins.int
-    range: builtins.str
-    data: builtins.bytes
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
+@_typing.final
+class RangeAllocation(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    RANGE_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    range: _builtins.str
+    data: _builtins.bytes
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        range: builtins.str = ...,
-        data: builtins.bytes = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        range: _builtins.str = ...,
+        data: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["data", b"data", "metadata", b"metadata", "range", b"range"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "metadata", b"metadata", "range", b"range"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Sysctl(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___RangeAllocation: _TypeAlias = RangeAllocation  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    VALUE_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    value: builtins.str
+@_typing.final
+class Sysctl(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    value: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        value: builtins.str = ...,
+        name: _builtins.str = ...,
+        value: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PortStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Sysctl: _TypeAlias = Sysctl  # noqa: Y015
 
-    PORT_FIELD_NUMBER: builtins.int
-    PROTOCOL_FIELD_NUMBER: builtins.int
-    ERROR_FIELD_NUMBER: builtins.int
-    port: builtins.int
-    protocol: builtins.str
-    error: builtins.str
+@_typing.final
+class PortStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    port: _builtins.int
+    protocol: _builtins.str
+    error: _builtins.str
     def __init__(
         self,
         *,
-        port: builtins.int = ...,
-        protocol: builtins.str = ...,
-        error: builtins.str | None = ...,
+        port: _builtins.int = ...,
+        protocol: _builtins.str = ...,
+        error: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_error", b"_error", "error", b"error"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_error", b"_error", "error", b"error", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "error", b"error", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__error: _TypeAlias = typing.Literal["error"]  # noqa: Y015
-    _WhichOneofArgType__error: _TypeAlias = typing.Literal["_error", b"_error"]  # noqa: Y015
+    _WhichOneofReturnType__error: _TypeAlias = _typing.Literal["error"]  # noqa: Y015
+    _WhichOneofArgType__error: _TypeAlias = _typing.Literal["_error", b"_error"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__error) -> _WhichOneofReturnType__error | None: ...
 
-@typing.final
-class ImageVolumeSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PortStatus: _TypeAlias = PortStatus  # noqa: Y015
 
-    REFERENCE_FIELD_NUMBER: builtins.int
-    PULLPOLICY_FIELD_NUMBER: builtins.int
-    reference: builtins.str
-    pullPolicy: builtins.str
+@_typing.final
+class ImageVolumeSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    PULLPOLICY_FIELD_NUMBER: _builtins.int
+    reference: _builtins.str
+    pullPolicy: _builtins.str
     def __init__(
         self,
         *,
-        reference: builtins.str = ...,
-        pullPolicy: builtins.str = ...,
+        reference: _builtins.str = ...,
+        pullPolicy: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["pullPolicy", b"pullPolicy", "reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pullPolicy", b"pullPolicy", "reference", b"reference"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeAllocatableResourceClaimStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ImageVolumeSource: _TypeAlias = ImageVolumeSource  # noqa: Y015
 
-    RESOURCECLAIMNAME_FIELD_NUMBER: builtins.int
-    CONTAINERS_FIELD_NUMBER: builtins.int
-    MAPPING_FIELD_NUMBER: builtins.int
-    OVERHEAD_FIELD_NUMBER: builtins.int
-    resourceClaimName: builtins.str
-    @builtins.property
-    def containers(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def mapping(self) -> containers.RepeatedCompositeFieldContainer[NodeAllocatableMappedResources]: ...
-    @builtins.property
-    def overhead(self) -> containers.RepeatedCompositeFieldContainer[NodeAllocatableOverheadResources]: ...
+@_typing.final
+class NodeAllocatableResourceClaimStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCECLAIMNAME_FIELD_NUMBER: _builtins.int
+    CONTAINERS_FIELD_NUMBER: _builtins.int
+    MAPPING_FIELD_NUMBER: _builtins.int
+    OVERHEAD_FIELD_NUMBER: _builtins.int
+    resourceClaimName: _builtins.str
+    @_builtins.property
+    def containers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def mapping(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeAllocatableMappedResources]: ...
+    @_builtins.property
+    def overhead(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeAllocatableOverheadResources]: ...
     def __init__(
         self,
         *,
-        resourceClaimName: builtins.str = ...,
-        containers: abc.Iterable[builtins.str] | None = ...,
-        mapping: abc.Iterable[NodeAllocatableMappedResources] | None = ...,
-        overhead: abc.Iterable[NodeAllocatableOverheadResources] | None = ...,
+        resourceClaimName: _builtins.str = ...,
+        containers: _abc.Iterable[_builtins.str] | None = ...,
+        mapping: _abc.Iterable[Global___NodeAllocatableMappedResources] | None = ...,
+        overhead: _abc.Iterable[Global___NodeAllocatableOverheadResources] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["containers", b"containers", "mapping", b"mapping", "overhead", b"overhead", "resourceClaimName", b"resourceClaimName"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["containers", b"containers", "mapping", b"mapping", "overhead", b"overhead", "resourceClaimName", b"resourceClaimName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeAllocatableMappedResources(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NodeAllocatableResourceClaimStatus: _TypeAlias = NodeAllocatableResourceClaimStatus  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    QUANTITY_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    @builtins.property
-    def quantity(self) -> meta_v1_pb2.Quantity: ...
+@_typing.final
+class NodeAllocatableMappedResources(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    @_builtins.property
+    def quantity(self) -> _meta_v1_pb2.Quantity: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        quantity: meta_v1_pb2.Quantity | None = ...,
+        name: _builtins.str = ...,
+        quantity: _meta_v1_pb2.Quantity | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["quantity", b"quantity"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "quantity", b"quantity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quantity", b"quantity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "quantity", b"quantity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NodeAllocatableOverheadResources(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NodeAllocatableMappedResources: _TypeAlias = NodeAllocatableMappedResources  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    PERPOD_FIELD_NUMBER: builtins.int
-    PERCONTAINER_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    @builtins.property
-    def perPod(self) -> meta_v1_pb2.Quantity: ...
-    @builtins.property
-    def perContainer(self) -> meta_v1_pb2.Quantity: ...
+@_typing.final
+class NodeAllocatableOverheadResources(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PERPOD_FIELD_NUMBER: _builtins.int
+    PERCONTAINER_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    @_builtins.property
+    def perPod(self) -> _meta_v1_pb2.Quantity: ...
+    @_builtins.property
+    def perContainer(self) -> _meta_v1_pb2.Quantity: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        perPod: meta_v1_pb2.Quantity | None = ...,
-        perContainer: meta_v1_pb2.Quantity | None = ...,
+        name: _builtins.str = ...,
+        perPod: _meta_v1_pb2.Quantity | None = ...,
+        perContainer: _meta_v1_pb2.Quantity | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["perContainer", b"perContainer", "perPod", b"perPod"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "perContainer", b"perContainer", "perPod", b"perPod"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["perContainer", b"perContainer", "perPod", b"perPod"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "perContainer", b"perContainer", "perPod", b"perPod"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NodeAllocatableOverheadResources: _TypeAlias = NodeAllocatableOverheadResources  # noqa: Y015

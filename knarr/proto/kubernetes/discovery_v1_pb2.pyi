@@ -6,277 +6,293 @@ Field names, numbers and types are those of Kubernetes, so that bytes written by
 readable by the other.
 """
 
-from collections import abc as abc
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-from knarr.proto.kubernetes import core_v1_pb2 as core_v1_pb2
-from knarr.proto.kubernetes import meta_v1_pb2 as meta_v1_pb2
-import builtins as builtins
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from knarr.proto.kubernetes import core_v1_pb2 as _core_v1_pb2
+from knarr.proto.kubernetes import meta_v1_pb2 as _meta_v1_pb2
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class EndpointSlice(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class EndpointSlice(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ENDPOINTS_FIELD_NUMBER: builtins.int
-    PORTS_FIELD_NUMBER: builtins.int
-    ADDRESSTYPE_FIELD_NUMBER: builtins.int
-    addressType: builtins.str
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def endpoints(self) -> containers.RepeatedCompositeFieldContainer[Endpoint]: ...
-    @builtins.property
-    def ports(self) -> containers.RepeatedCompositeFieldContainer[EndpointPort]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ENDPOINTS_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
+    ADDRESSTYPE_FIELD_NUMBER: _builtins.int
+    addressType: _builtins.str
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def endpoints(self) -> _containers.RepeatedCompositeFieldContainer[Global___Endpoint]: ...
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___EndpointPort]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        endpoints: abc.Iterable[Endpoint] | None = ...,
-        ports: abc.Iterable[EndpointPort] | None = ...,
-        addressType: builtins.str = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        endpoints: _abc.Iterable[Global___Endpoint] | None = ...,
+        ports: _abc.Iterable[Global___EndpointPort] | None = ...,
+        addressType: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["addressType", b"addressType", "endpoints", b"endpoints", "metadata", b"metadata", "ports", b"ports"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addressType", b"addressType", "endpoints", b"endpoints", "metadata", b"metadata", "ports", b"ports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Endpoint(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___EndpointSlice: _TypeAlias = EndpointSlice  # noqa: Y015
 
-    @typing.final
-    class DeprecatedTopologyEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class Endpoint(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+    @_typing.final
+    class DeprecatedTopologyEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    ADDRESSES_FIELD_NUMBER: builtins.int
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    HOSTNAME_FIELD_NUMBER: builtins.int
-    TARGETREF_FIELD_NUMBER: builtins.int
-    DEPRECATEDTOPOLOGY_FIELD_NUMBER: builtins.int
-    NODENAME_FIELD_NUMBER: builtins.int
-    ZONE_FIELD_NUMBER: builtins.int
-    HINTS_FIELD_NUMBER: builtins.int
-    hostname: builtins.str
-    nodeName: builtins.str
-    zone: builtins.str
-    @builtins.property
-    def addresses(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def conditions(self) -> EndpointConditions: ...
-    @builtins.property
-    def targetRef(self) -> core_v1_pb2.ObjectReference: ...
-    @builtins.property
-    def deprecatedTopology(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
-    @builtins.property
-    def hints(self) -> EndpointHints: ...
+    ADDRESSES_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    HOSTNAME_FIELD_NUMBER: _builtins.int
+    TARGETREF_FIELD_NUMBER: _builtins.int
+    DEPRECATEDTOPOLOGY_FIELD_NUMBER: _builtins.int
+    NODENAME_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
+    HINTS_FIELD_NUMBER: _builtins.int
+    hostname: _builtins.str
+    nodeName: _builtins.str
+    zone: _builtins.str
+    @_builtins.property
+    def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def conditions(self) -> Global___EndpointConditions: ...
+    @_builtins.property
+    def targetRef(self) -> _core_v1_pb2.ObjectReference: ...
+    @_builtins.property
+    def deprecatedTopology(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def hints(self) -> Global___EndpointHints: ...
     def __init__(
         self,
         *,
-        addresses: abc.Iterable[builtins.str] | None = ...,
-        conditions: EndpointConditions | None = ...,
-        hostname: builtins.str | None = ...,
-        targetRef: core_v1_pb2.ObjectReference | None = ...,
-        deprecatedTopology: abc.Mapping[builtins.str, builtins.str] | None = ...,
-        nodeName: builtins.str | None = ...,
-        zone: builtins.str | None = ...,
-        hints: EndpointHints | None = ...,
+        addresses: _abc.Iterable[_builtins.str] | None = ...,
+        conditions: Global___EndpointConditions | None = ...,
+        hostname: _builtins.str | None = ...,
+        targetRef: _core_v1_pb2.ObjectReference | None = ...,
+        deprecatedTopology: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        nodeName: _builtins.str | None = ...,
+        zone: _builtins.str | None = ...,
+        hints: Global___EndpointHints | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_hostname", b"_hostname", "_nodeName", b"_nodeName", "_zone", b"_zone", "conditions", b"conditions", "hints", b"hints", "hostname", b"hostname", "nodeName", b"nodeName", "targetRef", b"targetRef", "zone", b"zone"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_hostname", b"_hostname", "_nodeName", b"_nodeName", "_zone", b"_zone", "addresses", b"addresses", "conditions", b"conditions", "deprecatedTopology", b"deprecatedTopology", "hints", b"hints", "hostname", b"hostname", "nodeName", b"nodeName", "targetRef", b"targetRef", "zone", b"zone"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_hostname", b"_hostname", "_nodeName", b"_nodeName", "_zone", b"_zone", "conditions", b"conditions", "hints", b"hints", "hostname", b"hostname", "nodeName", b"nodeName", "targetRef", b"targetRef", "zone", b"zone"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hostname", b"_hostname", "_nodeName", b"_nodeName", "_zone", b"_zone", "addresses", b"addresses", "conditions", b"conditions", "deprecatedTopology", b"deprecatedTopology", "hints", b"hints", "hostname", b"hostname", "nodeName", b"nodeName", "targetRef", b"targetRef", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__hostname: _TypeAlias = typing.Literal["hostname"]  # noqa: Y015
-    _WhichOneofArgType__hostname: _TypeAlias = typing.Literal["_hostname", b"_hostname"]  # noqa: Y015
-    _WhichOneofReturnType__nodeName: _TypeAlias = typing.Literal["nodeName"]  # noqa: Y015
-    _WhichOneofArgType__nodeName: _TypeAlias = typing.Literal["_nodeName", b"_nodeName"]  # noqa: Y015
-    _WhichOneofReturnType__zone: _TypeAlias = typing.Literal["zone"]  # noqa: Y015
-    _WhichOneofArgType__zone: _TypeAlias = typing.Literal["_zone", b"_zone"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__hostname: _TypeAlias = _typing.Literal["hostname"]  # noqa: Y015
+    _WhichOneofArgType__hostname: _TypeAlias = _typing.Literal["_hostname", b"_hostname"]  # noqa: Y015
+    _WhichOneofReturnType__nodeName: _TypeAlias = _typing.Literal["nodeName"]  # noqa: Y015
+    _WhichOneofArgType__nodeName: _TypeAlias = _typing.Literal["_nodeName", b"_nodeName"]  # noqa: Y015
+    _WhichOneofReturnType__zone: _TypeAlias = _typing.Literal["zone"]  # noqa: Y015
+    _WhichOneofArgType__zone: _TypeAlias = _typing.Literal["_zone", b"_zone"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__hostname) -> _WhichOneofReturnType__hostname | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__nodeName) -> _WhichOneofReturnType__nodeName | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__zone) -> _WhichOneofReturnType__zone | None: ...
 
-@typing.final
-class EndpointConditions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Endpoint: _TypeAlias = Endpoint  # noqa: Y015
 
-    READY_FIELD_NUMBER: builtins.int
-    SERVING_FIELD_NUMBER: builtins.int
-    TERMINATING_FIELD_NUMBER: builtins.int
-    ready: builtins.bool
-    serving: builtins.bool
-    terminating: builtins.bool
+@_typing.final
+class EndpointConditions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    READY_FIELD_NUMBER: _builtins.int
+    SERVING_FIELD_NUMBER: _builtins.int
+    TERMINATING_FIELD_NUMBER: _builtins.int
+    ready: _builtins.bool
+    serving: _builtins.bool
+    terminating: _builtins.bool
     def __init__(
         self,
         *,
-        ready: builtins.bool | None = ...,
-        serving: builtins.bool | None = ...,
-        terminating: builtins.bool | None = ...,
+        ready: _builtins.bool | None = ...,
+        serving: _builtins.bool | None = ...,
+        terminating: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_ready", b"_ready", "_serving", b"_serving", "_terminating", b"_terminating", "ready", b"ready", "serving", b"serving", "terminating", b"terminating"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_ready", b"_ready", "_serving", b"_serving", "_terminating", b"_terminating", "ready", b"ready", "serving", b"serving", "terminating", b"terminating"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_ready", b"_ready", "_serving", b"_serving", "_terminating", b"_terminating", "ready", b"ready", "serving", b"serving", "terminating", b"terminating"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ready", b"_ready", "_serving", b"_serving", "_terminating", b"_terminating", "ready", b"ready", "serving", b"serving", "terminating", b"terminating"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__ready: _TypeAlias = typing.Literal["ready"]  # noqa: Y015
-    _WhichOneofArgType__ready: _TypeAlias = typing.Literal["_ready", b"_ready"]  # noqa: Y015
-    _WhichOneofReturnType__serving: _TypeAlias = typing.Literal["serving"]  # noqa: Y015
-    _WhichOneofArgType__serving: _TypeAlias = typing.Literal["_serving", b"_serving"]  # noqa: Y015
-    _WhichOneofReturnType__terminating: _TypeAlias = typing.Literal["terminating"]  # noqa: Y015
-    _WhichOneofArgType__terminating: _TypeAlias = typing.Literal["_terminating", b"_terminating"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__ready: _TypeAlias = _typing.Literal["ready"]  # noqa: Y015
+    _WhichOneofArgType__ready: _TypeAlias = _typing.Literal["_ready", b"_ready"]  # noqa: Y015
+    _WhichOneofReturnType__serving: _TypeAlias = _typing.Literal["serving"]  # noqa: Y015
+    _WhichOneofArgType__serving: _TypeAlias = _typing.Literal["_serving", b"_serving"]  # noqa: Y015
+    _WhichOneofReturnType__terminating: _TypeAlias = _typing.Literal["terminating"]  # noqa: Y015
+    _WhichOneofArgType__terminating: _TypeAlias = _typing.Literal["_terminating", b"_terminating"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__ready) -> _WhichOneofReturnType__ready | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__serving) -> _WhichOneofReturnType__serving | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__terminating) -> _WhichOneofReturnType__terminating | None: ...
 
-@typing.final
-class EndpointHints(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___EndpointConditions: _TypeAlias = EndpointConditions  # noqa: Y015
 
-    FORZONES_FIELD_NUMBER: builtins.int
-    FORNODES_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def forZones(self) -> containers.RepeatedCompositeFieldContainer[ForZone]: ...
-    @builtins.property
-    def forNodes(self) -> containers.RepeatedCompositeFieldContainer[ForNode]: ...
+@_typing.final
+class EndpointHints(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORZONES_FIELD_NUMBER: _builtins.int
+    FORNODES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def forZones(self) -> _containers.RepeatedCompositeFieldContainer[Global___ForZone]: ...
+    @_builtins.property
+    def forNodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ForNode]: ...
     def __init__(
         self,
         *,
-        forZones: abc.Iterable[ForZone] | None = ...,
-        forNodes: abc.Iterable[ForNode] | None = ...,
+        forZones: _abc.Iterable[Global___ForZone] | None = ...,
+        forNodes: _abc.Iterable[Global___ForNode] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["forNodes", b"forNodes", "forZones", b"forZones"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["forNodes", b"forNodes", "forZones", b"forZones"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ForZone(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___EndpointHints: _TypeAlias = EndpointHints  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    name: builtins.str
+@_typing.final
+class ForZone(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ForNode(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ForZone: _TypeAlias = ForZone  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    name: builtins.str
+@_typing.final
+class ForNode(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class EndpointPort(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ForNode: _TypeAlias = ForNode  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    PROTOCOL_FIELD_NUMBER: builtins.int
-    PORT_FIELD_NUMBER: builtins.int
-    APPPROTOCOL_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    protocol: builtins.str
-    port: builtins.int
-    appProtocol: builtins.str
+@_typing.final
+class EndpointPort(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    APPPROTOCOL_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    protocol: _builtins.str
+    port: _builtins.int
+    appProtocol: _builtins.str
     def __init__(
         self,
         *,
-        name: builtins.str | None = ...,
-        protocol: builtins.str | None = ...,
-        port: builtins.int | None = ...,
-        appProtocol: builtins.str | None = ...,
+        name: _builtins.str | None = ...,
+        protocol: _builtins.str | None = ...,
+        port: _builtins.int | None = ...,
+        appProtocol: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_appProtocol", b"_appProtocol", "_name", b"_name", "_port", b"_port", "_protocol", b"_protocol", "appProtocol", b"appProtocol", "name", b"name", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_appProtocol", b"_appProtocol", "_name", b"_name", "_port", b"_port", "_protocol", b"_protocol", "appProtocol", b"appProtocol", "name", b"name", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_appProtocol", b"_appProtocol", "_name", b"_name", "_port", b"_port", "_protocol", b"_protocol", "appProtocol", b"appProtocol", "name", b"name", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_appProtocol", b"_appProtocol", "_name", b"_name", "_port", b"_port", "_protocol", b"_protocol", "appProtocol", b"appProtocol", "name", b"name", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__appProtocol: _TypeAlias = typing.Literal["appProtocol"]  # noqa: Y015
-    _WhichOneofArgType__appProtocol: _TypeAlias = typing.Literal["_appProtocol", b"_appProtocol"]  # noqa: Y015
-    _WhichOneofReturnType__name: _TypeAlias = typing.Literal["name"]  # noqa: Y015
-    _WhichOneofArgType__name: _TypeAlias = typing.Literal["_name", b"_name"]  # noqa: Y015
-    _WhichOneofReturnType__port: _TypeAlias = typing.Literal["port"]  # noqa: Y015
-    _WhichOneofArgType__port: _TypeAlias = typing.Literal["_port", b"_port"]  # noqa: Y015
-    _WhichOneofReturnType__protocol: _TypeAlias = typing.Literal["protocol"]  # noqa: Y015
-    _WhichOneofArgType__protocol: _TypeAlias = typing.Literal["_protocol", b"_protocol"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__appProtocol: _TypeAlias = _typing.Literal["appProtocol"]  # noqa: Y015
+    _WhichOneofArgType__appProtocol: _TypeAlias = _typing.Literal["_appProtocol", b"_appProtocol"]  # noqa: Y015
+    _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
+    _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    _WhichOneofReturnType__port: _TypeAlias = _typing.Literal["port"]  # noqa: Y015
+    _WhichOneofArgType__port: _TypeAlias = _typing.Literal["_port", b"_port"]  # noqa: Y015
+    _WhichOneofReturnType__protocol: _TypeAlias = _typing.Literal["protocol"]  # noqa: Y015
+    _WhichOneofArgType__protocol: _TypeAlias = _typing.Literal["_protocol", b"_protocol"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__appProtocol) -> _WhichOneofReturnType__appProtocol | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__port) -> _WhichOneofReturnType__port | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__protocol) -> _WhichOneofReturnType__protocol | None: ...
 
-@typing.final
-class EndpointSliceList(message.Message):
+Global___EndpointPort: _TypeAlias = EndpointPort  # noqa: Y015
+
+@_typing.final
+class EndpointSliceList(_message.Message):
     """A page of EndpointSlice objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[EndpointSlice]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___EndpointSlice]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[EndpointSlice] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___EndpointSlice] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndpointSliceList: _TypeAlias = EndpointSliceList  # noqa: Y015

@@ -6,131 +6,137 @@ Field names, numbers and types are those of Kubernetes, so that bytes written by
 readable by the other.
 """
 
-from collections import abc as abc
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-from knarr.proto.kubernetes import core_v1_pb2 as core_v1_pb2
-from knarr.proto.kubernetes import meta_v1_pb2 as meta_v1_pb2
-import builtins as builtins
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from knarr.proto.kubernetes import core_v1_pb2 as _core_v1_pb2
+from knarr.proto.kubernetes import meta_v1_pb2 as _meta_v1_pb2
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class Event(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class Event(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    EVENTTIME_FIELD_NUMBER: builtins.int
-    SERIES_FIELD_NUMBER: builtins.int
-    REPORTINGCONTROLLER_FIELD_NUMBER: builtins.int
-    REPORTINGINSTANCE_FIELD_NUMBER: builtins.int
-    ACTION_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    REGARDING_FIELD_NUMBER: builtins.int
-    RELATED_FIELD_NUMBER: builtins.int
-    NOTE_FIELD_NUMBER: builtins.int
-    TYPE_FIELD_NUMBER: builtins.int
-    DEPRECATEDSOURCE_FIELD_NUMBER: builtins.int
-    DEPRECATEDFIRSTTIMESTAMP_FIELD_NUMBER: builtins.int
-    DEPRECATEDLASTTIMESTAMP_FIELD_NUMBER: builtins.int
-    DEPRECATEDCOUNT_FIELD_NUMBER: builtins.int
-    reportingController: builtins.str
-    reportingInstance: builtins.str
-    action: builtins.str
-    reason: builtins.str
-    note: builtins.str
-    type: builtins.str
-    deprecatedCount: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def eventTime(self) -> meta_v1_pb2.MicroTime: ...
-    @builtins.property
-    def series(self) -> EventSeries: ...
-    @builtins.property
-    def regarding(self) -> core_v1_pb2.ObjectReference: ...
-    @builtins.property
-    def related(self) -> core_v1_pb2.ObjectReference: ...
-    @builtins.property
-    def deprecatedSource(self) -> core_v1_pb2.EventSource: ...
-    @builtins.property
-    def deprecatedFirstTimestamp(self) -> meta_v1_pb2.Time: ...
-    @builtins.property
-    def deprecatedLastTimestamp(self) -> meta_v1_pb2.Time: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    EVENTTIME_FIELD_NUMBER: _builtins.int
+    SERIES_FIELD_NUMBER: _builtins.int
+    REPORTINGCONTROLLER_FIELD_NUMBER: _builtins.int
+    REPORTINGINSTANCE_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REGARDING_FIELD_NUMBER: _builtins.int
+    RELATED_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    DEPRECATEDSOURCE_FIELD_NUMBER: _builtins.int
+    DEPRECATEDFIRSTTIMESTAMP_FIELD_NUMBER: _builtins.int
+    DEPRECATEDLASTTIMESTAMP_FIELD_NUMBER: _builtins.int
+    DEPRECATEDCOUNT_FIELD_NUMBER: _builtins.int
+    reportingController: _builtins.str
+    reportingInstance: _builtins.str
+    action: _builtins.str
+    reason: _builtins.str
+    note: _builtins.str
+    type: _builtins.str
+    deprecatedCount: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def eventTime(self) -> _meta_v1_pb2.MicroTime: ...
+    @_builtins.property
+    def series(self) -> Global___EventSeries: ...
+    @_builtins.property
+    def regarding(self) -> _core_v1_pb2.ObjectReference: ...
+    @_builtins.property
+    def related(self) -> _core_v1_pb2.ObjectReference: ...
+    @_builtins.property
+    def deprecatedSource(self) -> _core_v1_pb2.EventSource: ...
+    @_builtins.property
+    def deprecatedFirstTimestamp(self) -> _meta_v1_pb2.Time: ...
+    @_builtins.property
+    def deprecatedLastTimestamp(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        eventTime: meta_v1_pb2.MicroTime | None = ...,
-        series: EventSeries | None = ...,
-        reportingController: builtins.str = ...,
-        reportingInstance: builtins.str = ...,
-        action: builtins.str = ...,
-        reason: builtins.str = ...,
-        regarding: core_v1_pb2.ObjectReference | None = ...,
-        related: core_v1_pb2.ObjectReference | None = ...,
-        note: builtins.str = ...,
-        type: builtins.str = ...,
-        deprecatedSource: core_v1_pb2.EventSource | None = ...,
-        deprecatedFirstTimestamp: meta_v1_pb2.Time | None = ...,
-        deprecatedLastTimestamp: meta_v1_pb2.Time | None = ...,
-        deprecatedCount: builtins.int = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        eventTime: _meta_v1_pb2.MicroTime | None = ...,
+        series: Global___EventSeries | None = ...,
+        reportingController: _builtins.str = ...,
+        reportingInstance: _builtins.str = ...,
+        action: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        regarding: _core_v1_pb2.ObjectReference | None = ...,
+        related: _core_v1_pb2.ObjectReference | None = ...,
+        note: _builtins.str = ...,
+        type: _builtins.str = ...,
+        deprecatedSource: _core_v1_pb2.EventSource | None = ...,
+        deprecatedFirstTimestamp: _meta_v1_pb2.Time | None = ...,
+        deprecatedLastTimestamp: _meta_v1_pb2.Time | None = ...,
+        deprecatedCount: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["deprecatedFirstTimestamp", b"deprecatedFirstTimestamp", "deprecatedLastTimestamp", b"deprecatedLastTimestamp", "deprecatedSource", b"deprecatedSource", "eventTime", b"eventTime", "metadata", b"metadata", "regarding", b"regarding", "related", b"related", "series", b"series"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["action", b"action", "deprecatedCount", b"deprecatedCount", "deprecatedFirstTimestamp", b"deprecatedFirstTimestamp", "deprecatedLastTimestamp", b"deprecatedLastTimestamp", "deprecatedSource", b"deprecatedSource", "eventTime", b"eventTime", "metadata", b"metadata", "note", b"note", "reason", b"reason", "regarding", b"regarding", "related", b"related", "reportingController", b"reportingController", "reportingInstance", b"reportingInstance", "series", b"series", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deprecatedFirstTimestamp", b"deprecatedFirstTimestamp", "deprecatedLastTimestamp", b"deprecatedLastTimestamp", "deprecatedSource", b"deprecatedSource", "eventTime", b"eventTime", "metadata", b"metadata", "regarding", b"regarding", "related", b"related", "series", b"series"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "deprecatedCount", b"deprecatedCount", "deprecatedFirstTimestamp", b"deprecatedFirstTimestamp", "deprecatedLastTimestamp", b"deprecatedLastTimestamp", "deprecatedSource", b"deprecatedSource", "eventTime", b"eventTime", "metadata", b"metadata", "note", b"note", "reason", b"reason", "regarding", b"regarding", "related", b"related", "reportingController", b"reportingController", "reportingInstance", b"reportingInstance", "series", b"series", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class EventSeries(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Event: _TypeAlias = Event  # noqa: Y015
 
-    COUNT_FIELD_NUMBER: builtins.int
-    LASTOBSERVEDTIME_FIELD_NUMBER: builtins.int
-    count: builtins.int
-    @builtins.property
-    def lastObservedTime(self) -> meta_v1_pb2.MicroTime: ...
+@_typing.final
+class EventSeries(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: _builtins.int
+    LASTOBSERVEDTIME_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    @_builtins.property
+    def lastObservedTime(self) -> _meta_v1_pb2.MicroTime: ...
     def __init__(
         self,
         *,
-        count: builtins.int = ...,
-        lastObservedTime: meta_v1_pb2.MicroTime | None = ...,
+        count: _builtins.int = ...,
+        lastObservedTime: _meta_v1_pb2.MicroTime | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastObservedTime", b"lastObservedTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["count", b"count", "lastObservedTime", b"lastObservedTime"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastObservedTime", b"lastObservedTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "lastObservedTime", b"lastObservedTime"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class EventList(message.Message):
+Global___EventSeries: _TypeAlias = EventSeries  # noqa: Y015
+
+@_typing.final
+class EventList(_message.Message):
     """A page of Event objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[Event]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[Event] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___Event] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventList: _TypeAlias = EventList  # noqa: Y015

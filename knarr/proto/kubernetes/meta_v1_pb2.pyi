@@ -6,849 +6,901 @@ Field names, numbers and types are those of Kubernetes, so that bytes written by
 readable by the other.
 """
 
-from collections import abc as abc
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-import builtins as builtins
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class Time(message.Message):
+@_typing.final
+class Time(_message.Message):
     """A point in time, to the second. JSON: RFC 3339 in UTC."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    SECONDS_FIELD_NUMBER: builtins.int
-    NANOS_FIELD_NUMBER: builtins.int
-    seconds: builtins.int
-    nanos: builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    NANOS_FIELD_NUMBER: _builtins.int
+    seconds: _builtins.int
+    nanos: _builtins.int
     def __init__(
         self,
         *,
-        seconds: builtins.int = ...,
-        nanos: builtins.int = ...,
+        seconds: _builtins.int = ...,
+        nanos: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["nanos", b"nanos", "seconds", b"seconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nanos", b"nanos", "seconds", b"seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class MicroTime(message.Message):
+Global___Time: _TypeAlias = Time  # noqa: Y015
+
+@_typing.final
+class MicroTime(_message.Message):
     """A point in time, to the microsecond. JSON: RFC 3339 with six decimals."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    SECONDS_FIELD_NUMBER: builtins.int
-    NANOS_FIELD_NUMBER: builtins.int
-    seconds: builtins.int
-    nanos: builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    NANOS_FIELD_NUMBER: _builtins.int
+    seconds: _builtins.int
+    nanos: _builtins.int
     def __init__(
         self,
         *,
-        seconds: builtins.int = ...,
-        nanos: builtins.int = ...,
+        seconds: _builtins.int = ...,
+        nanos: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["nanos", b"nanos", "seconds", b"seconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nanos", b"nanos", "seconds", b"seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Duration(message.Message):
+Global___MicroTime: _TypeAlias = MicroTime  # noqa: Y015
+
+@_typing.final
+class Duration(_message.Message):
     """A length of time in nanoseconds. JSON: as Go prints it, "1m30s"."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    DURATION_FIELD_NUMBER: builtins.int
-    duration: builtins.int
+    DURATION_FIELD_NUMBER: _builtins.int
+    duration: _builtins.int
     def __init__(
         self,
         *,
-        duration: builtins.int = ...,
+        duration: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["duration", b"duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Quantity(message.Message):
+Global___Duration: _TypeAlias = Duration  # noqa: Y015
+
+@_typing.final
+class Quantity(_message.Message):
     """An amount with a suffix, "100m", "1.5Gi"; kept in its canonical form. JSON: that string."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    STRING_FIELD_NUMBER: builtins.int
-    string: builtins.str
+    STRING_FIELD_NUMBER: _builtins.int
+    string: _builtins.str
     def __init__(
         self,
         *,
-        string: builtins.str = ...,
+        string: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["string", b"string"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["string", b"string"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class IntOrString(message.Message):
+Global___Quantity: _TypeAlias = Quantity  # noqa: Y015
+
+@_typing.final
+class IntOrString(_message.Message):
     """A number or a string: a port by number or name, a count or a percentage."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    TYPE_FIELD_NUMBER: builtins.int
-    INTVAL_FIELD_NUMBER: builtins.int
-    STRVAL_FIELD_NUMBER: builtins.int
-    type: builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    INTVAL_FIELD_NUMBER: _builtins.int
+    STRVAL_FIELD_NUMBER: _builtins.int
+    type: _builtins.int
     """0: intVal counts; 1: strVal counts."""
-    intVal: builtins.int
-    strVal: builtins.str
+    intVal: _builtins.int
+    strVal: _builtins.str
     def __init__(
         self,
         *,
-        type: builtins.int = ...,
-        intVal: builtins.int = ...,
-        strVal: builtins.str = ...,
+        type: _builtins.int = ...,
+        intVal: _builtins.int = ...,
+        strVal: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["intVal", b"intVal", "strVal", b"strVal", "type", b"type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["intVal", b"intVal", "strVal", b"strVal", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class FieldsV1(message.Message):
+Global___IntOrString: _TypeAlias = IntOrString  # noqa: Y015
+
+@_typing.final
+class FieldsV1(_message.Message):
     """The set of fields a manager owns, as JSON text in the "f:" notation of server-side apply."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    RAW_FIELD_NUMBER: builtins.int
-    Raw: builtins.bytes
+    RAW_FIELD_NUMBER: _builtins.int
+    Raw: _builtins.bytes
     def __init__(
         self,
         *,
-        Raw: builtins.bytes = ...,
+        Raw: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["Raw", b"Raw"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["Raw", b"Raw"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class RawExtension(message.Message):
+Global___FieldsV1: _TypeAlias = FieldsV1  # noqa: Y015
+
+@_typing.final
+class RawExtension(_message.Message):
     """Any object, as its JSON text."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    RAW_FIELD_NUMBER: builtins.int
-    raw: builtins.bytes
+    RAW_FIELD_NUMBER: _builtins.int
+    raw: _builtins.bytes
     def __init__(
         self,
         *,
-        raw: builtins.bytes = ...,
+        raw: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["raw", b"raw"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["raw", b"raw"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ListMeta(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___RawExtension: _TypeAlias = RawExtension  # noqa: Y015
 
-    SELFLINK_FIELD_NUMBER: builtins.int
-    RESOURCEVERSION_FIELD_NUMBER: builtins.int
-    CONTINUE_FIELD_NUMBER: builtins.int
-    REMAININGITEMCOUNT_FIELD_NUMBER: builtins.int
-    SHARDINFO_FIELD_NUMBER: builtins.int
-    selfLink: builtins.str
-    resourceVersion: builtins.str
-    remainingItemCount: builtins.int
-    @builtins.property
-    def shardInfo(self) -> ShardInfo: ...
+@_typing.final
+class ListMeta(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELFLINK_FIELD_NUMBER: _builtins.int
+    RESOURCEVERSION_FIELD_NUMBER: _builtins.int
+    CONTINUE_FIELD_NUMBER: _builtins.int
+    REMAININGITEMCOUNT_FIELD_NUMBER: _builtins.int
+    SHARDINFO_FIELD_NUMBER: _builtins.int
+    selfLink: _builtins.str
+    resourceVersion: _builtins.str
+    remainingItemCount: _builtins.int
+    @_builtins.property
+    def shardInfo(self) -> Global___ShardInfo: ...
     def __init__(
         self,
         *,
-        selfLink: builtins.str = ...,
-        resourceVersion: builtins.str = ...,
-        remainingItemCount: builtins.int | None = ...,
-        shardInfo: ShardInfo | None = ...,
+        selfLink: _builtins.str = ...,
+        resourceVersion: _builtins.str = ...,
+        remainingItemCount: _builtins.int | None = ...,
+        shardInfo: Global___ShardInfo | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_remainingItemCount", b"_remainingItemCount", "remainingItemCount", b"remainingItemCount", "shardInfo", b"shardInfo"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_remainingItemCount", b"_remainingItemCount", "continue", b"continue", "remainingItemCount", b"remainingItemCount", "resourceVersion", b"resourceVersion", "selfLink", b"selfLink", "shardInfo", b"shardInfo"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_remainingItemCount", b"_remainingItemCount", "remainingItemCount", b"remainingItemCount", "shardInfo", b"shardInfo"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_remainingItemCount", b"_remainingItemCount", "continue", b"continue", "remainingItemCount", b"remainingItemCount", "resourceVersion", b"resourceVersion", "selfLink", b"selfLink", "shardInfo", b"shardInfo"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__remainingItemCount: _TypeAlias = typing.Literal["remainingItemCount"]  # noqa: Y015
-    _WhichOneofArgType__remainingItemCount: _TypeAlias = typing.Literal["_remainingItemCount", b"_remainingItemCount"]  # noqa: Y015
+    _WhichOneofReturnType__remainingItemCount: _TypeAlias = _typing.Literal["remainingItemCount"]  # noqa: Y015
+    _WhichOneofArgType__remainingItemCount: _TypeAlias = _typing.Literal["_remainingItemCount", b"_remainingItemCount"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__remainingItemCount) -> _WhichOneofReturnType__remainingItemCount | None: ...
 
-@typing.final
-class ShardInfo(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ListMeta: _TypeAlias = ListMeta  # noqa: Y015
 
-    SELECTOR_FIELD_NUMBER: builtins.int
-    selector: builtins.str
+@_typing.final
+class ShardInfo(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    selector: _builtins.str
     def __init__(
         self,
         *,
-        selector: builtins.str = ...,
+        selector: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["selector", b"selector"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["selector", b"selector"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ObjectMeta(message.Message):
+Global___ShardInfo: _TypeAlias = ShardInfo  # noqa: Y015
+
+@_typing.final
+class ObjectMeta(_message.Message):
     """What every object carries. People write name, namespace, labels, annotations, ownerReferences and
     finalizers; the API server writes the rest.
     """
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    @typing.final
-    class LabelsEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @typing.final
-    class AnnotationsEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class AnnotationsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    NAME_FIELD_NUMBER: builtins.int
-    GENERATENAME_FIELD_NUMBER: builtins.int
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    SELFLINK_FIELD_NUMBER: builtins.int
-    UID_FIELD_NUMBER: builtins.int
-    RESOURCEVERSION_FIELD_NUMBER: builtins.int
-    GENERATION_FIELD_NUMBER: builtins.int
-    CREATIONTIMESTAMP_FIELD_NUMBER: builtins.int
-    DELETIONTIMESTAMP_FIELD_NUMBER: builtins.int
-    DELETIONGRACEPERIODSECONDS_FIELD_NUMBER: builtins.int
-    LABELS_FIELD_NUMBER: builtins.int
-    ANNOTATIONS_FIELD_NUMBER: builtins.int
-    OWNERREFERENCES_FIELD_NUMBER: builtins.int
-    FINALIZERS_FIELD_NUMBER: builtins.int
-    MANAGEDFIELDS_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    generateName: builtins.str
-    namespace: builtins.str
-    selfLink: builtins.str
-    uid: builtins.str
-    resourceVersion: builtins.str
+    NAME_FIELD_NUMBER: _builtins.int
+    GENERATENAME_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    SELFLINK_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
+    RESOURCEVERSION_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    CREATIONTIMESTAMP_FIELD_NUMBER: _builtins.int
+    DELETIONTIMESTAMP_FIELD_NUMBER: _builtins.int
+    DELETIONGRACEPERIODSECONDS_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    ANNOTATIONS_FIELD_NUMBER: _builtins.int
+    OWNERREFERENCES_FIELD_NUMBER: _builtins.int
+    FINALIZERS_FIELD_NUMBER: _builtins.int
+    MANAGEDFIELDS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    generateName: _builtins.str
+    namespace: _builtins.str
+    selfLink: _builtins.str
+    uid: _builtins.str
+    resourceVersion: _builtins.str
     """Unique to one change and increasing; see the store."""
-    generation: builtins.int
+    generation: _builtins.int
     """Counts changes of spec."""
-    deletionGracePeriodSeconds: builtins.int
-    @builtins.property
-    def creationTimestamp(self) -> Time: ...
-    @builtins.property
-    def deletionTimestamp(self) -> Time:
+    deletionGracePeriodSeconds: _builtins.int
+    @_builtins.property
+    def creationTimestamp(self) -> Global___Time: ...
+    @_builtins.property
+    def deletionTimestamp(self) -> Global___Time:
         """Set once deletion was asked for; the object is gone when finalizers and grace have ended."""
 
-    @builtins.property
-    def labels(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
-    @builtins.property
-    def annotations(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
-    @builtins.property
-    def ownerReferences(self) -> containers.RepeatedCompositeFieldContainer[OwnerReference]: ...
-    @builtins.property
-    def finalizers(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def managedFields(self) -> containers.RepeatedCompositeFieldContainer[ManagedFieldsEntry]: ...
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def annotations(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def ownerReferences(self) -> _containers.RepeatedCompositeFieldContainer[Global___OwnerReference]: ...
+    @_builtins.property
+    def finalizers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def managedFields(self) -> _containers.RepeatedCompositeFieldContainer[Global___ManagedFieldsEntry]: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        generateName: builtins.str = ...,
-        namespace: builtins.str = ...,
-        selfLink: builtins.str = ...,
-        uid: builtins.str = ...,
-        resourceVersion: builtins.str = ...,
-        generation: builtins.int = ...,
-        creationTimestamp: Time | None = ...,
-        deletionTimestamp: Time | None = ...,
-        deletionGracePeriodSeconds: builtins.int | None = ...,
-        labels: abc.Mapping[builtins.str, builtins.str] | None = ...,
-        annotations: abc.Mapping[builtins.str, builtins.str] | None = ...,
-        ownerReferences: abc.Iterable[OwnerReference] | None = ...,
-        finalizers: abc.Iterable[builtins.str] | None = ...,
-        managedFields: abc.Iterable[ManagedFieldsEntry] | None = ...,
+        name: _builtins.str = ...,
+        generateName: _builtins.str = ...,
+        namespace: _builtins.str = ...,
+        selfLink: _builtins.str = ...,
+        uid: _builtins.str = ...,
+        resourceVersion: _builtins.str = ...,
+        generation: _builtins.int = ...,
+        creationTimestamp: Global___Time | None = ...,
+        deletionTimestamp: Global___Time | None = ...,
+        deletionGracePeriodSeconds: _builtins.int | None = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        annotations: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        ownerReferences: _abc.Iterable[Global___OwnerReference] | None = ...,
+        finalizers: _abc.Iterable[_builtins.str] | None = ...,
+        managedFields: _abc.Iterable[Global___ManagedFieldsEntry] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_deletionGracePeriodSeconds", b"_deletionGracePeriodSeconds", "creationTimestamp", b"creationTimestamp", "deletionGracePeriodSeconds", b"deletionGracePeriodSeconds", "deletionTimestamp", b"deletionTimestamp"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_deletionGracePeriodSeconds", b"_deletionGracePeriodSeconds", "annotations", b"annotations", "creationTimestamp", b"creationTimestamp", "deletionGracePeriodSeconds", b"deletionGracePeriodSeconds", "deletionTimestamp", b"deletionTimestamp", "finalizers", b"finalizers", "generateName", b"generateName", "generation", b"generation", "labels", b"labels", "managedFields", b"managedFields", "name", b"name", "namespace", b"namespace", "ownerReferences", b"ownerReferences", "resourceVersion", b"resourceVersion", "selfLink", b"selfLink", "uid", b"uid"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_deletionGracePeriodSeconds", b"_deletionGracePeriodSeconds", "creationTimestamp", b"creationTimestamp", "deletionGracePeriodSeconds", b"deletionGracePeriodSeconds", "deletionTimestamp", b"deletionTimestamp"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deletionGracePeriodSeconds", b"_deletionGracePeriodSeconds", "annotations", b"annotations", "creationTimestamp", b"creationTimestamp", "deletionGracePeriodSeconds", b"deletionGracePeriodSeconds", "deletionTimestamp", b"deletionTimestamp", "finalizers", b"finalizers", "generateName", b"generateName", "generation", b"generation", "labels", b"labels", "managedFields", b"managedFields", "name", b"name", "namespace", b"namespace", "ownerReferences", b"ownerReferences", "resourceVersion", b"resourceVersion", "selfLink", b"selfLink", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__deletionGracePeriodSeconds: _TypeAlias = typing.Literal["deletionGracePeriodSeconds"]  # noqa: Y015
-    _WhichOneofArgType__deletionGracePeriodSeconds: _TypeAlias = typing.Literal["_deletionGracePeriodSeconds", b"_deletionGracePeriodSeconds"]  # noqa: Y015
+    _WhichOneofReturnType__deletionGracePeriodSeconds: _TypeAlias = _typing.Literal["deletionGracePeriodSeconds"]  # noqa: Y015
+    _WhichOneofArgType__deletionGracePeriodSeconds: _TypeAlias = _typing.Literal["_deletionGracePeriodSeconds", b"_deletionGracePeriodSeconds"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__deletionGracePeriodSeconds) -> _WhichOneofReturnType__deletionGracePeriodSeconds | None: ...
 
-@typing.final
-class OwnerReference(message.Message):
+Global___ObjectMeta: _TypeAlias = ObjectMeta  # noqa: Y015
+
+@_typing.final
+class OwnerReference(_message.Message):
     """Names the object that this one belongs to; when it is gone, so is this one."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    KIND_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    UID_FIELD_NUMBER: builtins.int
-    APIVERSION_FIELD_NUMBER: builtins.int
-    CONTROLLER_FIELD_NUMBER: builtins.int
-    BLOCKOWNERDELETION_FIELD_NUMBER: builtins.int
-    kind: builtins.str
-    name: builtins.str
-    uid: builtins.str
-    apiVersion: builtins.str
-    controller: builtins.bool
-    blockOwnerDeletion: builtins.bool
+    KIND_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
+    APIVERSION_FIELD_NUMBER: _builtins.int
+    CONTROLLER_FIELD_NUMBER: _builtins.int
+    BLOCKOWNERDELETION_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    name: _builtins.str
+    uid: _builtins.str
+    apiVersion: _builtins.str
+    controller: _builtins.bool
+    blockOwnerDeletion: _builtins.bool
     def __init__(
         self,
         *,
-        kind: builtins.str = ...,
-        name: builtins.str = ...,
-        uid: builtins.str = ...,
-        apiVersion: builtins.str = ...,
-        controller: builtins.bool | None = ...,
-        blockOwnerDeletion: builtins.bool | None = ...,
+        kind: _builtins.str = ...,
+        name: _builtins.str = ...,
+        uid: _builtins.str = ...,
+        apiVersion: _builtins.str = ...,
+        controller: _builtins.bool | None = ...,
+        blockOwnerDeletion: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_blockOwnerDeletion", b"_blockOwnerDeletion", "_controller", b"_controller", "blockOwnerDeletion", b"blockOwnerDeletion", "controller", b"controller"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_blockOwnerDeletion", b"_blockOwnerDeletion", "_controller", b"_controller", "apiVersion", b"apiVersion", "blockOwnerDeletion", b"blockOwnerDeletion", "controller", b"controller", "kind", b"kind", "name", b"name", "uid", b"uid"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_blockOwnerDeletion", b"_blockOwnerDeletion", "_controller", b"_controller", "blockOwnerDeletion", b"blockOwnerDeletion", "controller", b"controller"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_blockOwnerDeletion", b"_blockOwnerDeletion", "_controller", b"_controller", "apiVersion", b"apiVersion", "blockOwnerDeletion", b"blockOwnerDeletion", "controller", b"controller", "kind", b"kind", "name", b"name", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__blockOwnerDeletion: _TypeAlias = typing.Literal["blockOwnerDeletion"]  # noqa: Y015
-    _WhichOneofArgType__blockOwnerDeletion: _TypeAlias = typing.Literal["_blockOwnerDeletion", b"_blockOwnerDeletion"]  # noqa: Y015
-    _WhichOneofReturnType__controller: _TypeAlias = typing.Literal["controller"]  # noqa: Y015
-    _WhichOneofArgType__controller: _TypeAlias = typing.Literal["_controller", b"_controller"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__blockOwnerDeletion: _TypeAlias = _typing.Literal["blockOwnerDeletion"]  # noqa: Y015
+    _WhichOneofArgType__blockOwnerDeletion: _TypeAlias = _typing.Literal["_blockOwnerDeletion", b"_blockOwnerDeletion"]  # noqa: Y015
+    _WhichOneofReturnType__controller: _TypeAlias = _typing.Literal["controller"]  # noqa: Y015
+    _WhichOneofArgType__controller: _TypeAlias = _typing.Literal["_controller", b"_controller"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__blockOwnerDeletion) -> _WhichOneofReturnType__blockOwnerDeletion | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__controller) -> _WhichOneofReturnType__controller | None: ...
 
-@typing.final
-class ListOptions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___OwnerReference: _TypeAlias = OwnerReference  # noqa: Y015
 
-    LABELSELECTOR_FIELD_NUMBER: builtins.int
-    FIELDSELECTOR_FIELD_NUMBER: builtins.int
-    WATCH_FIELD_NUMBER: builtins.int
-    RESOURCEVERSION_FIELD_NUMBER: builtins.int
-    TIMEOUTSECONDS_FIELD_NUMBER: builtins.int
-    LIMIT_FIELD_NUMBER: builtins.int
-    CONTINUE_FIELD_NUMBER: builtins.int
-    ALLOWWATCHBOOKMARKS_FIELD_NUMBER: builtins.int
-    RESOURCEVERSIONMATCH_FIELD_NUMBER: builtins.int
-    SENDINITIALEVENTS_FIELD_NUMBER: builtins.int
-    SHARDSELECTOR_FIELD_NUMBER: builtins.int
-    labelSelector: builtins.str
-    fieldSelector: builtins.str
-    watch: builtins.bool
-    resourceVersion: builtins.str
-    timeoutSeconds: builtins.int
-    limit: builtins.int
-    allowWatchBookmarks: builtins.bool
-    resourceVersionMatch: builtins.str
-    sendInitialEvents: builtins.bool
-    shardSelector: builtins.str
+@_typing.final
+class ListOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LABELSELECTOR_FIELD_NUMBER: _builtins.int
+    FIELDSELECTOR_FIELD_NUMBER: _builtins.int
+    WATCH_FIELD_NUMBER: _builtins.int
+    RESOURCEVERSION_FIELD_NUMBER: _builtins.int
+    TIMEOUTSECONDS_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    CONTINUE_FIELD_NUMBER: _builtins.int
+    ALLOWWATCHBOOKMARKS_FIELD_NUMBER: _builtins.int
+    RESOURCEVERSIONMATCH_FIELD_NUMBER: _builtins.int
+    SENDINITIALEVENTS_FIELD_NUMBER: _builtins.int
+    SHARDSELECTOR_FIELD_NUMBER: _builtins.int
+    labelSelector: _builtins.str
+    fieldSelector: _builtins.str
+    watch: _builtins.bool
+    resourceVersion: _builtins.str
+    timeoutSeconds: _builtins.int
+    limit: _builtins.int
+    allowWatchBookmarks: _builtins.bool
+    resourceVersionMatch: _builtins.str
+    sendInitialEvents: _builtins.bool
+    shardSelector: _builtins.str
     def __init__(
         self,
         *,
-        labelSelector: builtins.str = ...,
-        fieldSelector: builtins.str = ...,
-        watch: builtins.bool = ...,
-        resourceVersion: builtins.str = ...,
-        timeoutSeconds: builtins.int | None = ...,
-        limit: builtins.int = ...,
-        allowWatchBookmarks: builtins.bool = ...,
-        resourceVersionMatch: builtins.str = ...,
-        sendInitialEvents: builtins.bool | None = ...,
-        shardSelector: builtins.str = ...,
+        labelSelector: _builtins.str = ...,
+        fieldSelector: _builtins.str = ...,
+        watch: _builtins.bool = ...,
+        resourceVersion: _builtins.str = ...,
+        timeoutSeconds: _builtins.int | None = ...,
+        limit: _builtins.int = ...,
+        allowWatchBookmarks: _builtins.bool = ...,
+        resourceVersionMatch: _builtins.str = ...,
+        sendInitialEvents: _builtins.bool | None = ...,
+        shardSelector: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_sendInitialEvents", b"_sendInitialEvents", "_timeoutSeconds", b"_timeoutSeconds", "sendInitialEvents", b"sendInitialEvents", "timeoutSeconds", b"timeoutSeconds"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_sendInitialEvents", b"_sendInitialEvents", "_timeoutSeconds", b"_timeoutSeconds", "allowWatchBookmarks", b"allowWatchBookmarks", "continue", b"continue", "fieldSelector", b"fieldSelector", "labelSelector", b"labelSelector", "limit", b"limit", "resourceVersion", b"resourceVersion", "resourceVersionMatch", b"resourceVersionMatch", "sendInitialEvents", b"sendInitialEvents", "shardSelector", b"shardSelector", "timeoutSeconds", b"timeoutSeconds", "watch", b"watch"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sendInitialEvents", b"_sendInitialEvents", "_timeoutSeconds", b"_timeoutSeconds", "sendInitialEvents", b"sendInitialEvents", "timeoutSeconds", b"timeoutSeconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sendInitialEvents", b"_sendInitialEvents", "_timeoutSeconds", b"_timeoutSeconds", "allowWatchBookmarks", b"allowWatchBookmarks", "continue", b"continue", "fieldSelector", b"fieldSelector", "labelSelector", b"labelSelector", "limit", b"limit", "resourceVersion", b"resourceVersion", "resourceVersionMatch", b"resourceVersionMatch", "sendInitialEvents", b"sendInitialEvents", "shardSelector", b"shardSelector", "timeoutSeconds", b"timeoutSeconds", "watch", b"watch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__sendInitialEvents: _TypeAlias = typing.Literal["sendInitialEvents"]  # noqa: Y015
-    _WhichOneofArgType__sendInitialEvents: _TypeAlias = typing.Literal["_sendInitialEvents", b"_sendInitialEvents"]  # noqa: Y015
-    _WhichOneofReturnType__timeoutSeconds: _TypeAlias = typing.Literal["timeoutSeconds"]  # noqa: Y015
-    _WhichOneofArgType__timeoutSeconds: _TypeAlias = typing.Literal["_timeoutSeconds", b"_timeoutSeconds"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__sendInitialEvents: _TypeAlias = _typing.Literal["sendInitialEvents"]  # noqa: Y015
+    _WhichOneofArgType__sendInitialEvents: _TypeAlias = _typing.Literal["_sendInitialEvents", b"_sendInitialEvents"]  # noqa: Y015
+    _WhichOneofReturnType__timeoutSeconds: _TypeAlias = _typing.Literal["timeoutSeconds"]  # noqa: Y015
+    _WhichOneofArgType__timeoutSeconds: _TypeAlias = _typing.Literal["_timeoutSeconds", b"_timeoutSeconds"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sendInitialEvents) -> _WhichOneofReturnType__sendInitialEvents | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__timeoutSeconds) -> _WhichOneofReturnType__timeoutSeconds | None: ...
 
-@typing.final
-class GetOptions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ListOptions: _TypeAlias = ListOptions  # noqa: Y015
 
-    RESOURCEVERSION_FIELD_NUMBER: builtins.int
-    resourceVersion: builtins.str
+@_typing.final
+class GetOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCEVERSION_FIELD_NUMBER: _builtins.int
+    resourceVersion: _builtins.str
     def __init__(
         self,
         *,
-        resourceVersion: builtins.str = ...,
+        resourceVersion: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["resourceVersion", b"resourceVersion"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resourceVersion", b"resourceVersion"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class DeleteOptions(message.Message):
+Global___GetOptions: _TypeAlias = GetOptions  # noqa: Y015
+
+@_typing.final
+class DeleteOptions(_message.Message):
     """How an object shall be deleted: grace, preconditions, what becomes of its dependents."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    GRACEPERIODSECONDS_FIELD_NUMBER: builtins.int
-    PRECONDITIONS_FIELD_NUMBER: builtins.int
-    ORPHANDEPENDENTS_FIELD_NUMBER: builtins.int
-    PROPAGATIONPOLICY_FIELD_NUMBER: builtins.int
-    DRYRUN_FIELD_NUMBER: builtins.int
-    IGNORESTOREREADERRORWITHCLUSTERBREAKINGPOTENTIAL_FIELD_NUMBER: builtins.int
-    gracePeriodSeconds: builtins.int
-    orphanDependents: builtins.bool
-    propagationPolicy: builtins.str
-    ignoreStoreReadErrorWithClusterBreakingPotential: builtins.bool
-    @builtins.property
-    def preconditions(self) -> Preconditions: ...
-    @builtins.property
-    def dryRun(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    GRACEPERIODSECONDS_FIELD_NUMBER: _builtins.int
+    PRECONDITIONS_FIELD_NUMBER: _builtins.int
+    ORPHANDEPENDENTS_FIELD_NUMBER: _builtins.int
+    PROPAGATIONPOLICY_FIELD_NUMBER: _builtins.int
+    DRYRUN_FIELD_NUMBER: _builtins.int
+    IGNORESTOREREADERRORWITHCLUSTERBREAKINGPOTENTIAL_FIELD_NUMBER: _builtins.int
+    gracePeriodSeconds: _builtins.int
+    orphanDependents: _builtins.bool
+    propagationPolicy: _builtins.str
+    ignoreStoreReadErrorWithClusterBreakingPotential: _builtins.bool
+    @_builtins.property
+    def preconditions(self) -> Global___Preconditions: ...
+    @_builtins.property
+    def dryRun(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        gracePeriodSeconds: builtins.int | None = ...,
-        preconditions: Preconditions | None = ...,
-        orphanDependents: builtins.bool | None = ...,
-        propagationPolicy: builtins.str | None = ...,
-        dryRun: abc.Iterable[builtins.str] | None = ...,
-        ignoreStoreReadErrorWithClusterBreakingPotential: builtins.bool | None = ...,
+        gracePeriodSeconds: _builtins.int | None = ...,
+        preconditions: Global___Preconditions | None = ...,
+        orphanDependents: _builtins.bool | None = ...,
+        propagationPolicy: _builtins.str | None = ...,
+        dryRun: _abc.Iterable[_builtins.str] | None = ...,
+        ignoreStoreReadErrorWithClusterBreakingPotential: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_gracePeriodSeconds", b"_gracePeriodSeconds", "_ignoreStoreReadErrorWithClusterBreakingPotential", b"_ignoreStoreReadErrorWithClusterBreakingPotential", "_orphanDependents", b"_orphanDependents", "_propagationPolicy", b"_propagationPolicy", "gracePeriodSeconds", b"gracePeriodSeconds", "ignoreStoreReadErrorWithClusterBreakingPotential", b"ignoreStoreReadErrorWithClusterBreakingPotential", "orphanDependents", b"orphanDependents", "preconditions", b"preconditions", "propagationPolicy", b"propagationPolicy"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_gracePeriodSeconds", b"_gracePeriodSeconds", "_ignoreStoreReadErrorWithClusterBreakingPotential", b"_ignoreStoreReadErrorWithClusterBreakingPotential", "_orphanDependents", b"_orphanDependents", "_propagationPolicy", b"_propagationPolicy", "dryRun", b"dryRun", "gracePeriodSeconds", b"gracePeriodSeconds", "ignoreStoreReadErrorWithClusterBreakingPotential", b"ignoreStoreReadErrorWithClusterBreakingPotential", "orphanDependents", b"orphanDependents", "preconditions", b"preconditions", "propagationPolicy", b"propagationPolicy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gracePeriodSeconds", b"_gracePeriodSeconds", "_ignoreStoreReadErrorWithClusterBreakingPotential", b"_ignoreStoreReadErrorWithClusterBreakingPotential", "_orphanDependents", b"_orphanDependents", "_propagationPolicy", b"_propagationPolicy", "gracePeriodSeconds", b"gracePeriodSeconds", "ignoreStoreReadErrorWithClusterBreakingPotential", b"ignoreStoreReadErrorWithClusterBreakingPotential", "orphanDependents", b"orphanDependents", "preconditions", b"preconditions", "propagationPolicy", b"propagationPolicy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gracePeriodSeconds", b"_gracePeriodSeconds", "_ignoreStoreReadErrorWithClusterBreakingPotential", b"_ignoreStoreReadErrorWithClusterBreakingPotential", "_orphanDependents", b"_orphanDependents", "_propagationPolicy", b"_propagationPolicy", "dryRun", b"dryRun", "gracePeriodSeconds", b"gracePeriodSeconds", "ignoreStoreReadErrorWithClusterBreakingPotential", b"ignoreStoreReadErrorWithClusterBreakingPotential", "orphanDependents", b"orphanDependents", "preconditions", b"preconditions", "propagationPolicy", b"propagationPolicy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__gracePeriodSeconds: _TypeAlias = typing.Literal["gracePeriodSeconds"]  # noqa: Y015
-    _WhichOneofArgType__gracePeriodSeconds: _TypeAlias = typing.Literal["_gracePeriodSeconds", b"_gracePeriodSeconds"]  # noqa: Y015
-    _WhichOneofReturnType__ignoreStoreReadErrorWithClusterBreakingPotential: _TypeAlias = typing.Literal["ignoreStoreReadErrorWithClusterBreakingPotential"]  # noqa: Y015
-    _WhichOneofArgType__ignoreStoreReadErrorWithClusterBreakingPotential: _TypeAlias = typing.Literal["_ignoreStoreReadErrorWithClusterBreakingPotential", b"_ignoreStoreReadErrorWithClusterBreakingPotential"]  # noqa: Y015
-    _WhichOneofReturnType__orphanDependents: _TypeAlias = typing.Literal["orphanDependents"]  # noqa: Y015
-    _WhichOneofArgType__orphanDependents: _TypeAlias = typing.Literal["_orphanDependents", b"_orphanDependents"]  # noqa: Y015
-    _WhichOneofReturnType__propagationPolicy: _TypeAlias = typing.Literal["propagationPolicy"]  # noqa: Y015
-    _WhichOneofArgType__propagationPolicy: _TypeAlias = typing.Literal["_propagationPolicy", b"_propagationPolicy"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__gracePeriodSeconds: _TypeAlias = _typing.Literal["gracePeriodSeconds"]  # noqa: Y015
+    _WhichOneofArgType__gracePeriodSeconds: _TypeAlias = _typing.Literal["_gracePeriodSeconds", b"_gracePeriodSeconds"]  # noqa: Y015
+    _WhichOneofReturnType__ignoreStoreReadErrorWithClusterBreakingPotential: _TypeAlias = _typing.Literal["ignoreStoreReadErrorWithClusterBreakingPotential"]  # noqa: Y015
+    _WhichOneofArgType__ignoreStoreReadErrorWithClusterBreakingPotential: _TypeAlias = _typing.Literal["_ignoreStoreReadErrorWithClusterBreakingPotential", b"_ignoreStoreReadErrorWithClusterBreakingPotential"]  # noqa: Y015
+    _WhichOneofReturnType__orphanDependents: _TypeAlias = _typing.Literal["orphanDependents"]  # noqa: Y015
+    _WhichOneofArgType__orphanDependents: _TypeAlias = _typing.Literal["_orphanDependents", b"_orphanDependents"]  # noqa: Y015
+    _WhichOneofReturnType__propagationPolicy: _TypeAlias = _typing.Literal["propagationPolicy"]  # noqa: Y015
+    _WhichOneofArgType__propagationPolicy: _TypeAlias = _typing.Literal["_propagationPolicy", b"_propagationPolicy"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__gracePeriodSeconds) -> _WhichOneofReturnType__gracePeriodSeconds | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__ignoreStoreReadErrorWithClusterBreakingPotential) -> _WhichOneofReturnType__ignoreStoreReadErrorWithClusterBreakingPotential | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__orphanDependents) -> _WhichOneofReturnType__orphanDependents | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__propagationPolicy) -> _WhichOneofReturnType__propagationPolicy | None: ...
 
-@typing.final
-class CreateOptions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___DeleteOptions: _TypeAlias = DeleteOptions  # noqa: Y015
 
-    DRYRUN_FIELD_NUMBER: builtins.int
-    FIELDMANAGER_FIELD_NUMBER: builtins.int
-    FIELDVALIDATION_FIELD_NUMBER: builtins.int
-    fieldManager: builtins.str
-    fieldValidation: builtins.str
-    @builtins.property
-    def dryRun(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class CreateOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRYRUN_FIELD_NUMBER: _builtins.int
+    FIELDMANAGER_FIELD_NUMBER: _builtins.int
+    FIELDVALIDATION_FIELD_NUMBER: _builtins.int
+    fieldManager: _builtins.str
+    fieldValidation: _builtins.str
+    @_builtins.property
+    def dryRun(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        dryRun: abc.Iterable[builtins.str] | None = ...,
-        fieldManager: builtins.str = ...,
-        fieldValidation: builtins.str = ...,
+        dryRun: _abc.Iterable[_builtins.str] | None = ...,
+        fieldManager: _builtins.str = ...,
+        fieldValidation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["dryRun", b"dryRun", "fieldManager", b"fieldManager", "fieldValidation", b"fieldValidation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dryRun", b"dryRun", "fieldManager", b"fieldManager", "fieldValidation", b"fieldValidation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PatchOptions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CreateOptions: _TypeAlias = CreateOptions  # noqa: Y015
 
-    DRYRUN_FIELD_NUMBER: builtins.int
-    FORCE_FIELD_NUMBER: builtins.int
-    FIELDMANAGER_FIELD_NUMBER: builtins.int
-    FIELDVALIDATION_FIELD_NUMBER: builtins.int
-    force: builtins.bool
-    fieldManager: builtins.str
-    fieldValidation: builtins.str
-    @builtins.property
-    def dryRun(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class PatchOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRYRUN_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
+    FIELDMANAGER_FIELD_NUMBER: _builtins.int
+    FIELDVALIDATION_FIELD_NUMBER: _builtins.int
+    force: _builtins.bool
+    fieldManager: _builtins.str
+    fieldValidation: _builtins.str
+    @_builtins.property
+    def dryRun(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        dryRun: abc.Iterable[builtins.str] | None = ...,
-        force: builtins.bool | None = ...,
-        fieldManager: builtins.str = ...,
-        fieldValidation: builtins.str = ...,
+        dryRun: _abc.Iterable[_builtins.str] | None = ...,
+        force: _builtins.bool | None = ...,
+        fieldManager: _builtins.str = ...,
+        fieldValidation: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_force", b"_force", "force", b"force"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_force", b"_force", "dryRun", b"dryRun", "fieldManager", b"fieldManager", "fieldValidation", b"fieldValidation", "force", b"force"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_force", b"_force", "force", b"force"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_force", b"_force", "dryRun", b"dryRun", "fieldManager", b"fieldManager", "fieldValidation", b"fieldValidation", "force", b"force"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__force: _TypeAlias = typing.Literal["force"]  # noqa: Y015
-    _WhichOneofArgType__force: _TypeAlias = typing.Literal["_force", b"_force"]  # noqa: Y015
+    _WhichOneofReturnType__force: _TypeAlias = _typing.Literal["force"]  # noqa: Y015
+    _WhichOneofArgType__force: _TypeAlias = _typing.Literal["_force", b"_force"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__force) -> _WhichOneofReturnType__force | None: ...
 
-@typing.final
-class ApplyOptions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PatchOptions: _TypeAlias = PatchOptions  # noqa: Y015
 
-    DRYRUN_FIELD_NUMBER: builtins.int
-    FORCE_FIELD_NUMBER: builtins.int
-    FIELDMANAGER_FIELD_NUMBER: builtins.int
-    force: builtins.bool
-    fieldManager: builtins.str
-    @builtins.property
-    def dryRun(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class ApplyOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRYRUN_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
+    FIELDMANAGER_FIELD_NUMBER: _builtins.int
+    force: _builtins.bool
+    fieldManager: _builtins.str
+    @_builtins.property
+    def dryRun(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        dryRun: abc.Iterable[builtins.str] | None = ...,
-        force: builtins.bool = ...,
-        fieldManager: builtins.str = ...,
+        dryRun: _abc.Iterable[_builtins.str] | None = ...,
+        force: _builtins.bool = ...,
+        fieldManager: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["dryRun", b"dryRun", "fieldManager", b"fieldManager", "force", b"force"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dryRun", b"dryRun", "fieldManager", b"fieldManager", "force", b"force"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class UpdateOptions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ApplyOptions: _TypeAlias = ApplyOptions  # noqa: Y015
 
-    DRYRUN_FIELD_NUMBER: builtins.int
-    FIELDMANAGER_FIELD_NUMBER: builtins.int
-    FIELDVALIDATION_FIELD_NUMBER: builtins.int
-    fieldManager: builtins.str
-    fieldValidation: builtins.str
-    @builtins.property
-    def dryRun(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class UpdateOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRYRUN_FIELD_NUMBER: _builtins.int
+    FIELDMANAGER_FIELD_NUMBER: _builtins.int
+    FIELDVALIDATION_FIELD_NUMBER: _builtins.int
+    fieldManager: _builtins.str
+    fieldValidation: _builtins.str
+    @_builtins.property
+    def dryRun(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        dryRun: abc.Iterable[builtins.str] | None = ...,
-        fieldManager: builtins.str = ...,
-        fieldValidation: builtins.str = ...,
+        dryRun: _abc.Iterable[_builtins.str] | None = ...,
+        fieldManager: _builtins.str = ...,
+        fieldValidation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["dryRun", b"dryRun", "fieldManager", b"fieldManager", "fieldValidation", b"fieldValidation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dryRun", b"dryRun", "fieldManager", b"fieldManager", "fieldValidation", b"fieldValidation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Preconditions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___UpdateOptions: _TypeAlias = UpdateOptions  # noqa: Y015
 
-    UID_FIELD_NUMBER: builtins.int
-    RESOURCEVERSION_FIELD_NUMBER: builtins.int
-    uid: builtins.str
-    resourceVersion: builtins.str
+@_typing.final
+class Preconditions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UID_FIELD_NUMBER: _builtins.int
+    RESOURCEVERSION_FIELD_NUMBER: _builtins.int
+    uid: _builtins.str
+    resourceVersion: _builtins.str
     def __init__(
         self,
         *,
-        uid: builtins.str | None = ...,
-        resourceVersion: builtins.str | None = ...,
+        uid: _builtins.str | None = ...,
+        resourceVersion: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_resourceVersion", b"_resourceVersion", "_uid", b"_uid", "resourceVersion", b"resourceVersion", "uid", b"uid"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_resourceVersion", b"_resourceVersion", "_uid", b"_uid", "resourceVersion", b"resourceVersion", "uid", b"uid"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_resourceVersion", b"_resourceVersion", "_uid", b"_uid", "resourceVersion", b"resourceVersion", "uid", b"uid"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_resourceVersion", b"_resourceVersion", "_uid", b"_uid", "resourceVersion", b"resourceVersion", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__resourceVersion: _TypeAlias = typing.Literal["resourceVersion"]  # noqa: Y015
-    _WhichOneofArgType__resourceVersion: _TypeAlias = typing.Literal["_resourceVersion", b"_resourceVersion"]  # noqa: Y015
-    _WhichOneofReturnType__uid: _TypeAlias = typing.Literal["uid"]  # noqa: Y015
-    _WhichOneofArgType__uid: _TypeAlias = typing.Literal["_uid", b"_uid"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__resourceVersion: _TypeAlias = _typing.Literal["resourceVersion"]  # noqa: Y015
+    _WhichOneofArgType__resourceVersion: _TypeAlias = _typing.Literal["_resourceVersion", b"_resourceVersion"]  # noqa: Y015
+    _WhichOneofReturnType__uid: _TypeAlias = _typing.Literal["uid"]  # noqa: Y015
+    _WhichOneofArgType__uid: _TypeAlias = _typing.Literal["_uid", b"_uid"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__resourceVersion) -> _WhichOneofReturnType__resourceVersion | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__uid) -> _WhichOneofReturnType__uid | None: ...
 
-@typing.final
-class Status(message.Message):
+Global___Preconditions: _TypeAlias = Preconditions  # noqa: Y015
+
+@_typing.final
+class Status(_message.Message):
     """The outcome of a request that returns no object."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    DETAILS_FIELD_NUMBER: builtins.int
-    CODE_FIELD_NUMBER: builtins.int
-    status: builtins.str
-    message: builtins.str
-    reason: builtins.str
-    code: builtins.int
-    @builtins.property
-    def metadata(self) -> ListMeta: ...
-    @builtins.property
-    def details(self) -> StatusDetails: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    message: _builtins.str
+    reason: _builtins.str
+    code: _builtins.int
+    @_builtins.property
+    def metadata(self) -> Global___ListMeta: ...
+    @_builtins.property
+    def details(self) -> Global___StatusDetails: ...
     def __init__(
         self,
         *,
-        metadata: ListMeta | None = ...,
-        status: builtins.str = ...,
-        message: builtins.str = ...,
-        reason: builtins.str = ...,
-        details: StatusDetails | None = ...,
-        code: builtins.int = ...,
+        metadata: Global___ListMeta | None = ...,
+        status: _builtins.str = ...,
+        message: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        details: Global___StatusDetails | None = ...,
+        code: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["details", b"details", "metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["code", b"code", "details", b"details", "message", b"message", "metadata", b"metadata", "reason", b"reason", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["details", b"details", "metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "details", b"details", "message", b"message", "metadata", b"metadata", "reason", b"reason", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class StatusDetails(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Status: _TypeAlias = Status  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    GROUP_FIELD_NUMBER: builtins.int
-    KIND_FIELD_NUMBER: builtins.int
-    CAUSES_FIELD_NUMBER: builtins.int
-    RETRYAFTERSECONDS_FIELD_NUMBER: builtins.int
-    UID_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    group: builtins.str
-    kind: builtins.str
-    retryAfterSeconds: builtins.int
-    uid: builtins.str
-    @builtins.property
-    def causes(self) -> containers.RepeatedCompositeFieldContainer[StatusCause]: ...
+@_typing.final
+class StatusDetails(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    CAUSES_FIELD_NUMBER: _builtins.int
+    RETRYAFTERSECONDS_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    group: _builtins.str
+    kind: _builtins.str
+    retryAfterSeconds: _builtins.int
+    uid: _builtins.str
+    @_builtins.property
+    def causes(self) -> _containers.RepeatedCompositeFieldContainer[Global___StatusCause]: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        group: builtins.str = ...,
-        kind: builtins.str = ...,
-        causes: abc.Iterable[StatusCause] | None = ...,
-        retryAfterSeconds: builtins.int = ...,
-        uid: builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["causes", b"causes", "group", b"group", "kind", b"kind", "name", b"name", "retryAfterSeconds", b"retryAfterSeconds", "uid", b"uid"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class StatusCause(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
-
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    FIELD_FIELD_NUMBER: builtins.int
-    reason: builtins.str
-    message: builtins.str
-    field: builtins.str
-    def __init__(
-        self,
-        *,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
-        field: builtins.str = ...,
+        name: _builtins.str = ...,
+        group: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        causes: _abc.Iterable[Global___StatusCause] | None = ...,
+        retryAfterSeconds: _builtins.int = ...,
+        uid: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["field", b"field", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["causes", b"causes", "group", b"group", "kind", b"kind", "name", b"name", "retryAfterSeconds", b"retryAfterSeconds", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class LabelSelector(message.Message):
+Global___StatusDetails: _TypeAlias = StatusDetails  # noqa: Y015
+
+@_typing.final
+class StatusCause(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    message: _builtins.str
+    field: _builtins.str
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        field: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StatusCause: _TypeAlias = StatusCause  # noqa: Y015
+
+@_typing.final
+class LabelSelector(_message.Message):
     """Selects objects by labels: all of matchLabels and matchExpressions must hold; empty selects all,
     absent selects none.
     """
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    @typing.final
-    class MatchLabelsEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class MatchLabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    MATCHLABELS_FIELD_NUMBER: builtins.int
-    MATCHEXPRESSIONS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def matchLabels(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
-    @builtins.property
-    def matchExpressions(self) -> containers.RepeatedCompositeFieldContainer[LabelSelectorRequirement]: ...
+    MATCHLABELS_FIELD_NUMBER: _builtins.int
+    MATCHEXPRESSIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def matchLabels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def matchExpressions(self) -> _containers.RepeatedCompositeFieldContainer[Global___LabelSelectorRequirement]: ...
     def __init__(
         self,
         *,
-        matchLabels: abc.Mapping[builtins.str, builtins.str] | None = ...,
-        matchExpressions: abc.Iterable[LabelSelectorRequirement] | None = ...,
+        matchLabels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        matchExpressions: _abc.Iterable[Global___LabelSelectorRequirement] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["matchExpressions", b"matchExpressions", "matchLabels", b"matchLabels"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["matchExpressions", b"matchExpressions", "matchLabels", b"matchLabels"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class LabelSelectorRequirement(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___LabelSelector: _TypeAlias = LabelSelector  # noqa: Y015
 
-    KEY_FIELD_NUMBER: builtins.int
-    OPERATOR_FIELD_NUMBER: builtins.int
-    VALUES_FIELD_NUMBER: builtins.int
-    key: builtins.str
-    operator: builtins.str
-    @builtins.property
-    def values(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class LabelSelectorRequirement(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    operator: _builtins.str
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        key: builtins.str = ...,
-        operator: builtins.str = ...,
-        values: abc.Iterable[builtins.str] | None = ...,
+        key: _builtins.str = ...,
+        operator: _builtins.str = ...,
+        values: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "operator", b"operator", "values", b"values"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "operator", b"operator", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ManagedFieldsEntry(message.Message):
+Global___LabelSelectorRequirement: _TypeAlias = LabelSelectorRequirement  # noqa: Y015
+
+@_typing.final
+class ManagedFieldsEntry(_message.Message):
     """Which fields one manager has applied or updated."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    MANAGER_FIELD_NUMBER: builtins.int
-    OPERATION_FIELD_NUMBER: builtins.int
-    APIVERSION_FIELD_NUMBER: builtins.int
-    TIME_FIELD_NUMBER: builtins.int
-    FIELDSTYPE_FIELD_NUMBER: builtins.int
-    FIELDSV1_FIELD_NUMBER: builtins.int
-    SUBRESOURCE_FIELD_NUMBER: builtins.int
-    manager: builtins.str
-    operation: builtins.str
-    apiVersion: builtins.str
-    fieldsType: builtins.str
-    subresource: builtins.str
-    @builtins.property
-    def time(self) -> Time: ...
-    @builtins.property
-    def fieldsV1(self) -> FieldsV1: ...
+    MANAGER_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
+    APIVERSION_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    FIELDSTYPE_FIELD_NUMBER: _builtins.int
+    FIELDSV1_FIELD_NUMBER: _builtins.int
+    SUBRESOURCE_FIELD_NUMBER: _builtins.int
+    manager: _builtins.str
+    operation: _builtins.str
+    apiVersion: _builtins.str
+    fieldsType: _builtins.str
+    subresource: _builtins.str
+    @_builtins.property
+    def time(self) -> Global___Time: ...
+    @_builtins.property
+    def fieldsV1(self) -> Global___FieldsV1: ...
     def __init__(
         self,
         *,
-        manager: builtins.str = ...,
-        operation: builtins.str = ...,
-        apiVersion: builtins.str = ...,
-        time: Time | None = ...,
-        fieldsType: builtins.str = ...,
-        fieldsV1: FieldsV1 | None = ...,
-        subresource: builtins.str = ...,
+        manager: _builtins.str = ...,
+        operation: _builtins.str = ...,
+        apiVersion: _builtins.str = ...,
+        time: Global___Time | None = ...,
+        fieldsType: _builtins.str = ...,
+        fieldsV1: Global___FieldsV1 | None = ...,
+        subresource: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["fieldsV1", b"fieldsV1", "time", b"time"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["apiVersion", b"apiVersion", "fieldsType", b"fieldsType", "fieldsV1", b"fieldsV1", "manager", b"manager", "operation", b"operation", "subresource", b"subresource", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fieldsV1", b"fieldsV1", "time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apiVersion", b"apiVersion", "fieldsType", b"fieldsType", "fieldsV1", b"fieldsV1", "manager", b"manager", "operation", b"operation", "subresource", b"subresource", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Condition(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ManagedFieldsEntry: _TypeAlias = ManagedFieldsEntry  # noqa: Y015
 
-    TYPE_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    OBSERVEDGENERATION_FIELD_NUMBER: builtins.int
-    LASTTRANSITIONTIME_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    status: builtins.str
-    observedGeneration: builtins.int
-    reason: builtins.str
-    message: builtins.str
-    @builtins.property
-    def lastTransitionTime(self) -> Time: ...
+@_typing.final
+class Condition(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    OBSERVEDGENERATION_FIELD_NUMBER: _builtins.int
+    LASTTRANSITIONTIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    status: _builtins.str
+    observedGeneration: _builtins.int
+    reason: _builtins.str
+    message: _builtins.str
+    @_builtins.property
+    def lastTransitionTime(self) -> Global___Time: ...
     def __init__(
         self,
         *,
-        type: builtins.str = ...,
-        status: builtins.str = ...,
-        observedGeneration: builtins.int = ...,
-        lastTransitionTime: Time | None = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
+        type: _builtins.str = ...,
+        status: _builtins.str = ...,
+        observedGeneration: _builtins.int = ...,
+        lastTransitionTime: Global___Time | None = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["lastTransitionTime", b"lastTransitionTime", "message", b"message", "observedGeneration", b"observedGeneration", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lastTransitionTime", b"lastTransitionTime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lastTransitionTime", b"lastTransitionTime", "message", b"message", "observedGeneration", b"observedGeneration", "reason", b"reason", "status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Condition: _TypeAlias = Condition  # noqa: Y015

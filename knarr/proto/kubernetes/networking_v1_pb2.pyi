@@ -6,827 +6,897 @@ Field names, numbers and types are those of Kubernetes, so that bytes written by
 readable by the other.
 """
 
-from collections import abc as abc
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-from knarr.proto.kubernetes import core_v1_pb2 as core_v1_pb2
-from knarr.proto.kubernetes import meta_v1_pb2 as meta_v1_pb2
-import builtins as builtins
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from knarr.proto.kubernetes import core_v1_pb2 as _core_v1_pb2
+from knarr.proto.kubernetes import meta_v1_pb2 as _meta_v1_pb2
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class NetworkPolicy(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class NetworkPolicy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> NetworkPolicySpec: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___NetworkPolicySpec: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: NetworkPolicySpec | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___NetworkPolicySpec | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NetworkPolicySpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NetworkPolicy: _TypeAlias = NetworkPolicy  # noqa: Y015
 
-    PODSELECTOR_FIELD_NUMBER: builtins.int
-    INGRESS_FIELD_NUMBER: builtins.int
-    EGRESS_FIELD_NUMBER: builtins.int
-    POLICYTYPES_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def podSelector(self) -> meta_v1_pb2.LabelSelector: ...
-    @builtins.property
-    def ingress(self) -> containers.RepeatedCompositeFieldContainer[NetworkPolicyIngressRule]: ...
-    @builtins.property
-    def egress(self) -> containers.RepeatedCompositeFieldContainer[NetworkPolicyEgressRule]: ...
-    @builtins.property
-    def policyTypes(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class NetworkPolicySpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PODSELECTOR_FIELD_NUMBER: _builtins.int
+    INGRESS_FIELD_NUMBER: _builtins.int
+    EGRESS_FIELD_NUMBER: _builtins.int
+    POLICYTYPES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def podSelector(self) -> _meta_v1_pb2.LabelSelector: ...
+    @_builtins.property
+    def ingress(self) -> _containers.RepeatedCompositeFieldContainer[Global___NetworkPolicyIngressRule]: ...
+    @_builtins.property
+    def egress(self) -> _containers.RepeatedCompositeFieldContainer[Global___NetworkPolicyEgressRule]: ...
+    @_builtins.property
+    def policyTypes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        podSelector: meta_v1_pb2.LabelSelector | None = ...,
-        ingress: abc.Iterable[NetworkPolicyIngressRule] | None = ...,
-        egress: abc.Iterable[NetworkPolicyEgressRule] | None = ...,
-        policyTypes: abc.Iterable[builtins.str] | None = ...,
+        podSelector: _meta_v1_pb2.LabelSelector | None = ...,
+        ingress: _abc.Iterable[Global___NetworkPolicyIngressRule] | None = ...,
+        egress: _abc.Iterable[Global___NetworkPolicyEgressRule] | None = ...,
+        policyTypes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["podSelector", b"podSelector"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["egress", b"egress", "ingress", b"ingress", "podSelector", b"podSelector", "policyTypes", b"policyTypes"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["podSelector", b"podSelector"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["egress", b"egress", "ingress", b"ingress", "podSelector", b"podSelector", "policyTypes", b"policyTypes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NetworkPolicyIngressRule(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NetworkPolicySpec: _TypeAlias = NetworkPolicySpec  # noqa: Y015
 
-    PORTS_FIELD_NUMBER: builtins.int
-    FROM_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def ports(self) -> containers.RepeatedCompositeFieldContainer[NetworkPolicyPort]: ...
+@_typing.final
+class NetworkPolicyIngressRule(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORTS_FIELD_NUMBER: _builtins.int
+    FROM_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___NetworkPolicyPort]: ...
     def __init__(
         self,
         *,
-        ports: abc.Iterable[NetworkPolicyPort] | None = ...,
+        ports: _abc.Iterable[Global___NetworkPolicyPort] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["from", b"from", "ports", b"ports"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "ports", b"ports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NetworkPolicyEgressRule(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NetworkPolicyIngressRule: _TypeAlias = NetworkPolicyIngressRule  # noqa: Y015
 
-    PORTS_FIELD_NUMBER: builtins.int
-    TO_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def ports(self) -> containers.RepeatedCompositeFieldContainer[NetworkPolicyPort]: ...
-    @builtins.property
-    def to(self) -> containers.RepeatedCompositeFieldContainer[NetworkPolicyPeer]: ...
+@_typing.final
+class NetworkPolicyEgressRule(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORTS_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___NetworkPolicyPort]: ...
+    @_builtins.property
+    def to(self) -> _containers.RepeatedCompositeFieldContainer[Global___NetworkPolicyPeer]: ...
     def __init__(
         self,
         *,
-        ports: abc.Iterable[NetworkPolicyPort] | None = ...,
-        to: abc.Iterable[NetworkPolicyPeer] | None = ...,
+        ports: _abc.Iterable[Global___NetworkPolicyPort] | None = ...,
+        to: _abc.Iterable[Global___NetworkPolicyPeer] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["ports", b"ports", "to", b"to"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ports", b"ports", "to", b"to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NetworkPolicyPort(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NetworkPolicyEgressRule: _TypeAlias = NetworkPolicyEgressRule  # noqa: Y015
 
-    PROTOCOL_FIELD_NUMBER: builtins.int
-    PORT_FIELD_NUMBER: builtins.int
-    ENDPORT_FIELD_NUMBER: builtins.int
-    protocol: builtins.str
-    endPort: builtins.int
-    @builtins.property
-    def port(self) -> meta_v1_pb2.IntOrString: ...
+@_typing.final
+class NetworkPolicyPort(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    ENDPORT_FIELD_NUMBER: _builtins.int
+    protocol: _builtins.str
+    endPort: _builtins.int
+    @_builtins.property
+    def port(self) -> _meta_v1_pb2.IntOrString: ...
     def __init__(
         self,
         *,
-        protocol: builtins.str | None = ...,
-        port: meta_v1_pb2.IntOrString | None = ...,
-        endPort: builtins.int | None = ...,
+        protocol: _builtins.str | None = ...,
+        port: _meta_v1_pb2.IntOrString | None = ...,
+        endPort: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_endPort", b"_endPort", "_protocol", b"_protocol", "endPort", b"endPort", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_endPort", b"_endPort", "_protocol", b"_protocol", "endPort", b"endPort", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_endPort", b"_endPort", "_protocol", b"_protocol", "endPort", b"endPort", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_endPort", b"_endPort", "_protocol", b"_protocol", "endPort", b"endPort", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__endPort: _TypeAlias = typing.Literal["endPort"]  # noqa: Y015
-    _WhichOneofArgType__endPort: _TypeAlias = typing.Literal["_endPort", b"_endPort"]  # noqa: Y015
-    _WhichOneofReturnType__protocol: _TypeAlias = typing.Literal["protocol"]  # noqa: Y015
-    _WhichOneofArgType__protocol: _TypeAlias = typing.Literal["_protocol", b"_protocol"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__endPort: _TypeAlias = _typing.Literal["endPort"]  # noqa: Y015
+    _WhichOneofArgType__endPort: _TypeAlias = _typing.Literal["_endPort", b"_endPort"]  # noqa: Y015
+    _WhichOneofReturnType__protocol: _TypeAlias = _typing.Literal["protocol"]  # noqa: Y015
+    _WhichOneofArgType__protocol: _TypeAlias = _typing.Literal["_protocol", b"_protocol"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__endPort) -> _WhichOneofReturnType__endPort | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__protocol) -> _WhichOneofReturnType__protocol | None: ...
 
-@typing.final
-class IPBlock(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NetworkPolicyPort: _TypeAlias = NetworkPolicyPort  # noqa: Y015
 
-    CIDR_FIELD_NUMBER: builtins.int
-    EXCEPT_FIELD_NUMBER: builtins.int
-    cidr: builtins.str
+@_typing.final
+class IPBlock(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CIDR_FIELD_NUMBER: _builtins.int
+    EXCEPT_FIELD_NUMBER: _builtins.int
+    cidr: _builtins.str
     def __init__(
         self,
         *,
-        cidr: builtins.str = ...,
+        cidr: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cidr", b"cidr", "except", b"except"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cidr", b"cidr", "except", b"except"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NetworkPolicyPeer(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IPBlock: _TypeAlias = IPBlock  # noqa: Y015
 
-    PODSELECTOR_FIELD_NUMBER: builtins.int
-    NAMESPACESELECTOR_FIELD_NUMBER: builtins.int
-    IPBLOCK_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def podSelector(self) -> meta_v1_pb2.LabelSelector: ...
-    @builtins.property
-    def namespaceSelector(self) -> meta_v1_pb2.LabelSelector: ...
-    @builtins.property
-    def ipBlock(self) -> IPBlock: ...
+@_typing.final
+class NetworkPolicyPeer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PODSELECTOR_FIELD_NUMBER: _builtins.int
+    NAMESPACESELECTOR_FIELD_NUMBER: _builtins.int
+    IPBLOCK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def podSelector(self) -> _meta_v1_pb2.LabelSelector: ...
+    @_builtins.property
+    def namespaceSelector(self) -> _meta_v1_pb2.LabelSelector: ...
+    @_builtins.property
+    def ipBlock(self) -> Global___IPBlock: ...
     def __init__(
         self,
         *,
-        podSelector: meta_v1_pb2.LabelSelector | None = ...,
-        namespaceSelector: meta_v1_pb2.LabelSelector | None = ...,
-        ipBlock: IPBlock | None = ...,
+        podSelector: _meta_v1_pb2.LabelSelector | None = ...,
+        namespaceSelector: _meta_v1_pb2.LabelSelector | None = ...,
+        ipBlock: Global___IPBlock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["ipBlock", b"ipBlock", "namespaceSelector", b"namespaceSelector", "podSelector", b"podSelector"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["ipBlock", b"ipBlock", "namespaceSelector", b"namespaceSelector", "podSelector", b"podSelector"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ipBlock", b"ipBlock", "namespaceSelector", b"namespaceSelector", "podSelector", b"podSelector"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ipBlock", b"ipBlock", "namespaceSelector", b"namespaceSelector", "podSelector", b"podSelector"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class NetworkPolicyList(message.Message):
+Global___NetworkPolicyPeer: _TypeAlias = NetworkPolicyPeer  # noqa: Y015
+
+@_typing.final
+class NetworkPolicyList(_message.Message):
     """A page of NetworkPolicy objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[NetworkPolicy]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___NetworkPolicy]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[NetworkPolicy] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___NetworkPolicy] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Ingress(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___NetworkPolicyList: _TypeAlias = NetworkPolicyList  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> IngressSpec: ...
-    @builtins.property
-    def status(self) -> IngressStatus: ...
+@_typing.final
+class Ingress(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___IngressSpec: ...
+    @_builtins.property
+    def status(self) -> Global___IngressStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: IngressSpec | None = ...,
-        status: IngressStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___IngressSpec | None = ...,
+        status: Global___IngressStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class IngressList(message.Message):
+Global___Ingress: _TypeAlias = Ingress  # noqa: Y015
+
+@_typing.final
+class IngressList(_message.Message):
     """A page of Ingress objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[Ingress]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Ingress]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[Ingress] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___Ingress] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class IngressSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IngressList: _TypeAlias = IngressList  # noqa: Y015
 
-    DEFAULTBACKEND_FIELD_NUMBER: builtins.int
-    TLS_FIELD_NUMBER: builtins.int
-    RULES_FIELD_NUMBER: builtins.int
-    INGRESSCLASSNAME_FIELD_NUMBER: builtins.int
-    ingressClassName: builtins.str
-    @builtins.property
-    def defaultBackend(self) -> IngressBackend: ...
-    @builtins.property
-    def tls(self) -> containers.RepeatedCompositeFieldContainer[IngressTLS]: ...
-    @builtins.property
-    def rules(self) -> containers.RepeatedCompositeFieldContainer[IngressRule]: ...
+@_typing.final
+class IngressSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEFAULTBACKEND_FIELD_NUMBER: _builtins.int
+    TLS_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    INGRESSCLASSNAME_FIELD_NUMBER: _builtins.int
+    ingressClassName: _builtins.str
+    @_builtins.property
+    def defaultBackend(self) -> Global___IngressBackend: ...
+    @_builtins.property
+    def tls(self) -> _containers.RepeatedCompositeFieldContainer[Global___IngressTLS]: ...
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___IngressRule]: ...
     def __init__(
         self,
         *,
-        defaultBackend: IngressBackend | None = ...,
-        tls: abc.Iterable[IngressTLS] | None = ...,
-        rules: abc.Iterable[IngressRule] | None = ...,
-        ingressClassName: builtins.str | None = ...,
+        defaultBackend: Global___IngressBackend | None = ...,
+        tls: _abc.Iterable[Global___IngressTLS] | None = ...,
+        rules: _abc.Iterable[Global___IngressRule] | None = ...,
+        ingressClassName: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_ingressClassName", b"_ingressClassName", "defaultBackend", b"defaultBackend", "ingressClassName", b"ingressClassName"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_ingressClassName", b"_ingressClassName", "defaultBackend", b"defaultBackend", "ingressClassName", b"ingressClassName", "rules", b"rules", "tls", b"tls"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_ingressClassName", b"_ingressClassName", "defaultBackend", b"defaultBackend", "ingressClassName", b"ingressClassName"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ingressClassName", b"_ingressClassName", "defaultBackend", b"defaultBackend", "ingressClassName", b"ingressClassName", "rules", b"rules", "tls", b"tls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__ingressClassName: _TypeAlias = typing.Literal["ingressClassName"]  # noqa: Y015
-    _WhichOneofArgType__ingressClassName: _TypeAlias = typing.Literal["_ingressClassName", b"_ingressClassName"]  # noqa: Y015
+    _WhichOneofReturnType__ingressClassName: _TypeAlias = _typing.Literal["ingressClassName"]  # noqa: Y015
+    _WhichOneofArgType__ingressClassName: _TypeAlias = _typing.Literal["_ingressClassName", b"_ingressClassName"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__ingressClassName) -> _WhichOneofReturnType__ingressClassName | None: ...
 
-@typing.final
-class IngressTLS(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IngressSpec: _TypeAlias = IngressSpec  # noqa: Y015
 
-    HOSTS_FIELD_NUMBER: builtins.int
-    SECRETNAME_FIELD_NUMBER: builtins.int
-    secretName: builtins.str
-    @builtins.property
-    def hosts(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class IngressTLS(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOSTS_FIELD_NUMBER: _builtins.int
+    SECRETNAME_FIELD_NUMBER: _builtins.int
+    secretName: _builtins.str
+    @_builtins.property
+    def hosts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        hosts: abc.Iterable[builtins.str] | None = ...,
-        secretName: builtins.str = ...,
+        hosts: _abc.Iterable[_builtins.str] | None = ...,
+        secretName: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["hosts", b"hosts", "secretName", b"secretName"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hosts", b"hosts", "secretName", b"secretName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class IngressStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IngressTLS: _TypeAlias = IngressTLS  # noqa: Y015
 
-    LOADBALANCER_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def loadBalancer(self) -> IngressLoadBalancerStatus: ...
+@_typing.final
+class IngressStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOADBALANCER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def loadBalancer(self) -> Global___IngressLoadBalancerStatus: ...
     def __init__(
         self,
         *,
-        loadBalancer: IngressLoadBalancerStatus | None = ...,
+        loadBalancer: Global___IngressLoadBalancerStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["loadBalancer", b"loadBalancer"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["loadBalancer", b"loadBalancer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["loadBalancer", b"loadBalancer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["loadBalancer", b"loadBalancer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class IngressLoadBalancerStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IngressStatus: _TypeAlias = IngressStatus  # noqa: Y015
 
-    INGRESS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def ingress(self) -> containers.RepeatedCompositeFieldContainer[IngressLoadBalancerIngress]: ...
+@_typing.final
+class IngressLoadBalancerStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INGRESS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ingress(self) -> _containers.RepeatedCompositeFieldContainer[Global___IngressLoadBalancerIngress]: ...
     def __init__(
         self,
         *,
-        ingress: abc.Iterable[IngressLoadBalancerIngress] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["ingress", b"ingress"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class IngressLoadBalancerIngress(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
-
-    IP_FIELD_NUMBER: builtins.int
-    HOSTNAME_FIELD_NUMBER: builtins.int
-    PORTS_FIELD_NUMBER: builtins.int
-    ip: builtins.str
-    hostname: builtins.str
-    @builtins.property
-    def ports(self) -> containers.RepeatedCompositeFieldContainer[IngressPortStatus]: ...
-    def __init__(
-        self,
-        *,
-        ip: builtins.str = ...,
-        hostname: builtins.str = ...,
-        ports: abc.Iterable[IngressPortStatus] | None = ...,
+        ingress: _abc.Iterable[Global___IngressLoadBalancerIngress] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["hostname", b"hostname", "ip", b"ip", "ports", b"ports"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ingress", b"ingress"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class IngressPortStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IngressLoadBalancerStatus: _TypeAlias = IngressLoadBalancerStatus  # noqa: Y015
 
-    PORT_FIELD_NUMBER: builtins.int
-    PROTOCOL_FIELD_NUMBER: builtins.int
-    ERROR_FIELD_NUMBER: builtins.int
-    port: builtins.int
-    protocol: builtins.str
-    error: builtins.str
+@_typing.final
+class IngressLoadBalancerIngress(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IP_FIELD_NUMBER: _builtins.int
+    HOSTNAME_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
+    ip: _builtins.str
+    hostname: _builtins.str
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___IngressPortStatus]: ...
     def __init__(
         self,
         *,
-        port: builtins.int = ...,
-        protocol: builtins.str = ...,
-        error: builtins.str | None = ...,
+        ip: _builtins.str = ...,
+        hostname: _builtins.str = ...,
+        ports: _abc.Iterable[Global___IngressPortStatus] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_error", b"_error", "error", b"error"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_error", b"_error", "error", b"error", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hostname", b"hostname", "ip", b"ip", "ports", b"ports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__error: _TypeAlias = typing.Literal["error"]  # noqa: Y015
-    _WhichOneofArgType__error: _TypeAlias = typing.Literal["_error", b"_error"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IngressLoadBalancerIngress: _TypeAlias = IngressLoadBalancerIngress  # noqa: Y015
+
+@_typing.final
+class IngressPortStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    port: _builtins.int
+    protocol: _builtins.str
+    error: _builtins.str
+    def __init__(
+        self,
+        *,
+        port: _builtins.int = ...,
+        protocol: _builtins.str = ...,
+        error: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "error", b"error", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__error: _TypeAlias = _typing.Literal["error"]  # noqa: Y015
+    _WhichOneofArgType__error: _TypeAlias = _typing.Literal["_error", b"_error"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__error) -> _WhichOneofReturnType__error | None: ...
 
-@typing.final
-class IngressRule(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IngressPortStatus: _TypeAlias = IngressPortStatus  # noqa: Y015
 
-    HOST_FIELD_NUMBER: builtins.int
-    INGRESSRULEVALUE_FIELD_NUMBER: builtins.int
-    host: builtins.str
-    @builtins.property
-    def ingressRuleValue(self) -> IngressRuleValue: ...
+@_typing.final
+class IngressRule(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    INGRESSRULEVALUE_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    @_builtins.property
+    def ingressRuleValue(self) -> Global___IngressRuleValue: ...
     def __init__(
         self,
         *,
-        host: builtins.str = ...,
-        ingressRuleValue: IngressRuleValue | None = ...,
+        host: _builtins.str = ...,
+        ingressRuleValue: Global___IngressRuleValue | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["ingressRuleValue", b"ingressRuleValue"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["host", b"host", "ingressRuleValue", b"ingressRuleValue"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ingressRuleValue", b"ingressRuleValue"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "ingressRuleValue", b"ingressRuleValue"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class IngressRuleValue(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IngressRule: _TypeAlias = IngressRule  # noqa: Y015
 
-    HTTP_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def http(self) -> HTTPIngressRuleValue: ...
+@_typing.final
+class IngressRuleValue(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HTTP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def http(self) -> Global___HTTPIngressRuleValue: ...
     def __init__(
         self,
         *,
-        http: HTTPIngressRuleValue | None = ...,
+        http: Global___HTTPIngressRuleValue | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["http", b"http"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["http", b"http"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["http", b"http"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["http", b"http"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class HTTPIngressRuleValue(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IngressRuleValue: _TypeAlias = IngressRuleValue  # noqa: Y015
 
-    PATHS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def paths(self) -> containers.RepeatedCompositeFieldContainer[HTTPIngressPath]: ...
+@_typing.final
+class HTTPIngressRuleValue(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATHS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def paths(self) -> _containers.RepeatedCompositeFieldContainer[Global___HTTPIngressPath]: ...
     def __init__(
         self,
         *,
-        paths: abc.Iterable[HTTPIngressPath] | None = ...,
+        paths: _abc.Iterable[Global___HTTPIngressPath] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["paths", b"paths"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["paths", b"paths"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class HTTPIngressPath(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___HTTPIngressRuleValue: _TypeAlias = HTTPIngressRuleValue  # noqa: Y015
 
-    PATH_FIELD_NUMBER: builtins.int
-    BACKEND_FIELD_NUMBER: builtins.int
-    PATHTYPE_FIELD_NUMBER: builtins.int
-    path: builtins.str
-    pathType: builtins.str
-    @builtins.property
-    def backend(self) -> IngressBackend: ...
+@_typing.final
+class HTTPIngressPath(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    BACKEND_FIELD_NUMBER: _builtins.int
+    PATHTYPE_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    pathType: _builtins.str
+    @_builtins.property
+    def backend(self) -> Global___IngressBackend: ...
     def __init__(
         self,
         *,
-        path: builtins.str = ...,
-        backend: IngressBackend | None = ...,
-        pathType: builtins.str | None = ...,
+        path: _builtins.str = ...,
+        backend: Global___IngressBackend | None = ...,
+        pathType: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_pathType", b"_pathType", "backend", b"backend", "pathType", b"pathType"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_pathType", b"_pathType", "backend", b"backend", "path", b"path", "pathType", b"pathType"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_pathType", b"_pathType", "backend", b"backend", "pathType", b"pathType"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_pathType", b"_pathType", "backend", b"backend", "path", b"path", "pathType", b"pathType"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__pathType: _TypeAlias = typing.Literal["pathType"]  # noqa: Y015
-    _WhichOneofArgType__pathType: _TypeAlias = typing.Literal["_pathType", b"_pathType"]  # noqa: Y015
+    _WhichOneofReturnType__pathType: _TypeAlias = _typing.Literal["pathType"]  # noqa: Y015
+    _WhichOneofArgType__pathType: _TypeAlias = _typing.Literal["_pathType", b"_pathType"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__pathType) -> _WhichOneofReturnType__pathType | None: ...
 
-@typing.final
-class IngressBackend(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___HTTPIngressPath: _TypeAlias = HTTPIngressPath  # noqa: Y015
 
-    RESOURCE_FIELD_NUMBER: builtins.int
-    SERVICE_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def resource(self) -> core_v1_pb2.TypedLocalObjectReference: ...
-    @builtins.property
-    def service(self) -> IngressServiceBackend: ...
+@_typing.final
+class IngressBackend(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def resource(self) -> _core_v1_pb2.TypedLocalObjectReference: ...
+    @_builtins.property
+    def service(self) -> Global___IngressServiceBackend: ...
     def __init__(
         self,
         *,
-        resource: core_v1_pb2.TypedLocalObjectReference | None = ...,
-        service: IngressServiceBackend | None = ...,
+        resource: _core_v1_pb2.TypedLocalObjectReference | None = ...,
+        service: Global___IngressServiceBackend | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["resource", b"resource", "service", b"service"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["resource", b"resource", "service", b"service"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["resource", b"resource", "service", b"service"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resource", b"resource", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class IngressServiceBackend(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IngressBackend: _TypeAlias = IngressBackend  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    PORT_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    @builtins.property
-    def port(self) -> ServiceBackendPort: ...
+@_typing.final
+class IngressServiceBackend(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    @_builtins.property
+    def port(self) -> Global___ServiceBackendPort: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        port: ServiceBackendPort | None = ...,
+        name: _builtins.str = ...,
+        port: Global___ServiceBackendPort | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["port", b"port"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "port", b"port"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["port", b"port"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "port", b"port"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ServiceBackendPort(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IngressServiceBackend: _TypeAlias = IngressServiceBackend  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    NUMBER_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    number: builtins.int
+@_typing.final
+class ServiceBackendPort(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    number: _builtins.int
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        number: builtins.int = ...,
+        name: _builtins.str = ...,
+        number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "number", b"number"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "number", b"number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class IngressClass(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ServiceBackendPort: _TypeAlias = ServiceBackendPort  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> IngressClassSpec: ...
+@_typing.final
+class IngressClass(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___IngressClassSpec: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: IngressClassSpec | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___IngressClassSpec | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class IngressClassSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IngressClass: _TypeAlias = IngressClass  # noqa: Y015
 
-    CONTROLLER_FIELD_NUMBER: builtins.int
-    PARAMETERS_FIELD_NUMBER: builtins.int
-    controller: builtins.str
-    @builtins.property
-    def parameters(self) -> IngressClassParametersReference: ...
+@_typing.final
+class IngressClassSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTROLLER_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    controller: _builtins.str
+    @_builtins.property
+    def parameters(self) -> Global___IngressClassParametersReference: ...
     def __init__(
         self,
         *,
-        controller: builtins.str = ...,
-        parameters: IngressClassParametersReference | None = ...,
+        controller: _builtins.str = ...,
+        parameters: Global___IngressClassParametersReference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["parameters", b"parameters"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["controller", b"controller", "parameters", b"parameters"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controller", b"controller", "parameters", b"parameters"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class IngressClassParametersReference(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IngressClassSpec: _TypeAlias = IngressClassSpec  # noqa: Y015
 
-    APIGROUP_FIELD_NUMBER: builtins.int
-    KIND_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    SCOPE_FIELD_NUMBER: builtins.int
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    aPIGroup: builtins.str
-    kind: builtins.str
-    name: builtins.str
-    scope: builtins.str
-    namespace: builtins.str
+@_typing.final
+class IngressClassParametersReference(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APIGROUP_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    aPIGroup: _builtins.str
+    kind: _builtins.str
+    name: _builtins.str
+    scope: _builtins.str
+    namespace: _builtins.str
     def __init__(
         self,
         *,
-        aPIGroup: builtins.str | None = ...,
-        kind: builtins.str = ...,
-        name: builtins.str = ...,
-        scope: builtins.str | None = ...,
-        namespace: builtins.str | None = ...,
+        aPIGroup: _builtins.str | None = ...,
+        kind: _builtins.str = ...,
+        name: _builtins.str = ...,
+        scope: _builtins.str | None = ...,
+        namespace: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_aPIGroup", b"_aPIGroup", "_namespace", b"_namespace", "_scope", b"_scope", "aPIGroup", b"aPIGroup", "namespace", b"namespace", "scope", b"scope"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_aPIGroup", b"_aPIGroup", "_namespace", b"_namespace", "_scope", b"_scope", "aPIGroup", b"aPIGroup", "kind", b"kind", "name", b"name", "namespace", b"namespace", "scope", b"scope"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_aPIGroup", b"_aPIGroup", "_namespace", b"_namespace", "_scope", b"_scope", "aPIGroup", b"aPIGroup", "namespace", b"namespace", "scope", b"scope"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aPIGroup", b"_aPIGroup", "_namespace", b"_namespace", "_scope", b"_scope", "aPIGroup", b"aPIGroup", "kind", b"kind", "name", b"name", "namespace", b"namespace", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__aPIGroup: _TypeAlias = typing.Literal["aPIGroup"]  # noqa: Y015
-    _WhichOneofArgType__aPIGroup: _TypeAlias = typing.Literal["_aPIGroup", b"_aPIGroup"]  # noqa: Y015
-    _WhichOneofReturnType__namespace: _TypeAlias = typing.Literal["namespace"]  # noqa: Y015
-    _WhichOneofArgType__namespace: _TypeAlias = typing.Literal["_namespace", b"_namespace"]  # noqa: Y015
-    _WhichOneofReturnType__scope: _TypeAlias = typing.Literal["scope"]  # noqa: Y015
-    _WhichOneofArgType__scope: _TypeAlias = typing.Literal["_scope", b"_scope"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__aPIGroup: _TypeAlias = _typing.Literal["aPIGroup"]  # noqa: Y015
+    _WhichOneofArgType__aPIGroup: _TypeAlias = _typing.Literal["_aPIGroup", b"_aPIGroup"]  # noqa: Y015
+    _WhichOneofReturnType__namespace: _TypeAlias = _typing.Literal["namespace"]  # noqa: Y015
+    _WhichOneofArgType__namespace: _TypeAlias = _typing.Literal["_namespace", b"_namespace"]  # noqa: Y015
+    _WhichOneofReturnType__scope: _TypeAlias = _typing.Literal["scope"]  # noqa: Y015
+    _WhichOneofArgType__scope: _TypeAlias = _typing.Literal["_scope", b"_scope"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__aPIGroup) -> _WhichOneofReturnType__aPIGroup | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__namespace) -> _WhichOneofReturnType__namespace | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__scope) -> _WhichOneofReturnType__scope | None: ...
 
-@typing.final
-class IngressClassList(message.Message):
+Global___IngressClassParametersReference: _TypeAlias = IngressClassParametersReference  # noqa: Y015
+
+@_typing.final
+class IngressClassList(_message.Message):
     """A page of IngressClass objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[IngressClass]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___IngressClass]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[IngressClass] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___IngressClass] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class IPAddress(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IngressClassList: _TypeAlias = IngressClassList  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> IPAddressSpec: ...
+@_typing.final
+class IPAddress(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___IPAddressSpec: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: IPAddressSpec | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___IPAddressSpec | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class IPAddressSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IPAddress: _TypeAlias = IPAddress  # noqa: Y015
 
-    PARENTREF_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def parentRef(self) -> ParentReference: ...
+@_typing.final
+class IPAddressSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENTREF_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def parentRef(self) -> Global___ParentReference: ...
     def __init__(
         self,
         *,
-        parentRef: ParentReference | None = ...,
+        parentRef: Global___ParentReference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["parentRef", b"parentRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["parentRef", b"parentRef"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["parentRef", b"parentRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parentRef", b"parentRef"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ParentReference(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IPAddressSpec: _TypeAlias = IPAddressSpec  # noqa: Y015
 
-    GROUP_FIELD_NUMBER: builtins.int
-    RESOURCE_FIELD_NUMBER: builtins.int
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    group: builtins.str
-    resource: builtins.str
-    namespace: builtins.str
-    name: builtins.str
+@_typing.final
+class ParentReference(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    group: _builtins.str
+    resource: _builtins.str
+    namespace: _builtins.str
+    name: _builtins.str
     def __init__(
         self,
         *,
-        group: builtins.str = ...,
-        resource: builtins.str = ...,
-        namespace: builtins.str = ...,
-        name: builtins.str = ...,
+        group: _builtins.str = ...,
+        resource: _builtins.str = ...,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["group", b"group", "name", b"name", "namespace", b"namespace", "resource", b"resource"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "name", b"name", "namespace", b"namespace", "resource", b"resource"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class IPAddressList(message.Message):
+Global___ParentReference: _TypeAlias = ParentReference  # noqa: Y015
+
+@_typing.final
+class IPAddressList(_message.Message):
     """A page of IPAddress objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[IPAddress]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___IPAddress]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[IPAddress] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___IPAddress] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ServiceCIDR(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___IPAddressList: _TypeAlias = IPAddressList  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> ServiceCIDRSpec: ...
-    @builtins.property
-    def status(self) -> ServiceCIDRStatus: ...
+@_typing.final
+class ServiceCIDR(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___ServiceCIDRSpec: ...
+    @_builtins.property
+    def status(self) -> Global___ServiceCIDRStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: ServiceCIDRSpec | None = ...,
-        status: ServiceCIDRStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___ServiceCIDRSpec | None = ...,
+        status: Global___ServiceCIDRStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ServiceCIDRSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ServiceCIDR: _TypeAlias = ServiceCIDR  # noqa: Y015
 
-    CIDRS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def cidrs(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+@_typing.final
+class ServiceCIDRSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CIDRS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def cidrs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        cidrs: abc.Iterable[builtins.str] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cidrs", b"cidrs"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class ServiceCIDRStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
-
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def conditions(self) -> containers.RepeatedCompositeFieldContainer[meta_v1_pb2.Condition]: ...
-    def __init__(
-        self,
-        *,
-        conditions: abc.Iterable[meta_v1_pb2.Condition] | None = ...,
+        cidrs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["conditions", b"conditions"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cidrs", b"cidrs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ServiceCIDRList(message.Message):
+Global___ServiceCIDRSpec: _TypeAlias = ServiceCIDRSpec  # noqa: Y015
+
+@_typing.final
+class ServiceCIDRStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[_meta_v1_pb2.Condition]: ...
+    def __init__(
+        self,
+        *,
+        conditions: _abc.Iterable[_meta_v1_pb2.Condition] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ServiceCIDRStatus: _TypeAlias = ServiceCIDRStatus  # noqa: Y015
+
+@_typing.final
+class ServiceCIDRList(_message.Message):
     """A page of ServiceCIDR objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[ServiceCIDR]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServiceCIDR]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[ServiceCIDR] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___ServiceCIDR] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ServiceCIDRList: _TypeAlias = ServiceCIDRList  # noqa: Y015

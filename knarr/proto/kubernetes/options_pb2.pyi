@@ -5,64 +5,66 @@ What the wire form cannot say about a field: how JSON writes it and how patches 
 The codec and the patch engine read these options from the descriptors; nothing else holds them.
 """
 
-from collections import abc as abc
-from google.protobuf import descriptor as descriptor
-from google.protobuf import descriptor_pb2 as descriptor_pb2
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-from google.protobuf.internal import extension_dict as extension_dict
-import builtins as builtins
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import descriptor_pb2 as _descriptor_pb2
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import extension_dict as _extension_dict
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class FieldRule(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class FieldRule(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-    INLINE_FIELD_NUMBER: builtins.int
-    ALWAYS_FIELD_NUMBER: builtins.int
-    PATCH_STRATEGY_FIELD_NUMBER: builtins.int
-    PATCH_MERGE_KEY_FIELD_NUMBER: builtins.int
-    LIST_TYPE_FIELD_NUMBER: builtins.int
-    LIST_MAP_KEYS_FIELD_NUMBER: builtins.int
-    inline: builtins.bool
+    INLINE_FIELD_NUMBER: _builtins.int
+    ALWAYS_FIELD_NUMBER: _builtins.int
+    PATCH_STRATEGY_FIELD_NUMBER: _builtins.int
+    PATCH_MERGE_KEY_FIELD_NUMBER: _builtins.int
+    LIST_TYPE_FIELD_NUMBER: _builtins.int
+    LIST_MAP_KEYS_FIELD_NUMBER: _builtins.int
+    inline: _builtins.bool
     """The field's message is flattened into its parent in JSON (Go's embedded structs)."""
-    always: builtins.bool
+    always: _builtins.bool
     """JSON has the field even when it is zero or empty (Go's fields without omitempty, and structs)."""
-    patch_strategy: builtins.str
+    patch_strategy: _builtins.str
     """How strategic merge patch treats the field: "merge", "replace", "retainKeys", "merge,retainKeys"."""
-    patch_merge_key: builtins.str
+    patch_merge_key: _builtins.str
     """The key by which strategic merge patch tells a list's elements apart."""
-    list_type: builtins.str
+    list_type: _builtins.str
     """How server-side apply treats a list or map: "atomic", "set", "map" or "granular"; empty: the default
     (lists of scalars and messages are atomic, maps and messages are granular).
     """
-    @builtins.property
-    def list_map_keys(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+    @_builtins.property
+    def list_map_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The keys of a list_type "map"."""
 
     def __init__(
         self,
         *,
-        inline: builtins.bool = ...,
-        always: builtins.bool = ...,
-        patch_strategy: builtins.str = ...,
-        patch_merge_key: builtins.str = ...,
-        list_type: builtins.str = ...,
-        list_map_keys: abc.Iterable[builtins.str] | None = ...,
+        inline: _builtins.bool = ...,
+        always: _builtins.bool = ...,
+        patch_strategy: _builtins.str = ...,
+        patch_merge_key: _builtins.str = ...,
+        list_type: _builtins.str = ...,
+        list_map_keys: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["always", b"always", "inline", b"inline", "list_map_keys", b"list_map_keys", "list_type", b"list_type", "patch_merge_key", b"patch_merge_key", "patch_strategy", b"patch_strategy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["always", b"always", "inline", b"inline", "list_map_keys", b"list_map_keys", "list_type", b"list_type", "patch_merge_key", b"patch_merge_key", "patch_strategy", b"patch_strategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-RULE_FIELD_NUMBER: builtins.int
-rule: extension_dict._ExtensionFieldDescriptor[descriptor_pb2.FieldOptions, FieldRule]
+Global___FieldRule: _TypeAlias = FieldRule  # noqa: Y015
+
+RULE_FIELD_NUMBER: _builtins.int
+rule: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___FieldRule]

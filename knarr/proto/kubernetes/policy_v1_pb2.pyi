@@ -6,183 +6,193 @@ Field names, numbers and types are those of Kubernetes, so that bytes written by
 readable by the other.
 """
 
-from collections import abc as abc
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-from knarr.proto.kubernetes import meta_v1_pb2 as meta_v1_pb2
-import builtins as builtins
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from knarr.proto.kubernetes import meta_v1_pb2 as _meta_v1_pb2
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class PodDisruptionBudgetSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class PodDisruptionBudgetSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-    MINAVAILABLE_FIELD_NUMBER: builtins.int
-    SELECTOR_FIELD_NUMBER: builtins.int
-    MAXUNAVAILABLE_FIELD_NUMBER: builtins.int
-    UNHEALTHYPODEVICTIONPOLICY_FIELD_NUMBER: builtins.int
-    unhealthyPodEvictionPolicy: builtins.str
-    @builtins.property
-    def minAvailable(self) -> meta_v1_pb2.IntOrString: ...
-    @builtins.property
-    def selector(self) -> meta_v1_pb2.LabelSelector: ...
-    @builtins.property
-    def maxUnavailable(self) -> meta_v1_pb2.IntOrString: ...
+    MINAVAILABLE_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    MAXUNAVAILABLE_FIELD_NUMBER: _builtins.int
+    UNHEALTHYPODEVICTIONPOLICY_FIELD_NUMBER: _builtins.int
+    unhealthyPodEvictionPolicy: _builtins.str
+    @_builtins.property
+    def minAvailable(self) -> _meta_v1_pb2.IntOrString: ...
+    @_builtins.property
+    def selector(self) -> _meta_v1_pb2.LabelSelector: ...
+    @_builtins.property
+    def maxUnavailable(self) -> _meta_v1_pb2.IntOrString: ...
     def __init__(
         self,
         *,
-        minAvailable: meta_v1_pb2.IntOrString | None = ...,
-        selector: meta_v1_pb2.LabelSelector | None = ...,
-        maxUnavailable: meta_v1_pb2.IntOrString | None = ...,
-        unhealthyPodEvictionPolicy: builtins.str | None = ...,
+        minAvailable: _meta_v1_pb2.IntOrString | None = ...,
+        selector: _meta_v1_pb2.LabelSelector | None = ...,
+        maxUnavailable: _meta_v1_pb2.IntOrString | None = ...,
+        unhealthyPodEvictionPolicy: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_unhealthyPodEvictionPolicy", b"_unhealthyPodEvictionPolicy", "maxUnavailable", b"maxUnavailable", "minAvailable", b"minAvailable", "selector", b"selector", "unhealthyPodEvictionPolicy", b"unhealthyPodEvictionPolicy"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_unhealthyPodEvictionPolicy", b"_unhealthyPodEvictionPolicy", "maxUnavailable", b"maxUnavailable", "minAvailable", b"minAvailable", "selector", b"selector", "unhealthyPodEvictionPolicy", b"unhealthyPodEvictionPolicy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_unhealthyPodEvictionPolicy", b"_unhealthyPodEvictionPolicy", "maxUnavailable", b"maxUnavailable", "minAvailable", b"minAvailable", "selector", b"selector", "unhealthyPodEvictionPolicy", b"unhealthyPodEvictionPolicy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_unhealthyPodEvictionPolicy", b"_unhealthyPodEvictionPolicy", "maxUnavailable", b"maxUnavailable", "minAvailable", b"minAvailable", "selector", b"selector", "unhealthyPodEvictionPolicy", b"unhealthyPodEvictionPolicy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__unhealthyPodEvictionPolicy: _TypeAlias = typing.Literal["unhealthyPodEvictionPolicy"]  # noqa: Y015
-    _WhichOneofArgType__unhealthyPodEvictionPolicy: _TypeAlias = typing.Literal["_unhealthyPodEvictionPolicy", b"_unhealthyPodEvictionPolicy"]  # noqa: Y015
+    _WhichOneofReturnType__unhealthyPodEvictionPolicy: _TypeAlias = _typing.Literal["unhealthyPodEvictionPolicy"]  # noqa: Y015
+    _WhichOneofArgType__unhealthyPodEvictionPolicy: _TypeAlias = _typing.Literal["_unhealthyPodEvictionPolicy", b"_unhealthyPodEvictionPolicy"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__unhealthyPodEvictionPolicy) -> _WhichOneofReturnType__unhealthyPodEvictionPolicy | None: ...
 
-@typing.final
-class PodDisruptionBudgetStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodDisruptionBudgetSpec: _TypeAlias = PodDisruptionBudgetSpec  # noqa: Y015
 
-    @typing.final
-    class DisruptedPodsEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class PodDisruptionBudgetStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        @builtins.property
-        def value(self) -> meta_v1_pb2.Time: ...
+    @_typing.final
+    class DisruptedPodsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _meta_v1_pb2.Time: ...
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: meta_v1_pb2.Time | None = ...,
+            key: _builtins.str = ...,
+            value: _meta_v1_pb2.Time | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    OBSERVEDGENERATION_FIELD_NUMBER: builtins.int
-    DISRUPTEDPODS_FIELD_NUMBER: builtins.int
-    DISRUPTIONSALLOWED_FIELD_NUMBER: builtins.int
-    CURRENTHEALTHY_FIELD_NUMBER: builtins.int
-    DESIREDHEALTHY_FIELD_NUMBER: builtins.int
-    EXPECTEDPODS_FIELD_NUMBER: builtins.int
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    observedGeneration: builtins.int
-    disruptionsAllowed: builtins.int
-    currentHealthy: builtins.int
-    desiredHealthy: builtins.int
-    expectedPods: builtins.int
-    @builtins.property
-    def disruptedPods(self) -> containers.MessageMap[builtins.str, meta_v1_pb2.Time]: ...
-    @builtins.property
-    def conditions(self) -> containers.RepeatedCompositeFieldContainer[meta_v1_pb2.Condition]: ...
+    OBSERVEDGENERATION_FIELD_NUMBER: _builtins.int
+    DISRUPTEDPODS_FIELD_NUMBER: _builtins.int
+    DISRUPTIONSALLOWED_FIELD_NUMBER: _builtins.int
+    CURRENTHEALTHY_FIELD_NUMBER: _builtins.int
+    DESIREDHEALTHY_FIELD_NUMBER: _builtins.int
+    EXPECTEDPODS_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    observedGeneration: _builtins.int
+    disruptionsAllowed: _builtins.int
+    currentHealthy: _builtins.int
+    desiredHealthy: _builtins.int
+    expectedPods: _builtins.int
+    @_builtins.property
+    def disruptedPods(self) -> _containers.MessageMap[_builtins.str, _meta_v1_pb2.Time]: ...
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[_meta_v1_pb2.Condition]: ...
     def __init__(
         self,
         *,
-        observedGeneration: builtins.int = ...,
-        disruptedPods: abc.Mapping[builtins.str, meta_v1_pb2.Time] | None = ...,
-        disruptionsAllowed: builtins.int = ...,
-        currentHealthy: builtins.int = ...,
-        desiredHealthy: builtins.int = ...,
-        expectedPods: builtins.int = ...,
-        conditions: abc.Iterable[meta_v1_pb2.Condition] | None = ...,
+        observedGeneration: _builtins.int = ...,
+        disruptedPods: _abc.Mapping[_builtins.str, _meta_v1_pb2.Time] | None = ...,
+        disruptionsAllowed: _builtins.int = ...,
+        currentHealthy: _builtins.int = ...,
+        desiredHealthy: _builtins.int = ...,
+        expectedPods: _builtins.int = ...,
+        conditions: _abc.Iterable[_meta_v1_pb2.Condition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["conditions", b"conditions", "currentHealthy", b"currentHealthy", "desiredHealthy", b"desiredHealthy", "disruptedPods", b"disruptedPods", "disruptionsAllowed", b"disruptionsAllowed", "expectedPods", b"expectedPods", "observedGeneration", b"observedGeneration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions", "currentHealthy", b"currentHealthy", "desiredHealthy", b"desiredHealthy", "disruptedPods", b"disruptedPods", "disruptionsAllowed", b"disruptionsAllowed", "expectedPods", b"expectedPods", "observedGeneration", b"observedGeneration"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodDisruptionBudget(message.Message):
+Global___PodDisruptionBudgetStatus: _TypeAlias = PodDisruptionBudgetStatus  # noqa: Y015
+
+@_typing.final
+class PodDisruptionBudget(_message.Message):
     """How many pods of a set may be evicted at once. status: its controller."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> PodDisruptionBudgetSpec: ...
-    @builtins.property
-    def status(self) -> PodDisruptionBudgetStatus: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___PodDisruptionBudgetSpec: ...
+    @_builtins.property
+    def status(self) -> Global___PodDisruptionBudgetStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: PodDisruptionBudgetSpec | None = ...,
-        status: PodDisruptionBudgetStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___PodDisruptionBudgetSpec | None = ...,
+        status: Global___PodDisruptionBudgetStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodDisruptionBudgetList(message.Message):
+Global___PodDisruptionBudget: _TypeAlias = PodDisruptionBudget  # noqa: Y015
+
+@_typing.final
+class PodDisruptionBudgetList(_message.Message):
     """A page of PodDisruptionBudget objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[PodDisruptionBudget]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodDisruptionBudget]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[PodDisruptionBudget] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___PodDisruptionBudget] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Eviction(message.Message):
+Global___PodDisruptionBudgetList: _TypeAlias = PodDisruptionBudgetList  # noqa: Y015
+
+@_typing.final
+class Eviction(_message.Message):
     """Asks for a pod to go, if its disruption budgets allow."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    DELETEOPTIONS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def deleteOptions(self) -> meta_v1_pb2.DeleteOptions: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    DELETEOPTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def deleteOptions(self) -> _meta_v1_pb2.DeleteOptions: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        deleteOptions: meta_v1_pb2.DeleteOptions | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        deleteOptions: _meta_v1_pb2.DeleteOptions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["deleteOptions", b"deleteOptions", "metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["deleteOptions", b"deleteOptions", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deleteOptions", b"deleteOptions", "metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleteOptions", b"deleteOptions", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Eviction: _TypeAlias = Eviction  # noqa: Y015

@@ -6,315 +6,339 @@ Field names, numbers and types are those of Kubernetes, so that bytes written by
 readable by the other.
 """
 
-from collections import abc as abc
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-from knarr.proto.kubernetes import meta_v1_pb2 as meta_v1_pb2
-import builtins as builtins
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from knarr.proto.kubernetes import meta_v1_pb2 as _meta_v1_pb2
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class PolicyRule(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class PolicyRule(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-    VERBS_FIELD_NUMBER: builtins.int
-    APIGROUPS_FIELD_NUMBER: builtins.int
-    RESOURCES_FIELD_NUMBER: builtins.int
-    RESOURCENAMES_FIELD_NUMBER: builtins.int
-    NONRESOURCEURLS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def verbs(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def apiGroups(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def resources(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def resourceNames(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def nonResourceURLs(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    VERBS_FIELD_NUMBER: _builtins.int
+    APIGROUPS_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
+    RESOURCENAMES_FIELD_NUMBER: _builtins.int
+    NONRESOURCEURLS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def verbs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def apiGroups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def resources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def resourceNames(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def nonResourceURLs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        verbs: abc.Iterable[builtins.str] | None = ...,
-        apiGroups: abc.Iterable[builtins.str] | None = ...,
-        resources: abc.Iterable[builtins.str] | None = ...,
-        resourceNames: abc.Iterable[builtins.str] | None = ...,
-        nonResourceURLs: abc.Iterable[builtins.str] | None = ...,
+        verbs: _abc.Iterable[_builtins.str] | None = ...,
+        apiGroups: _abc.Iterable[_builtins.str] | None = ...,
+        resources: _abc.Iterable[_builtins.str] | None = ...,
+        resourceNames: _abc.Iterable[_builtins.str] | None = ...,
+        nonResourceURLs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["apiGroups", b"apiGroups", "nonResourceURLs", b"nonResourceURLs", "resourceNames", b"resourceNames", "resources", b"resources", "verbs", b"verbs"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apiGroups", b"apiGroups", "nonResourceURLs", b"nonResourceURLs", "resourceNames", b"resourceNames", "resources", b"resources", "verbs", b"verbs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Subject(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PolicyRule: _TypeAlias = PolicyRule  # noqa: Y015
 
-    KIND_FIELD_NUMBER: builtins.int
-    APIGROUP_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    kind: builtins.str
-    apiGroup: builtins.str
-    name: builtins.str
-    namespace: builtins.str
+@_typing.final
+class Subject(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    APIGROUP_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    apiGroup: _builtins.str
+    name: _builtins.str
+    namespace: _builtins.str
     def __init__(
         self,
         *,
-        kind: builtins.str = ...,
-        apiGroup: builtins.str = ...,
-        name: builtins.str = ...,
-        namespace: builtins.str = ...,
+        kind: _builtins.str = ...,
+        apiGroup: _builtins.str = ...,
+        name: _builtins.str = ...,
+        namespace: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["apiGroup", b"apiGroup", "kind", b"kind", "name", b"name", "namespace", b"namespace"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apiGroup", b"apiGroup", "kind", b"kind", "name", b"name", "namespace", b"namespace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class RoleRef(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Subject: _TypeAlias = Subject  # noqa: Y015
 
-    APIGROUP_FIELD_NUMBER: builtins.int
-    KIND_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    apiGroup: builtins.str
-    kind: builtins.str
-    name: builtins.str
+@_typing.final
+class RoleRef(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APIGROUP_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    apiGroup: _builtins.str
+    kind: _builtins.str
+    name: _builtins.str
     def __init__(
         self,
         *,
-        apiGroup: builtins.str = ...,
-        kind: builtins.str = ...,
-        name: builtins.str = ...,
+        apiGroup: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["apiGroup", b"apiGroup", "kind", b"kind", "name", b"name"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apiGroup", b"apiGroup", "kind", b"kind", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Role(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___RoleRef: _TypeAlias = RoleRef  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    RULES_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def rules(self) -> containers.RepeatedCompositeFieldContainer[PolicyRule]: ...
+@_typing.final
+class Role(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyRule]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        rules: abc.Iterable[PolicyRule] | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        rules: _abc.Iterable[Global___PolicyRule] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "rules", b"rules"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "rules", b"rules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class RoleBinding(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Role: _TypeAlias = Role  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SUBJECTS_FIELD_NUMBER: builtins.int
-    ROLEREF_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def subjects(self) -> containers.RepeatedCompositeFieldContainer[Subject]: ...
-    @builtins.property
-    def roleRef(self) -> RoleRef: ...
+@_typing.final
+class RoleBinding(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SUBJECTS_FIELD_NUMBER: _builtins.int
+    ROLEREF_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def subjects(self) -> _containers.RepeatedCompositeFieldContainer[Global___Subject]: ...
+    @_builtins.property
+    def roleRef(self) -> Global___RoleRef: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        subjects: abc.Iterable[Subject] | None = ...,
-        roleRef: RoleRef | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        subjects: _abc.Iterable[Global___Subject] | None = ...,
+        roleRef: Global___RoleRef | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "roleRef", b"roleRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "roleRef", b"roleRef", "subjects", b"subjects"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "roleRef", b"roleRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "roleRef", b"roleRef", "subjects", b"subjects"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class RoleBindingList(message.Message):
+Global___RoleBinding: _TypeAlias = RoleBinding  # noqa: Y015
+
+@_typing.final
+class RoleBindingList(_message.Message):
     """A page of RoleBinding objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[RoleBinding]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___RoleBinding]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[RoleBinding] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___RoleBinding] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class RoleList(message.Message):
+Global___RoleBindingList: _TypeAlias = RoleBindingList  # noqa: Y015
+
+@_typing.final
+class RoleList(_message.Message):
     """A page of Role objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[Role]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Role]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[Role] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___Role] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ClusterRole(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___RoleList: _TypeAlias = RoleList  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    RULES_FIELD_NUMBER: builtins.int
-    AGGREGATIONRULE_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def rules(self) -> containers.RepeatedCompositeFieldContainer[PolicyRule]: ...
-    @builtins.property
-    def aggregationRule(self) -> AggregationRule: ...
+@_typing.final
+class ClusterRole(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    AGGREGATIONRULE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyRule]: ...
+    @_builtins.property
+    def aggregationRule(self) -> Global___AggregationRule: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        rules: abc.Iterable[PolicyRule] | None = ...,
-        aggregationRule: AggregationRule | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        rules: _abc.Iterable[Global___PolicyRule] | None = ...,
+        aggregationRule: Global___AggregationRule | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["aggregationRule", b"aggregationRule", "metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["aggregationRule", b"aggregationRule", "metadata", b"metadata", "rules", b"rules"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["aggregationRule", b"aggregationRule", "metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregationRule", b"aggregationRule", "metadata", b"metadata", "rules", b"rules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class AggregationRule(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ClusterRole: _TypeAlias = ClusterRole  # noqa: Y015
 
-    CLUSTERROLESELECTORS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def clusterRoleSelectors(self) -> containers.RepeatedCompositeFieldContainer[meta_v1_pb2.LabelSelector]: ...
+@_typing.final
+class AggregationRule(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLUSTERROLESELECTORS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def clusterRoleSelectors(self) -> _containers.RepeatedCompositeFieldContainer[_meta_v1_pb2.LabelSelector]: ...
     def __init__(
         self,
         *,
-        clusterRoleSelectors: abc.Iterable[meta_v1_pb2.LabelSelector] | None = ...,
+        clusterRoleSelectors: _abc.Iterable[_meta_v1_pb2.LabelSelector] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["clusterRoleSelectors", b"clusterRoleSelectors"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clusterRoleSelectors", b"clusterRoleSelectors"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ClusterRoleBinding(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___AggregationRule: _TypeAlias = AggregationRule  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SUBJECTS_FIELD_NUMBER: builtins.int
-    ROLEREF_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def subjects(self) -> containers.RepeatedCompositeFieldContainer[Subject]: ...
-    @builtins.property
-    def roleRef(self) -> RoleRef: ...
+@_typing.final
+class ClusterRoleBinding(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SUBJECTS_FIELD_NUMBER: _builtins.int
+    ROLEREF_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def subjects(self) -> _containers.RepeatedCompositeFieldContainer[Global___Subject]: ...
+    @_builtins.property
+    def roleRef(self) -> Global___RoleRef: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        subjects: abc.Iterable[Subject] | None = ...,
-        roleRef: RoleRef | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        subjects: _abc.Iterable[Global___Subject] | None = ...,
+        roleRef: Global___RoleRef | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "roleRef", b"roleRef"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "roleRef", b"roleRef", "subjects", b"subjects"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "roleRef", b"roleRef"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "roleRef", b"roleRef", "subjects", b"subjects"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ClusterRoleBindingList(message.Message):
+Global___ClusterRoleBinding: _TypeAlias = ClusterRoleBinding  # noqa: Y015
+
+@_typing.final
+class ClusterRoleBindingList(_message.Message):
     """A page of ClusterRoleBinding objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[ClusterRoleBinding]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClusterRoleBinding]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[ClusterRoleBinding] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___ClusterRoleBinding] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ClusterRoleList(message.Message):
+Global___ClusterRoleBindingList: _TypeAlias = ClusterRoleBindingList  # noqa: Y015
+
+@_typing.final
+class ClusterRoleList(_message.Message):
     """A page of ClusterRole objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[ClusterRole]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClusterRole]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[ClusterRole] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___ClusterRole] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClusterRoleList: _TypeAlias = ClusterRoleList  # noqa: Y015

@@ -6,76 +6,80 @@ Field names, numbers and types are those of Kubernetes, so that bytes written by
 readable by the other.
 """
 
-from collections import abc as abc
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-from knarr.proto.kubernetes import meta_v1_pb2 as meta_v1_pb2
-import builtins as builtins
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from knarr.proto.kubernetes import meta_v1_pb2 as _meta_v1_pb2
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class PriorityClass(message.Message):
+@_typing.final
+class PriorityClass(_message.Message):
     """A named pod priority."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    VALUE_FIELD_NUMBER: builtins.int
-    GLOBALDEFAULT_FIELD_NUMBER: builtins.int
-    DESCRIPTION_FIELD_NUMBER: builtins.int
-    PREEMPTIONPOLICY_FIELD_NUMBER: builtins.int
-    value: builtins.int
-    globalDefault: builtins.bool
-    description: builtins.str
-    preemptionPolicy: builtins.str
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    GLOBALDEFAULT_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    PREEMPTIONPOLICY_FIELD_NUMBER: _builtins.int
+    value: _builtins.int
+    globalDefault: _builtins.bool
+    description: _builtins.str
+    preemptionPolicy: _builtins.str
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        value: builtins.int = ...,
-        globalDefault: builtins.bool = ...,
-        description: builtins.str = ...,
-        preemptionPolicy: builtins.str | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        value: _builtins.int = ...,
+        globalDefault: _builtins.bool = ...,
+        description: _builtins.str = ...,
+        preemptionPolicy: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_preemptionPolicy", b"_preemptionPolicy", "metadata", b"metadata", "preemptionPolicy", b"preemptionPolicy"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_preemptionPolicy", b"_preemptionPolicy", "description", b"description", "globalDefault", b"globalDefault", "metadata", b"metadata", "preemptionPolicy", b"preemptionPolicy", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_preemptionPolicy", b"_preemptionPolicy", "metadata", b"metadata", "preemptionPolicy", b"preemptionPolicy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_preemptionPolicy", b"_preemptionPolicy", "description", b"description", "globalDefault", b"globalDefault", "metadata", b"metadata", "preemptionPolicy", b"preemptionPolicy", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__preemptionPolicy: _TypeAlias = typing.Literal["preemptionPolicy"]  # noqa: Y015
-    _WhichOneofArgType__preemptionPolicy: _TypeAlias = typing.Literal["_preemptionPolicy", b"_preemptionPolicy"]  # noqa: Y015
+    _WhichOneofReturnType__preemptionPolicy: _TypeAlias = _typing.Literal["preemptionPolicy"]  # noqa: Y015
+    _WhichOneofArgType__preemptionPolicy: _TypeAlias = _typing.Literal["_preemptionPolicy", b"_preemptionPolicy"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__preemptionPolicy) -> _WhichOneofReturnType__preemptionPolicy | None: ...
 
-@typing.final
-class PriorityClassList(message.Message):
+Global___PriorityClass: _TypeAlias = PriorityClass  # noqa: Y015
+
+@_typing.final
+class PriorityClassList(_message.Message):
     """A page of PriorityClass objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[PriorityClass]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriorityClass]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[PriorityClass] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___PriorityClass] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PriorityClassList: _TypeAlias = PriorityClassList  # noqa: Y015

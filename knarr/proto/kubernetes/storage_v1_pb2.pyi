@@ -6,760 +6,808 @@ Field names, numbers and types are those of Kubernetes, so that bytes written by
 readable by the other.
 """
 
-from collections import abc as abc
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-from knarr.proto.kubernetes import core_v1_pb2 as core_v1_pb2
-from knarr.proto.kubernetes import meta_v1_pb2 as meta_v1_pb2
-import builtins as builtins
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from knarr.proto.kubernetes import core_v1_pb2 as _core_v1_pb2
+from knarr.proto.kubernetes import meta_v1_pb2 as _meta_v1_pb2
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class StorageClass(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class StorageClass(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-    @typing.final
-    class ParametersEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class ParametersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    METADATA_FIELD_NUMBER: builtins.int
-    PROVISIONER_FIELD_NUMBER: builtins.int
-    PARAMETERS_FIELD_NUMBER: builtins.int
-    RECLAIMPOLICY_FIELD_NUMBER: builtins.int
-    MOUNTOPTIONS_FIELD_NUMBER: builtins.int
-    ALLOWVOLUMEEXPANSION_FIELD_NUMBER: builtins.int
-    VOLUMEBINDINGMODE_FIELD_NUMBER: builtins.int
-    ALLOWEDTOPOLOGIES_FIELD_NUMBER: builtins.int
-    provisioner: builtins.str
-    reclaimPolicy: builtins.str
-    allowVolumeExpansion: builtins.bool
-    volumeBindingMode: builtins.str
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def parameters(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
-    @builtins.property
-    def mountOptions(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def allowedTopologies(self) -> containers.RepeatedCompositeFieldContainer[core_v1_pb2.TopologySelectorTerm]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    PROVISIONER_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    RECLAIMPOLICY_FIELD_NUMBER: _builtins.int
+    MOUNTOPTIONS_FIELD_NUMBER: _builtins.int
+    ALLOWVOLUMEEXPANSION_FIELD_NUMBER: _builtins.int
+    VOLUMEBINDINGMODE_FIELD_NUMBER: _builtins.int
+    ALLOWEDTOPOLOGIES_FIELD_NUMBER: _builtins.int
+    provisioner: _builtins.str
+    reclaimPolicy: _builtins.str
+    allowVolumeExpansion: _builtins.bool
+    volumeBindingMode: _builtins.str
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def mountOptions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def allowedTopologies(self) -> _containers.RepeatedCompositeFieldContainer[_core_v1_pb2.TopologySelectorTerm]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        provisioner: builtins.str = ...,
-        parameters: abc.Mapping[builtins.str, builtins.str] | None = ...,
-        reclaimPolicy: builtins.str | None = ...,
-        mountOptions: abc.Iterable[builtins.str] | None = ...,
-        allowVolumeExpansion: builtins.bool | None = ...,
-        volumeBindingMode: builtins.str | None = ...,
-        allowedTopologies: abc.Iterable[core_v1_pb2.TopologySelectorTerm] | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        provisioner: _builtins.str = ...,
+        parameters: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        reclaimPolicy: _builtins.str | None = ...,
+        mountOptions: _abc.Iterable[_builtins.str] | None = ...,
+        allowVolumeExpansion: _builtins.bool | None = ...,
+        volumeBindingMode: _builtins.str | None = ...,
+        allowedTopologies: _abc.Iterable[_core_v1_pb2.TopologySelectorTerm] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_allowVolumeExpansion", b"_allowVolumeExpansion", "_reclaimPolicy", b"_reclaimPolicy", "_volumeBindingMode", b"_volumeBindingMode", "allowVolumeExpansion", b"allowVolumeExpansion", "metadata", b"metadata", "reclaimPolicy", b"reclaimPolicy", "volumeBindingMode", b"volumeBindingMode"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_allowVolumeExpansion", b"_allowVolumeExpansion", "_reclaimPolicy", b"_reclaimPolicy", "_volumeBindingMode", b"_volumeBindingMode", "allowVolumeExpansion", b"allowVolumeExpansion", "allowedTopologies", b"allowedTopologies", "metadata", b"metadata", "mountOptions", b"mountOptions", "parameters", b"parameters", "provisioner", b"provisioner", "reclaimPolicy", b"reclaimPolicy", "volumeBindingMode", b"volumeBindingMode"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allowVolumeExpansion", b"_allowVolumeExpansion", "_reclaimPolicy", b"_reclaimPolicy", "_volumeBindingMode", b"_volumeBindingMode", "allowVolumeExpansion", b"allowVolumeExpansion", "metadata", b"metadata", "reclaimPolicy", b"reclaimPolicy", "volumeBindingMode", b"volumeBindingMode"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allowVolumeExpansion", b"_allowVolumeExpansion", "_reclaimPolicy", b"_reclaimPolicy", "_volumeBindingMode", b"_volumeBindingMode", "allowVolumeExpansion", b"allowVolumeExpansion", "allowedTopologies", b"allowedTopologies", "metadata", b"metadata", "mountOptions", b"mountOptions", "parameters", b"parameters", "provisioner", b"provisioner", "reclaimPolicy", b"reclaimPolicy", "volumeBindingMode", b"volumeBindingMode"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__allowVolumeExpansion: _TypeAlias = typing.Literal["allowVolumeExpansion"]  # noqa: Y015
-    _WhichOneofArgType__allowVolumeExpansion: _TypeAlias = typing.Literal["_allowVolumeExpansion", b"_allowVolumeExpansion"]  # noqa: Y015
-    _WhichOneofReturnType__reclaimPolicy: _TypeAlias = typing.Literal["reclaimPolicy"]  # noqa: Y015
-    _WhichOneofArgType__reclaimPolicy: _TypeAlias = typing.Literal["_reclaimPolicy", b"_reclaimPolicy"]  # noqa: Y015
-    _WhichOneofReturnType__volumeBindingMode: _TypeAlias = typing.Literal["volumeBindingMode"]  # noqa: Y015
-    _WhichOneofArgType__volumeBindingMode: _TypeAlias = typing.Literal["_volumeBindingMode", b"_volumeBindingMode"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__allowVolumeExpansion: _TypeAlias = _typing.Literal["allowVolumeExpansion"]  # noqa: Y015
+    _WhichOneofArgType__allowVolumeExpansion: _TypeAlias = _typing.Literal["_allowVolumeExpansion", b"_allowVolumeExpansion"]  # noqa: Y015
+    _WhichOneofReturnType__reclaimPolicy: _TypeAlias = _typing.Literal["reclaimPolicy"]  # noqa: Y015
+    _WhichOneofArgType__reclaimPolicy: _TypeAlias = _typing.Literal["_reclaimPolicy", b"_reclaimPolicy"]  # noqa: Y015
+    _WhichOneofReturnType__volumeBindingMode: _TypeAlias = _typing.Literal["volumeBindingMode"]  # noqa: Y015
+    _WhichOneofArgType__volumeBindingMode: _TypeAlias = _typing.Literal["_volumeBindingMode", b"_volumeBindingMode"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__allowVolumeExpansion) -> _WhichOneofReturnType__allowVolumeExpansion | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__reclaimPolicy) -> _WhichOneofReturnType__reclaimPolicy | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__volumeBindingMode) -> _WhichOneofReturnType__volumeBindingMode | None: ...
 
-@typing.final
-class StorageClassList(message.Message):
+Global___StorageClass: _TypeAlias = StorageClass  # noqa: Y015
+
+@_typing.final
+class StorageClassList(_message.Message):
     """A page of StorageClass objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[StorageClass]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___StorageClass]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[StorageClass] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___StorageClass] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class VolumeAttachment(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___StorageClassList: _TypeAlias = StorageClassList  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> VolumeAttachmentSpec: ...
-    @builtins.property
-    def status(self) -> VolumeAttachmentStatus: ...
+@_typing.final
+class VolumeAttachment(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___VolumeAttachmentSpec: ...
+    @_builtins.property
+    def status(self) -> Global___VolumeAttachmentStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: VolumeAttachmentSpec | None = ...,
-        status: VolumeAttachmentStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___VolumeAttachmentSpec | None = ...,
+        status: Global___VolumeAttachmentStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class VolumeAttachmentList(message.Message):
+Global___VolumeAttachment: _TypeAlias = VolumeAttachment  # noqa: Y015
+
+@_typing.final
+class VolumeAttachmentList(_message.Message):
     """A page of VolumeAttachment objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[VolumeAttachment]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___VolumeAttachment]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[VolumeAttachment] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___VolumeAttachment] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class VolumeAttachmentSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VolumeAttachmentList: _TypeAlias = VolumeAttachmentList  # noqa: Y015
 
-    ATTACHER_FIELD_NUMBER: builtins.int
-    SOURCE_FIELD_NUMBER: builtins.int
-    NODENAME_FIELD_NUMBER: builtins.int
-    attacher: builtins.str
-    nodeName: builtins.str
-    @builtins.property
-    def source(self) -> VolumeAttachmentSource: ...
+@_typing.final
+class VolumeAttachmentSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTACHER_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    NODENAME_FIELD_NUMBER: _builtins.int
+    attacher: _builtins.str
+    nodeName: _builtins.str
+    @_builtins.property
+    def source(self) -> Global___VolumeAttachmentSource: ...
     def __init__(
         self,
         *,
-        attacher: builtins.str = ...,
-        source: VolumeAttachmentSource | None = ...,
-        nodeName: builtins.str = ...,
+        attacher: _builtins.str = ...,
+        source: Global___VolumeAttachmentSource | None = ...,
+        nodeName: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["source", b"source"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["attacher", b"attacher", "nodeName", b"nodeName", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attacher", b"attacher", "nodeName", b"nodeName", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class VolumeAttachmentSource(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VolumeAttachmentSpec: _TypeAlias = VolumeAttachmentSpec  # noqa: Y015
 
-    PERSISTENTVOLUMENAME_FIELD_NUMBER: builtins.int
-    INLINEVOLUMESPEC_FIELD_NUMBER: builtins.int
-    persistentVolumeName: builtins.str
-    @builtins.property
-    def inlineVolumeSpec(self) -> core_v1_pb2.PersistentVolumeSpec: ...
+@_typing.final
+class VolumeAttachmentSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSISTENTVOLUMENAME_FIELD_NUMBER: _builtins.int
+    INLINEVOLUMESPEC_FIELD_NUMBER: _builtins.int
+    persistentVolumeName: _builtins.str
+    @_builtins.property
+    def inlineVolumeSpec(self) -> _core_v1_pb2.PersistentVolumeSpec: ...
     def __init__(
         self,
         *,
-        persistentVolumeName: builtins.str | None = ...,
-        inlineVolumeSpec: core_v1_pb2.PersistentVolumeSpec | None = ...,
+        persistentVolumeName: _builtins.str | None = ...,
+        inlineVolumeSpec: _core_v1_pb2.PersistentVolumeSpec | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_persistentVolumeName", b"_persistentVolumeName", "inlineVolumeSpec", b"inlineVolumeSpec", "persistentVolumeName", b"persistentVolumeName"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_persistentVolumeName", b"_persistentVolumeName", "inlineVolumeSpec", b"inlineVolumeSpec", "persistentVolumeName", b"persistentVolumeName"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_persistentVolumeName", b"_persistentVolumeName", "inlineVolumeSpec", b"inlineVolumeSpec", "persistentVolumeName", b"persistentVolumeName"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_persistentVolumeName", b"_persistentVolumeName", "inlineVolumeSpec", b"inlineVolumeSpec", "persistentVolumeName", b"persistentVolumeName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__persistentVolumeName: _TypeAlias = typing.Literal["persistentVolumeName"]  # noqa: Y015
-    _WhichOneofArgType__persistentVolumeName: _TypeAlias = typing.Literal["_persistentVolumeName", b"_persistentVolumeName"]  # noqa: Y015
+    _WhichOneofReturnType__persistentVolumeName: _TypeAlias = _typing.Literal["persistentVolumeName"]  # noqa: Y015
+    _WhichOneofArgType__persistentVolumeName: _TypeAlias = _typing.Literal["_persistentVolumeName", b"_persistentVolumeName"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__persistentVolumeName) -> _WhichOneofReturnType__persistentVolumeName | None: ...
 
-@typing.final
-class VolumeAttachmentStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VolumeAttachmentSource: _TypeAlias = VolumeAttachmentSource  # noqa: Y015
 
-    @typing.final
-    class AttachmentMetadataEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class VolumeAttachmentStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+    @_typing.final
+    class AttachmentMetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    ATTACHED_FIELD_NUMBER: builtins.int
-    ATTACHMENTMETADATA_FIELD_NUMBER: builtins.int
-    ATTACHERROR_FIELD_NUMBER: builtins.int
-    DETACHERROR_FIELD_NUMBER: builtins.int
-    attached: builtins.bool
-    @builtins.property
-    def attachmentMetadata(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
-    @builtins.property
-    def attachError(self) -> VolumeError: ...
-    @builtins.property
-    def detachError(self) -> VolumeError: ...
+    ATTACHED_FIELD_NUMBER: _builtins.int
+    ATTACHMENTMETADATA_FIELD_NUMBER: _builtins.int
+    ATTACHERROR_FIELD_NUMBER: _builtins.int
+    DETACHERROR_FIELD_NUMBER: _builtins.int
+    attached: _builtins.bool
+    @_builtins.property
+    def attachmentMetadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def attachError(self) -> Global___VolumeError: ...
+    @_builtins.property
+    def detachError(self) -> Global___VolumeError: ...
     def __init__(
         self,
         *,
-        attached: builtins.bool = ...,
-        attachmentMetadata: abc.Mapping[builtins.str, builtins.str] | None = ...,
-        attachError: VolumeError | None = ...,
-        detachError: VolumeError | None = ...,
+        attached: _builtins.bool = ...,
+        attachmentMetadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        attachError: Global___VolumeError | None = ...,
+        detachError: Global___VolumeError | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["attachError", b"attachError", "detachError", b"detachError"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["attachError", b"attachError", "attached", b"attached", "attachmentMetadata", b"attachmentMetadata", "detachError", b"detachError"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attachError", b"attachError", "detachError", b"detachError"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachError", b"attachError", "attached", b"attached", "attachmentMetadata", b"attachmentMetadata", "detachError", b"detachError"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class VolumeError(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VolumeAttachmentStatus: _TypeAlias = VolumeAttachmentStatus  # noqa: Y015
 
-    TIME_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    ERRORCODE_FIELD_NUMBER: builtins.int
-    message: builtins.str
-    errorCode: builtins.int
-    @builtins.property
-    def time(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class VolumeError(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    ERRORCODE_FIELD_NUMBER: _builtins.int
+    message: _builtins.str
+    errorCode: _builtins.int
+    @_builtins.property
+    def time(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        time: meta_v1_pb2.Time | None = ...,
-        message: builtins.str = ...,
-        errorCode: builtins.int | None = ...,
+        time: _meta_v1_pb2.Time | None = ...,
+        message: _builtins.str = ...,
+        errorCode: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_errorCode", b"_errorCode", "errorCode", b"errorCode", "time", b"time"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_errorCode", b"_errorCode", "errorCode", b"errorCode", "message", b"message", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_errorCode", b"_errorCode", "errorCode", b"errorCode", "time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_errorCode", b"_errorCode", "errorCode", b"errorCode", "message", b"message", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__errorCode: _TypeAlias = typing.Literal["errorCode"]  # noqa: Y015
-    _WhichOneofArgType__errorCode: _TypeAlias = typing.Literal["_errorCode", b"_errorCode"]  # noqa: Y015
+    _WhichOneofReturnType__errorCode: _TypeAlias = _typing.Literal["errorCode"]  # noqa: Y015
+    _WhichOneofArgType__errorCode: _TypeAlias = _typing.Literal["_errorCode", b"_errorCode"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__errorCode) -> _WhichOneofReturnType__errorCode | None: ...
 
-@typing.final
-class CSIDriver(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VolumeError: _TypeAlias = VolumeError  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> CSIDriverSpec: ...
+@_typing.final
+class CSIDriver(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___CSIDriverSpec: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: CSIDriverSpec | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___CSIDriverSpec | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class CSIDriverList(message.Message):
+Global___CSIDriver: _TypeAlias = CSIDriver  # noqa: Y015
+
+@_typing.final
+class CSIDriverList(_message.Message):
     """A page of CSIDriver objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[CSIDriver]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___CSIDriver]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[CSIDriver] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___CSIDriver] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class CSIDriverSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CSIDriverList: _TypeAlias = CSIDriverList  # noqa: Y015
 
-    ATTACHREQUIRED_FIELD_NUMBER: builtins.int
-    PODINFOONMOUNT_FIELD_NUMBER: builtins.int
-    VOLUMELIFECYCLEMODES_FIELD_NUMBER: builtins.int
-    STORAGECAPACITY_FIELD_NUMBER: builtins.int
-    FSGROUPPOLICY_FIELD_NUMBER: builtins.int
-    TOKENREQUESTS_FIELD_NUMBER: builtins.int
-    REQUIRESREPUBLISH_FIELD_NUMBER: builtins.int
-    SELINUXMOUNT_FIELD_NUMBER: builtins.int
-    NODEALLOCATABLEUPDATEPERIODSECONDS_FIELD_NUMBER: builtins.int
-    SERVICEACCOUNTTOKENINSECRETS_FIELD_NUMBER: builtins.int
-    PREVENTPODSCHEDULINGIFMISSING_FIELD_NUMBER: builtins.int
-    attachRequired: builtins.bool
-    podInfoOnMount: builtins.bool
-    storageCapacity: builtins.bool
-    fsGroupPolicy: builtins.str
-    requiresRepublish: builtins.bool
-    seLinuxMount: builtins.bool
-    nodeAllocatableUpdatePeriodSeconds: builtins.int
-    serviceAccountTokenInSecrets: builtins.bool
-    preventPodSchedulingIfMissing: builtins.bool
-    @builtins.property
-    def volumeLifecycleModes(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def tokenRequests(self) -> containers.RepeatedCompositeFieldContainer[TokenRequest]: ...
+@_typing.final
+class CSIDriverSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTACHREQUIRED_FIELD_NUMBER: _builtins.int
+    PODINFOONMOUNT_FIELD_NUMBER: _builtins.int
+    VOLUMELIFECYCLEMODES_FIELD_NUMBER: _builtins.int
+    STORAGECAPACITY_FIELD_NUMBER: _builtins.int
+    FSGROUPPOLICY_FIELD_NUMBER: _builtins.int
+    TOKENREQUESTS_FIELD_NUMBER: _builtins.int
+    REQUIRESREPUBLISH_FIELD_NUMBER: _builtins.int
+    SELINUXMOUNT_FIELD_NUMBER: _builtins.int
+    NODEALLOCATABLEUPDATEPERIODSECONDS_FIELD_NUMBER: _builtins.int
+    SERVICEACCOUNTTOKENINSECRETS_FIELD_NUMBER: _builtins.int
+    PREVENTPODSCHEDULINGIFMISSING_FIELD_NUMBER: _builtins.int
+    attachRequired: _builtins.bool
+    podInfoOnMount: _builtins.bool
+    storageCapacity: _builtins.bool
+    fsGroupPolicy: _builtins.str
+    requiresRepublish: _builtins.bool
+    seLinuxMount: _builtins.bool
+    nodeAllocatableUpdatePeriodSeconds: _builtins.int
+    serviceAccountTokenInSecrets: _builtins.bool
+    preventPodSchedulingIfMissing: _builtins.bool
+    @_builtins.property
+    def volumeLifecycleModes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def tokenRequests(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenRequest]: ...
     def __init__(
         self,
         *,
-        attachRequired: builtins.bool | None = ...,
-        podInfoOnMount: builtins.bool | None = ...,
-        volumeLifecycleModes: abc.Iterable[builtins.str] | None = ...,
-        storageCapacity: builtins.bool | None = ...,
-        fsGroupPolicy: builtins.str | None = ...,
-        tokenRequests: abc.Iterable[TokenRequest] | None = ...,
-        requiresRepublish: builtins.bool | None = ...,
-        seLinuxMount: builtins.bool | None = ...,
-        nodeAllocatableUpdatePeriodSeconds: builtins.int | None = ...,
-        serviceAccountTokenInSecrets: builtins.bool | None = ...,
-        preventPodSchedulingIfMissing: builtins.bool | None = ...,
+        attachRequired: _builtins.bool | None = ...,
+        podInfoOnMount: _builtins.bool | None = ...,
+        volumeLifecycleModes: _abc.Iterable[_builtins.str] | None = ...,
+        storageCapacity: _builtins.bool | None = ...,
+        fsGroupPolicy: _builtins.str | None = ...,
+        tokenRequests: _abc.Iterable[Global___TokenRequest] | None = ...,
+        requiresRepublish: _builtins.bool | None = ...,
+        seLinuxMount: _builtins.bool | None = ...,
+        nodeAllocatableUpdatePeriodSeconds: _builtins.int | None = ...,
+        serviceAccountTokenInSecrets: _builtins.bool | None = ...,
+        preventPodSchedulingIfMissing: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_attachRequired", b"_attachRequired", "_fsGroupPolicy", b"_fsGroupPolicy", "_nodeAllocatableUpdatePeriodSeconds", b"_nodeAllocatableUpdatePeriodSeconds", "_podInfoOnMount", b"_podInfoOnMount", "_preventPodSchedulingIfMissing", b"_preventPodSchedulingIfMissing", "_requiresRepublish", b"_requiresRepublish", "_seLinuxMount", b"_seLinuxMount", "_serviceAccountTokenInSecrets", b"_serviceAccountTokenInSecrets", "_storageCapacity", b"_storageCapacity", "attachRequired", b"attachRequired", "fsGroupPolicy", b"fsGroupPolicy", "nodeAllocatableUpdatePeriodSeconds", b"nodeAllocatableUpdatePeriodSeconds", "podInfoOnMount", b"podInfoOnMount", "preventPodSchedulingIfMissing", b"preventPodSchedulingIfMissing", "requiresRepublish", b"requiresRepublish", "seLinuxMount", b"seLinuxMount", "serviceAccountTokenInSecrets", b"serviceAccountTokenInSecrets", "storageCapacity", b"storageCapacity"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_attachRequired", b"_attachRequired", "_fsGroupPolicy", b"_fsGroupPolicy", "_nodeAllocatableUpdatePeriodSeconds", b"_nodeAllocatableUpdatePeriodSeconds", "_podInfoOnMount", b"_podInfoOnMount", "_preventPodSchedulingIfMissing", b"_preventPodSchedulingIfMissing", "_requiresRepublish", b"_requiresRepublish", "_seLinuxMount", b"_seLinuxMount", "_serviceAccountTokenInSecrets", b"_serviceAccountTokenInSecrets", "_storageCapacity", b"_storageCapacity", "attachRequired", b"attachRequired", "fsGroupPolicy", b"fsGroupPolicy", "nodeAllocatableUpdatePeriodSeconds", b"nodeAllocatableUpdatePeriodSeconds", "podInfoOnMount", b"podInfoOnMount", "preventPodSchedulingIfMissing", b"preventPodSchedulingIfMissing", "requiresRepublish", b"requiresRepublish", "seLinuxMount", b"seLinuxMount", "serviceAccountTokenInSecrets", b"serviceAccountTokenInSecrets", "storageCapacity", b"storageCapacity", "tokenRequests", b"tokenRequests", "volumeLifecycleModes", b"volumeLifecycleModes"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_attachRequired", b"_attachRequired", "_fsGroupPolicy", b"_fsGroupPolicy", "_nodeAllocatableUpdatePeriodSeconds", b"_nodeAllocatableUpdatePeriodSeconds", "_podInfoOnMount", b"_podInfoOnMount", "_preventPodSchedulingIfMissing", b"_preventPodSchedulingIfMissing", "_requiresRepublish", b"_requiresRepublish", "_seLinuxMount", b"_seLinuxMount", "_serviceAccountTokenInSecrets", b"_serviceAccountTokenInSecrets", "_storageCapacity", b"_storageCapacity", "attachRequired", b"attachRequired", "fsGroupPolicy", b"fsGroupPolicy", "nodeAllocatableUpdatePeriodSeconds", b"nodeAllocatableUpdatePeriodSeconds", "podInfoOnMount", b"podInfoOnMount", "preventPodSchedulingIfMissing", b"preventPodSchedulingIfMissing", "requiresRepublish", b"requiresRepublish", "seLinuxMount", b"seLinuxMount", "serviceAccountTokenInSecrets", b"serviceAccountTokenInSecrets", "storageCapacity", b"storageCapacity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_attachRequired", b"_attachRequired", "_fsGroupPolicy", b"_fsGroupPolicy", "_nodeAllocatableUpdatePeriodSeconds", b"_nodeAllocatableUpdatePeriodSeconds", "_podInfoOnMount", b"_podInfoOnMount", "_preventPodSchedulingIfMissing", b"_preventPodSchedulingIfMissing", "_requiresRepublish", b"_requiresRepublish", "_seLinuxMount", b"_seLinuxMount", "_serviceAccountTokenInSecrets", b"_serviceAccountTokenInSecrets", "_storageCapacity", b"_storageCapacity", "attachRequired", b"attachRequired", "fsGroupPolicy", b"fsGroupPolicy", "nodeAllocatableUpdatePeriodSeconds", b"nodeAllocatableUpdatePeriodSeconds", "podInfoOnMount", b"podInfoOnMount", "preventPodSchedulingIfMissing", b"preventPodSchedulingIfMissing", "requiresRepublish", b"requiresRepublish", "seLinuxMount", b"seLinuxMount", "serviceAccountTokenInSecrets", b"serviceAccountTokenInSecrets", "storageCapacity", b"storageCapacity", "tokenRequests", b"tokenRequests", "volumeLifecycleModes", b"volumeLifecycleModes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__attachRequired: _TypeAlias = typing.Literal["attachRequired"]  # noqa: Y015
-    _WhichOneofArgType__attachRequired: _TypeAlias = typing.Literal["_attachRequired", b"_attachRequired"]  # noqa: Y015
-    _WhichOneofReturnType__fsGroupPolicy: _TypeAlias = typing.Literal["fsGroupPolicy"]  # noqa: Y015
-    _WhichOneofArgType__fsGroupPolicy: _TypeAlias = typing.Literal["_fsGroupPolicy", b"_fsGroupPolicy"]  # noqa: Y015
-    _WhichOneofReturnType__nodeAllocatableUpdatePeriodSeconds: _TypeAlias = typing.Literal["nodeAllocatableUpdatePeriodSeconds"]  # noqa: Y015
-    _WhichOneofArgType__nodeAllocatableUpdatePeriodSeconds: _TypeAlias = typing.Literal["_nodeAllocatableUpdatePeriodSeconds", b"_nodeAllocatableUpdatePeriodSeconds"]  # noqa: Y015
-    _WhichOneofReturnType__podInfoOnMount: _TypeAlias = typing.Literal["podInfoOnMount"]  # noqa: Y015
-    _WhichOneofArgType__podInfoOnMount: _TypeAlias = typing.Literal["_podInfoOnMount", b"_podInfoOnMount"]  # noqa: Y015
-    _WhichOneofReturnType__preventPodSchedulingIfMissing: _TypeAlias = typing.Literal["preventPodSchedulingIfMissing"]  # noqa: Y015
-    _WhichOneofArgType__preventPodSchedulingIfMissing: _TypeAlias = typing.Literal["_preventPodSchedulingIfMissing", b"_preventPodSchedulingIfMissing"]  # noqa: Y015
-    _WhichOneofReturnType__requiresRepublish: _TypeAlias = typing.Literal["requiresRepublish"]  # noqa: Y015
-    _WhichOneofArgType__requiresRepublish: _TypeAlias = typing.Literal["_requiresRepublish", b"_requiresRepublish"]  # noqa: Y015
-    _WhichOneofReturnType__seLinuxMount: _TypeAlias = typing.Literal["seLinuxMount"]  # noqa: Y015
-    _WhichOneofArgType__seLinuxMount: _TypeAlias = typing.Literal["_seLinuxMount", b"_seLinuxMount"]  # noqa: Y015
-    _WhichOneofReturnType__serviceAccountTokenInSecrets: _TypeAlias = typing.Literal["serviceAccountTokenInSecrets"]  # noqa: Y015
-    _WhichOneofArgType__serviceAccountTokenInSecrets: _TypeAlias = typing.Literal["_serviceAccountTokenInSecrets", b"_serviceAccountTokenInSecrets"]  # noqa: Y015
-    _WhichOneofReturnType__storageCapacity: _TypeAlias = typing.Literal["storageCapacity"]  # noqa: Y015
-    _WhichOneofArgType__storageCapacity: _TypeAlias = typing.Literal["_storageCapacity", b"_storageCapacity"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__attachRequired: _TypeAlias = _typing.Literal["attachRequired"]  # noqa: Y015
+    _WhichOneofArgType__attachRequired: _TypeAlias = _typing.Literal["_attachRequired", b"_attachRequired"]  # noqa: Y015
+    _WhichOneofReturnType__fsGroupPolicy: _TypeAlias = _typing.Literal["fsGroupPolicy"]  # noqa: Y015
+    _WhichOneofArgType__fsGroupPolicy: _TypeAlias = _typing.Literal["_fsGroupPolicy", b"_fsGroupPolicy"]  # noqa: Y015
+    _WhichOneofReturnType__nodeAllocatableUpdatePeriodSeconds: _TypeAlias = _typing.Literal["nodeAllocatableUpdatePeriodSeconds"]  # noqa: Y015
+    _WhichOneofArgType__nodeAllocatableUpdatePeriodSeconds: _TypeAlias = _typing.Literal["_nodeAllocatableUpdatePeriodSeconds", b"_nodeAllocatableUpdatePeriodSeconds"]  # noqa: Y015
+    _WhichOneofReturnType__podInfoOnMount: _TypeAlias = _typing.Literal["podInfoOnMount"]  # noqa: Y015
+    _WhichOneofArgType__podInfoOnMount: _TypeAlias = _typing.Literal["_podInfoOnMount", b"_podInfoOnMount"]  # noqa: Y015
+    _WhichOneofReturnType__preventPodSchedulingIfMissing: _TypeAlias = _typing.Literal["preventPodSchedulingIfMissing"]  # noqa: Y015
+    _WhichOneofArgType__preventPodSchedulingIfMissing: _TypeAlias = _typing.Literal["_preventPodSchedulingIfMissing", b"_preventPodSchedulingIfMissing"]  # noqa: Y015
+    _WhichOneofReturnType__requiresRepublish: _TypeAlias = _typing.Literal["requiresRepublish"]  # noqa: Y015
+    _WhichOneofArgType__requiresRepublish: _TypeAlias = _typing.Literal["_requiresRepublish", b"_requiresRepublish"]  # noqa: Y015
+    _WhichOneofReturnType__seLinuxMount: _TypeAlias = _typing.Literal["seLinuxMount"]  # noqa: Y015
+    _WhichOneofArgType__seLinuxMount: _TypeAlias = _typing.Literal["_seLinuxMount", b"_seLinuxMount"]  # noqa: Y015
+    _WhichOneofReturnType__serviceAccountTokenInSecrets: _TypeAlias = _typing.Literal["serviceAccountTokenInSecrets"]  # noqa: Y015
+    _WhichOneofArgType__serviceAccountTokenInSecrets: _TypeAlias = _typing.Literal["_serviceAccountTokenInSecrets", b"_serviceAccountTokenInSecrets"]  # noqa: Y015
+    _WhichOneofReturnType__storageCapacity: _TypeAlias = _typing.Literal["storageCapacity"]  # noqa: Y015
+    _WhichOneofArgType__storageCapacity: _TypeAlias = _typing.Literal["_storageCapacity", b"_storageCapacity"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__attachRequired) -> _WhichOneofReturnType__attachRequired | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__fsGroupPolicy) -> _WhichOneofReturnType__fsGroupPolicy | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__nodeAllocatableUpdatePeriodSeconds) -> _WhichOneofReturnType__nodeAllocatableUpdatePeriodSeconds | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__podInfoOnMount) -> _WhichOneofReturnType__podInfoOnMount | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__preventPodSchedulingIfMissing) -> _WhichOneofReturnType__preventPodSchedulingIfMissing | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__requiresRepublish) -> _WhichOneofReturnType__requiresRepublish | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seLinuxMount) -> _WhichOneofReturnType__seLinuxMount | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__serviceAccountTokenInSecrets) -> _WhichOneofReturnType__serviceAccountTokenInSecrets | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__storageCapacity) -> _WhichOneofReturnType__storageCapacity | None: ...
 
-@typing.final
-class TokenRequest(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CSIDriverSpec: _TypeAlias = CSIDriverSpec  # noqa: Y015
 
-    AUDIENCE_FIELD_NUMBER: builtins.int
-    EXPIRATIONSECONDS_FIELD_NUMBER: builtins.int
-    audience: builtins.str
-    expirationSeconds: builtins.int
+@_typing.final
+class TokenRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    EXPIRATIONSECONDS_FIELD_NUMBER: _builtins.int
+    audience: _builtins.str
+    expirationSeconds: _builtins.int
     def __init__(
         self,
         *,
-        audience: builtins.str = ...,
-        expirationSeconds: builtins.int | None = ...,
+        audience: _builtins.str = ...,
+        expirationSeconds: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_expirationSeconds", b"_expirationSeconds", "expirationSeconds", b"expirationSeconds"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_expirationSeconds", b"_expirationSeconds", "audience", b"audience", "expirationSeconds", b"expirationSeconds"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expirationSeconds", b"_expirationSeconds", "expirationSeconds", b"expirationSeconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expirationSeconds", b"_expirationSeconds", "audience", b"audience", "expirationSeconds", b"expirationSeconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__expirationSeconds: _TypeAlias = typing.Literal["expirationSeconds"]  # noqa: Y015
-    _WhichOneofArgType__expirationSeconds: _TypeAlias = typing.Literal["_expirationSeconds", b"_expirationSeconds"]  # noqa: Y015
+    _WhichOneofReturnType__expirationSeconds: _TypeAlias = _typing.Literal["expirationSeconds"]  # noqa: Y015
+    _WhichOneofArgType__expirationSeconds: _TypeAlias = _typing.Literal["_expirationSeconds", b"_expirationSeconds"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__expirationSeconds) -> _WhichOneofReturnType__expirationSeconds | None: ...
 
-@typing.final
-class CSINode(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___TokenRequest: _TypeAlias = TokenRequest  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    SPEC_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def spec(self) -> CSINodeSpec: ...
-    @builtins.property
-    def status(self) -> CSINodeStatus: ...
+@_typing.final
+class CSINode(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def spec(self) -> Global___CSINodeSpec: ...
+    @_builtins.property
+    def status(self) -> Global___CSINodeStatus: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        spec: CSINodeSpec | None = ...,
-        status: CSINodeStatus | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        spec: Global___CSINodeSpec | None = ...,
+        status: Global___CSINodeStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class CSINodeSpec(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CSINode: _TypeAlias = CSINode  # noqa: Y015
 
-    DRIVERS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def drivers(self) -> containers.RepeatedCompositeFieldContainer[CSINodeDriver]: ...
+@_typing.final
+class CSINodeSpec(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRIVERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def drivers(self) -> _containers.RepeatedCompositeFieldContainer[Global___CSINodeDriver]: ...
     def __init__(
         self,
         *,
-        drivers: abc.Iterable[CSINodeDriver] | None = ...,
+        drivers: _abc.Iterable[Global___CSINodeDriver] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["drivers", b"drivers"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drivers", b"drivers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class CSINodeDriver(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CSINodeSpec: _TypeAlias = CSINodeSpec  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    NODEID_FIELD_NUMBER: builtins.int
-    TOPOLOGYKEYS_FIELD_NUMBER: builtins.int
-    ALLOCATABLE_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    nodeID: builtins.str
-    @builtins.property
-    def topologyKeys(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def allocatable(self) -> VolumeNodeResources: ...
+@_typing.final
+class CSINodeDriver(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    NODEID_FIELD_NUMBER: _builtins.int
+    TOPOLOGYKEYS_FIELD_NUMBER: _builtins.int
+    ALLOCATABLE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    nodeID: _builtins.str
+    @_builtins.property
+    def topologyKeys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def allocatable(self) -> Global___VolumeNodeResources: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        nodeID: builtins.str = ...,
-        topologyKeys: abc.Iterable[builtins.str] | None = ...,
-        allocatable: VolumeNodeResources | None = ...,
+        name: _builtins.str = ...,
+        nodeID: _builtins.str = ...,
+        topologyKeys: _abc.Iterable[_builtins.str] | None = ...,
+        allocatable: Global___VolumeNodeResources | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["allocatable", b"allocatable"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["allocatable", b"allocatable", "name", b"name", "nodeID", b"nodeID", "topologyKeys", b"topologyKeys"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["allocatable", b"allocatable"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocatable", b"allocatable", "name", b"name", "nodeID", b"nodeID", "topologyKeys", b"topologyKeys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class VolumeNodeResources(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CSINodeDriver: _TypeAlias = CSINodeDriver  # noqa: Y015
 
-    COUNT_FIELD_NUMBER: builtins.int
-    count: builtins.int
+@_typing.final
+class VolumeNodeResources(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
     def __init__(
         self,
         *,
-        count: builtins.int | None = ...,
+        count: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_count", b"_count", "count", b"count"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_count", b"_count", "count", b"count"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "count", b"count"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "count", b"count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__count: _TypeAlias = typing.Literal["count"]  # noqa: Y015
-    _WhichOneofArgType__count: _TypeAlias = typing.Literal["_count", b"_count"]  # noqa: Y015
+    _WhichOneofReturnType__count: _TypeAlias = _typing.Literal["count"]  # noqa: Y015
+    _WhichOneofArgType__count: _TypeAlias = _typing.Literal["_count", b"_count"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__count) -> _WhichOneofReturnType__count | None: ...
 
-@typing.final
-class StorageHealthCondition(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___VolumeNodeResources: _TypeAlias = VolumeNodeResources  # noqa: Y015
 
-    STATUS_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    ACCESSMODE_FIELD_NUMBER: builtins.int
-    VOLUMEMODE_FIELD_NUMBER: builtins.int
-    LASTTRANSITIONTIME_FIELD_NUMBER: builtins.int
-    status: builtins.str
-    reason: builtins.str
-    message: builtins.str
-    accessMode: builtins.str
-    volumeMode: builtins.str
-    @builtins.property
-    def lastTransitionTime(self) -> meta_v1_pb2.Time: ...
+@_typing.final
+class StorageHealthCondition(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    ACCESSMODE_FIELD_NUMBER: _builtins.int
+    VOLUMEMODE_FIELD_NUMBER: _builtins.int
+    LASTTRANSITIONTIME_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    reason: _builtins.str
+    message: _builtins.str
+    accessMode: _builtins.str
+    volumeMode: _builtins.str
+    @_builtins.property
+    def lastTransitionTime(self) -> _meta_v1_pb2.Time: ...
     def __init__(
         self,
         *,
-        status: builtins.str = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
-        accessMode: builtins.str | None = ...,
-        volumeMode: builtins.str | None = ...,
-        lastTransitionTime: meta_v1_pb2.Time | None = ...,
+        status: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        accessMode: _builtins.str | None = ...,
+        volumeMode: _builtins.str | None = ...,
+        lastTransitionTime: _meta_v1_pb2.Time | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_accessMode", b"_accessMode", "_volumeMode", b"_volumeMode", "accessMode", b"accessMode", "lastTransitionTime", b"lastTransitionTime", "volumeMode", b"volumeMode"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_accessMode", b"_accessMode", "_volumeMode", b"_volumeMode", "accessMode", b"accessMode", "lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "volumeMode", b"volumeMode"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_accessMode", b"_accessMode", "_volumeMode", b"_volumeMode", "accessMode", b"accessMode", "lastTransitionTime", b"lastTransitionTime", "volumeMode", b"volumeMode"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_accessMode", b"_accessMode", "_volumeMode", b"_volumeMode", "accessMode", b"accessMode", "lastTransitionTime", b"lastTransitionTime", "message", b"message", "reason", b"reason", "status", b"status", "volumeMode", b"volumeMode"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__accessMode: _TypeAlias = typing.Literal["accessMode"]  # noqa: Y015
-    _WhichOneofArgType__accessMode: _TypeAlias = typing.Literal["_accessMode", b"_accessMode"]  # noqa: Y015
-    _WhichOneofReturnType__volumeMode: _TypeAlias = typing.Literal["volumeMode"]  # noqa: Y015
-    _WhichOneofArgType__volumeMode: _TypeAlias = typing.Literal["_volumeMode", b"_volumeMode"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__accessMode: _TypeAlias = _typing.Literal["accessMode"]  # noqa: Y015
+    _WhichOneofArgType__accessMode: _TypeAlias = _typing.Literal["_accessMode", b"_accessMode"]  # noqa: Y015
+    _WhichOneofReturnType__volumeMode: _TypeAlias = _typing.Literal["volumeMode"]  # noqa: Y015
+    _WhichOneofArgType__volumeMode: _TypeAlias = _typing.Literal["_volumeMode", b"_volumeMode"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__accessMode) -> _WhichOneofReturnType__accessMode | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__volumeMode) -> _WhichOneofReturnType__volumeMode | None: ...
 
-@typing.final
-class StorageHealth(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___StorageHealthCondition: _TypeAlias = StorageHealthCondition  # noqa: Y015
 
-    NAME_FIELD_NUMBER: builtins.int
-    HEALTHCONDITIONS_FIELD_NUMBER: builtins.int
-    name: builtins.str
-    @builtins.property
-    def healthConditions(self) -> containers.RepeatedCompositeFieldContainer[StorageHealthCondition]: ...
+@_typing.final
+class StorageHealth(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    HEALTHCONDITIONS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    @_builtins.property
+    def healthConditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___StorageHealthCondition]: ...
     def __init__(
         self,
         *,
-        name: builtins.str = ...,
-        healthConditions: abc.Iterable[StorageHealthCondition] | None = ...,
+        name: _builtins.str = ...,
+        healthConditions: _abc.Iterable[Global___StorageHealthCondition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["healthConditions", b"healthConditions", "name", b"name"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["healthConditions", b"healthConditions", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class CSINodeStatus(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___StorageHealth: _TypeAlias = StorageHealth  # noqa: Y015
 
-    STORAGEHEALTH_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def storageHealth(self) -> containers.RepeatedCompositeFieldContainer[StorageHealth]: ...
+@_typing.final
+class CSINodeStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORAGEHEALTH_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def storageHealth(self) -> _containers.RepeatedCompositeFieldContainer[Global___StorageHealth]: ...
     def __init__(
         self,
         *,
-        storageHealth: abc.Iterable[StorageHealth] | None = ...,
+        storageHealth: _abc.Iterable[Global___StorageHealth] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["storageHealth", b"storageHealth"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storageHealth", b"storageHealth"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class CSINodeList(message.Message):
+Global___CSINodeStatus: _TypeAlias = CSINodeStatus  # noqa: Y015
+
+@_typing.final
+class CSINodeList(_message.Message):
     """A page of CSINode objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[CSINode]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___CSINode]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[CSINode] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___CSINode] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class CSIStorageCapacity(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CSINodeList: _TypeAlias = CSINodeList  # noqa: Y015
 
-    METADATA_FIELD_NUMBER: builtins.int
-    NODETOPOLOGY_FIELD_NUMBER: builtins.int
-    STORAGECLASSNAME_FIELD_NUMBER: builtins.int
-    CAPACITY_FIELD_NUMBER: builtins.int
-    MAXIMUMVOLUMESIZE_FIELD_NUMBER: builtins.int
-    storageClassName: builtins.str
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def nodeTopology(self) -> meta_v1_pb2.LabelSelector: ...
-    @builtins.property
-    def capacity(self) -> meta_v1_pb2.Quantity: ...
-    @builtins.property
-    def maximumVolumeSize(self) -> meta_v1_pb2.Quantity: ...
+@_typing.final
+class CSIStorageCapacity(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    NODETOPOLOGY_FIELD_NUMBER: _builtins.int
+    STORAGECLASSNAME_FIELD_NUMBER: _builtins.int
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    MAXIMUMVOLUMESIZE_FIELD_NUMBER: _builtins.int
+    storageClassName: _builtins.str
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def nodeTopology(self) -> _meta_v1_pb2.LabelSelector: ...
+    @_builtins.property
+    def capacity(self) -> _meta_v1_pb2.Quantity: ...
+    @_builtins.property
+    def maximumVolumeSize(self) -> _meta_v1_pb2.Quantity: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        nodeTopology: meta_v1_pb2.LabelSelector | None = ...,
-        storageClassName: builtins.str = ...,
-        capacity: meta_v1_pb2.Quantity | None = ...,
-        maximumVolumeSize: meta_v1_pb2.Quantity | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        nodeTopology: _meta_v1_pb2.LabelSelector | None = ...,
+        storageClassName: _builtins.str = ...,
+        capacity: _meta_v1_pb2.Quantity | None = ...,
+        maximumVolumeSize: _meta_v1_pb2.Quantity | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["capacity", b"capacity", "maximumVolumeSize", b"maximumVolumeSize", "metadata", b"metadata", "nodeTopology", b"nodeTopology"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["capacity", b"capacity", "maximumVolumeSize", b"maximumVolumeSize", "metadata", b"metadata", "nodeTopology", b"nodeTopology", "storageClassName", b"storageClassName"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "maximumVolumeSize", b"maximumVolumeSize", "metadata", b"metadata", "nodeTopology", b"nodeTopology"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "maximumVolumeSize", b"maximumVolumeSize", "metadata", b"metadata", "nodeTopology", b"nodeTopology", "storageClassName", b"storageClassName"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class CSIStorageCapacityList(message.Message):
+Global___CSIStorageCapacity: _TypeAlias = CSIStorageCapacity  # noqa: Y015
+
+@_typing.final
+class CSIStorageCapacityList(_message.Message):
     """A page of CSIStorageCapacity objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[CSIStorageCapacity]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___CSIStorageCapacity]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[CSIStorageCapacity] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___CSIStorageCapacity] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class VolumeAttributesClass(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CSIStorageCapacityList: _TypeAlias = CSIStorageCapacityList  # noqa: Y015
 
-    @typing.final
-    class ParametersEntry(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class VolumeAttributesClass(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
+    @_typing.final
+    class ParametersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
         def __init__(
             self,
             *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    METADATA_FIELD_NUMBER: builtins.int
-    DRIVERNAME_FIELD_NUMBER: builtins.int
-    PARAMETERS_FIELD_NUMBER: builtins.int
-    driverName: builtins.str
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ObjectMeta: ...
-    @builtins.property
-    def parameters(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    DRIVERNAME_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    driverName: _builtins.str
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ObjectMeta: ...
+    @_builtins.property
+    def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ObjectMeta | None = ...,
-        driverName: builtins.str = ...,
-        parameters: abc.Mapping[builtins.str, builtins.str] | None = ...,
+        metadata: _meta_v1_pb2.ObjectMeta | None = ...,
+        driverName: _builtins.str = ...,
+        parameters: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["driverName", b"driverName", "metadata", b"metadata", "parameters", b"parameters"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["driverName", b"driverName", "metadata", b"metadata", "parameters", b"parameters"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class VolumeAttributesClassList(message.Message):
+Global___VolumeAttributesClass: _TypeAlias = VolumeAttributesClass  # noqa: Y015
+
+@_typing.final
+class VolumeAttributesClassList(_message.Message):
     """A page of VolumeAttributesClass objects; metadata carries the resourceVersion and the continue token."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    METADATA_FIELD_NUMBER: builtins.int
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def metadata(self) -> meta_v1_pb2.ListMeta: ...
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[VolumeAttributesClass]: ...
+    METADATA_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metadata(self) -> _meta_v1_pb2.ListMeta: ...
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___VolumeAttributesClass]: ...
     def __init__(
         self,
         *,
-        metadata: meta_v1_pb2.ListMeta | None = ...,
-        items: abc.Iterable[VolumeAttributesClass] | None = ...,
+        metadata: _meta_v1_pb2.ListMeta | None = ...,
+        items: _abc.Iterable[Global___VolumeAttributesClass] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["metadata", b"metadata"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VolumeAttributesClassList: _TypeAlias = VolumeAttributesClassList  # noqa: Y015

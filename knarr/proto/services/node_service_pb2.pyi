@@ -3,468 +3,500 @@
 isort:skip_file
 NodeService: between node agents and the control plane. Agents dial; a node needs no inbound port."""
 
-from collections import abc as abc
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-from knarr.proto.kubernetes import core_v1_pb2 as core_v1_pb2
-import builtins as builtins
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from knarr.proto.kubernetes import core_v1_pb2 as _core_v1_pb2
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class BootstrapRequest(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class BootstrapRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-    NODE_NAME_FIELD_NUMBER: builtins.int
-    MACHINE_ID_FIELD_NUMBER: builtins.int
-    node_name: builtins.str
-    machine_id: builtins.str
+    NODE_NAME_FIELD_NUMBER: _builtins.int
+    MACHINE_ID_FIELD_NUMBER: _builtins.int
+    node_name: _builtins.str
+    machine_id: _builtins.str
     """Tells machines with the same node name apart; kept by the agent on disk."""
     def __init__(
         self,
         *,
-        node_name: builtins.str = ...,
-        machine_id: builtins.str = ...,
+        node_name: _builtins.str = ...,
+        machine_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["machine_id", b"machine_id", "node_name", b"node_name"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["machine_id", b"machine_id", "node_name", b"node_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class BootstrapResponse(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___BootstrapRequest: _TypeAlias = BootstrapRequest  # noqa: Y015
 
-    CLUSTER_ID_FIELD_NUMBER: builtins.int
-    cluster_id: builtins.str
+@_typing.final
+class BootstrapResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    cluster_id: _builtins.str
     """An agent that has run pods of another cluster refuses to join before they are removed."""
     def __init__(
         self,
         *,
-        cluster_id: builtins.str = ...,
+        cluster_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cluster_id", b"cluster_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class AgentMessage(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___BootstrapResponse: _TypeAlias = BootstrapResponse  # noqa: Y015
 
-    REGISTER_FIELD_NUMBER: builtins.int
-    HEARTBEAT_FIELD_NUMBER: builtins.int
-    REPORT_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def register(self) -> Register: ...
-    @builtins.property
-    def heartbeat(self) -> Heartbeat: ...
-    @builtins.property
-    def report(self) -> StatusReport: ...
+@_typing.final
+class AgentMessage(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGISTER_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def register(self) -> Global___Register: ...
+    @_builtins.property
+    def heartbeat(self) -> Global___Heartbeat: ...
+    @_builtins.property
+    def report(self) -> Global___StatusReport: ...
     def __init__(
         self,
         *,
-        register: Register | None = ...,
-        heartbeat: Heartbeat | None = ...,
-        report: StatusReport | None = ...,
+        register: Global___Register | None = ...,
+        heartbeat: Global___Heartbeat | None = ...,
+        report: Global___StatusReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["heartbeat", b"heartbeat", "message", b"message", "register", b"register", "report", b"report"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["heartbeat", b"heartbeat", "message", b"message", "register", b"register", "report", b"report"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat", b"heartbeat", "message", b"message", "register", b"register", "report", b"report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["heartbeat", b"heartbeat", "message", b"message", "register", b"register", "report", b"report"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = typing.Literal["register", "heartbeat", "report"]  # noqa: Y015
-    _WhichOneofArgType_message: _TypeAlias = typing.Literal["message", b"message"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["register", "heartbeat", "report"]  # noqa: Y015
+    _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
-@typing.final
-class Register(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___AgentMessage: _TypeAlias = AgentMessage  # noqa: Y015
 
-    NODE_NAME_FIELD_NUMBER: builtins.int
-    MACHINE_ID_FIELD_NUMBER: builtins.int
-    NODE_FIELD_NUMBER: builtins.int
-    LAST_EPOCH_FIELD_NUMBER: builtins.int
-    AGENT_VERSION_FIELD_NUMBER: builtins.int
-    node_name: builtins.str
-    machine_id: builtins.str
-    last_epoch: builtins.int
+@_typing.final
+class Register(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_NAME_FIELD_NUMBER: _builtins.int
+    MACHINE_ID_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    LAST_EPOCH_FIELD_NUMBER: _builtins.int
+    AGENT_VERSION_FIELD_NUMBER: _builtins.int
+    node_name: _builtins.str
+    machine_id: _builtins.str
+    last_epoch: _builtins.int
     """The epoch of the agent's session before; 0 for none."""
-    agent_version: builtins.str
-    @builtins.property
-    def node(self) -> core_v1_pb2.Node:
+    agent_version: _builtins.str
+    @_builtins.property
+    def node(self) -> _core_v1_pb2.Node:
         """Labels, capacity, allocatable, addresses and nodeInfo as the agent finds them; no conditions."""
 
     def __init__(
         self,
         *,
-        node_name: builtins.str = ...,
-        machine_id: builtins.str = ...,
-        node: core_v1_pb2.Node | None = ...,
-        last_epoch: builtins.int = ...,
-        agent_version: builtins.str = ...,
+        node_name: _builtins.str = ...,
+        machine_id: _builtins.str = ...,
+        node: _core_v1_pb2.Node | None = ...,
+        last_epoch: _builtins.int = ...,
+        agent_version: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["node", b"node"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["agent_version", b"agent_version", "last_epoch", b"last_epoch", "machine_id", b"machine_id", "node", b"node", "node_name", b"node_name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["node", b"node"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "last_epoch", b"last_epoch", "machine_id", b"machine_id", "node", b"node", "node_name", b"node_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Heartbeat(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Register: _TypeAlias = Register  # noqa: Y015
 
-    SEQUENCE_FIELD_NUMBER: builtins.int
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    sequence: builtins.int
+@_typing.final
+class Heartbeat(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
     """Counts up within a session."""
-    @builtins.property
-    def conditions(self) -> containers.RepeatedCompositeFieldContainer[core_v1_pb2.NodeCondition]:
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[_core_v1_pb2.NodeCondition]:
         """Conditions of the node that the agent itself sees (Ready, DiskPressure, …); empty when unchanged."""
 
     def __init__(
         self,
         *,
-        sequence: builtins.int = ...,
-        conditions: abc.Iterable[core_v1_pb2.NodeCondition] | None = ...,
+        sequence: _builtins.int = ...,
+        conditions: _abc.Iterable[_core_v1_pb2.NodeCondition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["conditions", b"conditions", "sequence", b"sequence"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class StatusReport(message.Message):
+Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
+
+@_typing.final
+class StatusReport(_message.Message):
     """What became of pods since the last report. Reports are idempotent; the newest counts."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    SEQUENCE_FIELD_NUMBER: builtins.int
-    PODS_FIELD_NUMBER: builtins.int
-    EVENTS_FIELD_NUMBER: builtins.int
-    sequence: builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    PODS_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
     """Counts up within a session; acknowledged when stored."""
-    @builtins.property
-    def pods(self) -> containers.RepeatedCompositeFieldContainer[PodReport]: ...
-    @builtins.property
-    def events(self) -> containers.RepeatedCompositeFieldContainer[core_v1_pb2.Event]: ...
+    @_builtins.property
+    def pods(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodReport]: ...
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[_core_v1_pb2.Event]: ...
     def __init__(
         self,
         *,
-        sequence: builtins.int = ...,
-        pods: abc.Iterable[PodReport] | None = ...,
-        events: abc.Iterable[core_v1_pb2.Event] | None = ...,
+        sequence: _builtins.int = ...,
+        pods: _abc.Iterable[Global___PodReport] | None = ...,
+        events: _abc.Iterable[_core_v1_pb2.Event] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["events", b"events", "pods", b"pods", "sequence", b"sequence"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "pods", b"pods", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodReport(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___StatusReport: _TypeAlias = StatusReport  # noqa: Y015
 
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    UID_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    TERMINATED_FIELD_NUMBER: builtins.int
-    namespace: builtins.str
-    name: builtins.str
-    uid: builtins.str
-    terminated: builtins.bool
+@_typing.final
+class PodReport(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    TERMINATED_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    name: _builtins.str
+    uid: _builtins.str
+    terminated: _builtins.bool
     """Nothing of the pod runs any more and nothing will: its object may go, if its deletion was asked for."""
-    @builtins.property
-    def status(self) -> core_v1_pb2.PodStatus: ...
+    @_builtins.property
+    def status(self) -> _core_v1_pb2.PodStatus: ...
     def __init__(
         self,
         *,
-        namespace: builtins.str = ...,
-        name: builtins.str = ...,
-        uid: builtins.str = ...,
-        status: core_v1_pb2.PodStatus | None = ...,
-        terminated: builtins.bool = ...,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        uid: _builtins.str = ...,
+        status: _core_v1_pb2.PodStatus | None = ...,
+        terminated: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "namespace", b"namespace", "status", b"status", "terminated", b"terminated", "uid", b"uid"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "namespace", b"namespace", "status", b"status", "terminated", b"terminated", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ServerMessage(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodReport: _TypeAlias = PodReport  # noqa: Y015
 
-    WELCOME_FIELD_NUMBER: builtins.int
-    ASSIGNMENT_FIELD_NUMBER: builtins.int
-    ACK_FIELD_NUMBER: builtins.int
-    OPEN_STREAM_FIELD_NUMBER: builtins.int
-    FENCED_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def welcome(self) -> Welcome: ...
-    @builtins.property
-    def assignment(self) -> Assignment: ...
-    @builtins.property
-    def ack(self) -> ReportAck: ...
-    @builtins.property
-    def open_stream(self) -> OpenStream: ...
-    @builtins.property
-    def fenced(self) -> Fenced: ...
+@_typing.final
+class ServerMessage(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WELCOME_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    ACK_FIELD_NUMBER: _builtins.int
+    OPEN_STREAM_FIELD_NUMBER: _builtins.int
+    FENCED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def welcome(self) -> Global___Welcome: ...
+    @_builtins.property
+    def assignment(self) -> Global___Assignment: ...
+    @_builtins.property
+    def ack(self) -> Global___ReportAck: ...
+    @_builtins.property
+    def open_stream(self) -> Global___OpenStream: ...
+    @_builtins.property
+    def fenced(self) -> Global___Fenced: ...
     def __init__(
         self,
         *,
-        welcome: Welcome | None = ...,
-        assignment: Assignment | None = ...,
-        ack: ReportAck | None = ...,
-        open_stream: OpenStream | None = ...,
-        fenced: Fenced | None = ...,
+        welcome: Global___Welcome | None = ...,
+        assignment: Global___Assignment | None = ...,
+        ack: Global___ReportAck | None = ...,
+        open_stream: Global___OpenStream | None = ...,
+        fenced: Global___Fenced | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["ack", b"ack", "assignment", b"assignment", "fenced", b"fenced", "message", b"message", "open_stream", b"open_stream", "welcome", b"welcome"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["ack", b"ack", "assignment", b"assignment", "fenced", b"fenced", "message", b"message", "open_stream", b"open_stream", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "assignment", b"assignment", "fenced", b"fenced", "message", b"message", "open_stream", b"open_stream", "welcome", b"welcome"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "assignment", b"assignment", "fenced", b"fenced", "message", b"message", "open_stream", b"open_stream", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = typing.Literal["welcome", "assignment", "ack", "open_stream", "fenced"]  # noqa: Y015
-    _WhichOneofArgType_message: _TypeAlias = typing.Literal["message", b"message"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "assignment", "ack", "open_stream", "fenced"]  # noqa: Y015
+    _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
-@typing.final
-class Welcome(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ServerMessage: _TypeAlias = ServerMessage  # noqa: Y015
 
-    EPOCH_FIELD_NUMBER: builtins.int
-    HEARTBEAT_INTERVAL_MS_FIELD_NUMBER: builtins.int
-    CLUSTER_ID_FIELD_NUMBER: builtins.int
-    epoch: builtins.int
-    heartbeat_interval_ms: builtins.int
+@_typing.final
+class Welcome(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCH_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_INTERVAL_MS_FIELD_NUMBER: _builtins.int
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    epoch: _builtins.int
+    heartbeat_interval_ms: _builtins.int
     """Jittered and stretched by the server with the size of the cluster."""
-    cluster_id: builtins.str
+    cluster_id: _builtins.str
     def __init__(
         self,
         *,
-        epoch: builtins.int = ...,
-        heartbeat_interval_ms: builtins.int = ...,
-        cluster_id: builtins.str = ...,
+        epoch: _builtins.int = ...,
+        heartbeat_interval_ms: _builtins.int = ...,
+        cluster_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cluster_id", b"cluster_id", "epoch", b"epoch", "heartbeat_interval_ms", b"heartbeat_interval_ms"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "epoch", b"epoch", "heartbeat_interval_ms", b"heartbeat_interval_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Assignment(message.Message):
+Global___Welcome: _TypeAlias = Welcome  # noqa: Y015
+
+@_typing.final
+class Assignment(_message.Message):
     """The pods of the node and what they refer to. The first of a session is full; others are changes."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    FULL_FIELD_NUMBER: builtins.int
-    PODS_FIELD_NUMBER: builtins.int
-    REMOVED_PODS_FIELD_NUMBER: builtins.int
-    CONFIG_MAPS_FIELD_NUMBER: builtins.int
-    SECRETS_FIELD_NUMBER: builtins.int
-    REMOVED_CONFIG_MAPS_FIELD_NUMBER: builtins.int
-    REMOVED_SECRETS_FIELD_NUMBER: builtins.int
-    full: builtins.bool
-    @builtins.property
-    def pods(self) -> containers.RepeatedCompositeFieldContainer[core_v1_pb2.Pod]: ...
-    @builtins.property
-    def removed_pods(self) -> containers.RepeatedCompositeFieldContainer[PodKey]: ...
-    @builtins.property
-    def config_maps(self) -> containers.RepeatedCompositeFieldContainer[core_v1_pb2.ConfigMap]: ...
-    @builtins.property
-    def secrets(self) -> containers.RepeatedCompositeFieldContainer[core_v1_pb2.Secret]: ...
-    @builtins.property
-    def removed_config_maps(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+    FULL_FIELD_NUMBER: _builtins.int
+    PODS_FIELD_NUMBER: _builtins.int
+    REMOVED_PODS_FIELD_NUMBER: _builtins.int
+    CONFIG_MAPS_FIELD_NUMBER: _builtins.int
+    SECRETS_FIELD_NUMBER: _builtins.int
+    REMOVED_CONFIG_MAPS_FIELD_NUMBER: _builtins.int
+    REMOVED_SECRETS_FIELD_NUMBER: _builtins.int
+    full: _builtins.bool
+    @_builtins.property
+    def pods(self) -> _containers.RepeatedCompositeFieldContainer[_core_v1_pb2.Pod]: ...
+    @_builtins.property
+    def removed_pods(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodKey]: ...
+    @_builtins.property
+    def config_maps(self) -> _containers.RepeatedCompositeFieldContainer[_core_v1_pb2.ConfigMap]: ...
+    @_builtins.property
+    def secrets(self) -> _containers.RepeatedCompositeFieldContainer[_core_v1_pb2.Secret]: ...
+    @_builtins.property
+    def removed_config_maps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """"namespace/name" of those that are gone or no longer referred to."""
 
-    @builtins.property
-    def removed_secrets(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    @_builtins.property
+    def removed_secrets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        full: builtins.bool = ...,
-        pods: abc.Iterable[core_v1_pb2.Pod] | None = ...,
-        removed_pods: abc.Iterable[PodKey] | None = ...,
-        config_maps: abc.Iterable[core_v1_pb2.ConfigMap] | None = ...,
-        secrets: abc.Iterable[core_v1_pb2.Secret] | None = ...,
-        removed_config_maps: abc.Iterable[builtins.str] | None = ...,
-        removed_secrets: abc.Iterable[builtins.str] | None = ...,
+        full: _builtins.bool = ...,
+        pods: _abc.Iterable[_core_v1_pb2.Pod] | None = ...,
+        removed_pods: _abc.Iterable[Global___PodKey] | None = ...,
+        config_maps: _abc.Iterable[_core_v1_pb2.ConfigMap] | None = ...,
+        secrets: _abc.Iterable[_core_v1_pb2.Secret] | None = ...,
+        removed_config_maps: _abc.Iterable[_builtins.str] | None = ...,
+        removed_secrets: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["config_maps", b"config_maps", "full", b"full", "pods", b"pods", "removed_config_maps", b"removed_config_maps", "removed_pods", b"removed_pods", "removed_secrets", b"removed_secrets", "secrets", b"secrets"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_maps", b"config_maps", "full", b"full", "pods", b"pods", "removed_config_maps", b"removed_config_maps", "removed_pods", b"removed_pods", "removed_secrets", b"removed_secrets", "secrets", b"secrets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PodKey(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Assignment: _TypeAlias = Assignment  # noqa: Y015
 
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    UID_FIELD_NUMBER: builtins.int
-    namespace: builtins.str
-    name: builtins.str
-    uid: builtins.str
+@_typing.final
+class PodKey(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    name: _builtins.str
+    uid: _builtins.str
     def __init__(
         self,
         *,
-        namespace: builtins.str = ...,
-        name: builtins.str = ...,
-        uid: builtins.str = ...,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        uid: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "namespace", b"namespace", "uid", b"uid"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "namespace", b"namespace", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ReportAck(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PodKey: _TypeAlias = PodKey  # noqa: Y015
 
-    SEQUENCE_FIELD_NUMBER: builtins.int
-    sequence: builtins.int
+@_typing.final
+class ReportAck(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
     """All reports up to this sequence are stored."""
     def __init__(
         self,
         *,
-        sequence: builtins.int = ...,
+        sequence: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["sequence", b"sequence"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class OpenStream(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ReportAck: _TypeAlias = ReportAck  # noqa: Y015
 
-    STREAM_ID_FIELD_NUMBER: builtins.int
-    LOGS_FIELD_NUMBER: builtins.int
-    stream_id: builtins.str
+@_typing.final
+class OpenStream(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STREAM_ID_FIELD_NUMBER: _builtins.int
+    LOGS_FIELD_NUMBER: _builtins.int
+    stream_id: _builtins.str
     """Unguessable; the agent presents it in the first frame of the stream it opens."""
-    @builtins.property
-    def logs(self) -> LogTarget: ...
+    @_builtins.property
+    def logs(self) -> Global___LogTarget: ...
     def __init__(
         self,
         *,
-        stream_id: builtins.str = ...,
-        logs: LogTarget | None = ...,
+        stream_id: _builtins.str = ...,
+        logs: Global___LogTarget | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["logs", b"logs", "target", b"target"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["logs", b"logs", "stream_id", b"stream_id", "target", b"target"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["logs", b"logs", "target", b"target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["logs", b"logs", "stream_id", b"stream_id", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_target: _TypeAlias = typing.Literal["logs"]  # noqa: Y015
-    _WhichOneofArgType_target: _TypeAlias = typing.Literal["target", b"target"]  # noqa: Y015
+    _WhichOneofReturnType_target: _TypeAlias = _typing.Literal["logs"]  # noqa: Y015
+    _WhichOneofArgType_target: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_target) -> _WhichOneofReturnType_target | None: ...
 
-@typing.final
-class LogTarget(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___OpenStream: _TypeAlias = OpenStream  # noqa: Y015
 
-    POD_FIELD_NUMBER: builtins.int
-    CONTAINER_FIELD_NUMBER: builtins.int
-    FOLLOW_FIELD_NUMBER: builtins.int
-    PREVIOUS_FIELD_NUMBER: builtins.int
-    TAIL_LINES_FIELD_NUMBER: builtins.int
-    SINCE_SECONDS_FIELD_NUMBER: builtins.int
-    TIMESTAMPS_FIELD_NUMBER: builtins.int
-    LIMIT_BYTES_FIELD_NUMBER: builtins.int
-    container: builtins.str
-    follow: builtins.bool
-    previous: builtins.bool
+@_typing.final
+class LogTarget(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POD_FIELD_NUMBER: _builtins.int
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    FOLLOW_FIELD_NUMBER: _builtins.int
+    PREVIOUS_FIELD_NUMBER: _builtins.int
+    TAIL_LINES_FIELD_NUMBER: _builtins.int
+    SINCE_SECONDS_FIELD_NUMBER: _builtins.int
+    TIMESTAMPS_FIELD_NUMBER: _builtins.int
+    LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    container: _builtins.str
+    follow: _builtins.bool
+    previous: _builtins.bool
     """The container's run before the present one."""
-    tail_lines: builtins.int
-    since_seconds: builtins.int
-    timestamps: builtins.bool
-    limit_bytes: builtins.int
-    @builtins.property
-    def pod(self) -> PodKey: ...
+    tail_lines: _builtins.int
+    since_seconds: _builtins.int
+    timestamps: _builtins.bool
+    limit_bytes: _builtins.int
+    @_builtins.property
+    def pod(self) -> Global___PodKey: ...
     def __init__(
         self,
         *,
-        pod: PodKey | None = ...,
-        container: builtins.str = ...,
-        follow: builtins.bool = ...,
-        previous: builtins.bool = ...,
-        tail_lines: builtins.int | None = ...,
-        since_seconds: builtins.int | None = ...,
-        timestamps: builtins.bool = ...,
-        limit_bytes: builtins.int | None = ...,
+        pod: Global___PodKey | None = ...,
+        container: _builtins.str = ...,
+        follow: _builtins.bool = ...,
+        previous: _builtins.bool = ...,
+        tail_lines: _builtins.int | None = ...,
+        since_seconds: _builtins.int | None = ...,
+        timestamps: _builtins.bool = ...,
+        limit_bytes: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_limit_bytes", b"_limit_bytes", "_since_seconds", b"_since_seconds", "_tail_lines", b"_tail_lines", "limit_bytes", b"limit_bytes", "pod", b"pod", "since_seconds", b"since_seconds", "tail_lines", b"tail_lines"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_limit_bytes", b"_limit_bytes", "_since_seconds", b"_since_seconds", "_tail_lines", b"_tail_lines", "container", b"container", "follow", b"follow", "limit_bytes", b"limit_bytes", "pod", b"pod", "previous", b"previous", "since_seconds", b"since_seconds", "tail_lines", b"tail_lines", "timestamps", b"timestamps"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit_bytes", b"_limit_bytes", "_since_seconds", b"_since_seconds", "_tail_lines", b"_tail_lines", "limit_bytes", b"limit_bytes", "pod", b"pod", "since_seconds", b"since_seconds", "tail_lines", b"tail_lines"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit_bytes", b"_limit_bytes", "_since_seconds", b"_since_seconds", "_tail_lines", b"_tail_lines", "container", b"container", "follow", b"follow", "limit_bytes", b"limit_bytes", "pod", b"pod", "previous", b"previous", "since_seconds", b"since_seconds", "tail_lines", b"tail_lines", "timestamps", b"timestamps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__limit_bytes: _TypeAlias = typing.Literal["limit_bytes"]  # noqa: Y015
-    _WhichOneofArgType__limit_bytes: _TypeAlias = typing.Literal["_limit_bytes", b"_limit_bytes"]  # noqa: Y015
-    _WhichOneofReturnType__since_seconds: _TypeAlias = typing.Literal["since_seconds"]  # noqa: Y015
-    _WhichOneofArgType__since_seconds: _TypeAlias = typing.Literal["_since_seconds", b"_since_seconds"]  # noqa: Y015
-    _WhichOneofReturnType__tail_lines: _TypeAlias = typing.Literal["tail_lines"]  # noqa: Y015
-    _WhichOneofArgType__tail_lines: _TypeAlias = typing.Literal["_tail_lines", b"_tail_lines"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__limit_bytes: _TypeAlias = _typing.Literal["limit_bytes"]  # noqa: Y015
+    _WhichOneofArgType__limit_bytes: _TypeAlias = _typing.Literal["_limit_bytes", b"_limit_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__since_seconds: _TypeAlias = _typing.Literal["since_seconds"]  # noqa: Y015
+    _WhichOneofArgType__since_seconds: _TypeAlias = _typing.Literal["_since_seconds", b"_since_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__tail_lines: _TypeAlias = _typing.Literal["tail_lines"]  # noqa: Y015
+    _WhichOneofArgType__tail_lines: _TypeAlias = _typing.Literal["_tail_lines", b"_tail_lines"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__limit_bytes) -> _WhichOneofReturnType__limit_bytes | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__since_seconds) -> _WhichOneofReturnType__since_seconds | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__tail_lines) -> _WhichOneofReturnType__tail_lines | None: ...
 
-@typing.final
-class StreamFrame(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___LogTarget: _TypeAlias = LogTarget  # noqa: Y015
 
-    STREAM_ID_FIELD_NUMBER: builtins.int
-    DATA_FIELD_NUMBER: builtins.int
-    END_FIELD_NUMBER: builtins.int
-    stream_id: builtins.str
+@_typing.final
+class StreamFrame(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STREAM_ID_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    stream_id: _builtins.str
     """First frame only."""
-    data: builtins.bytes
-    end: builtins.str
+    data: _builtins.bytes
+    end: _builtins.str
     """Last frame: empty for a good end."""
     def __init__(
         self,
         *,
-        stream_id: builtins.str = ...,
-        data: builtins.bytes = ...,
-        end: builtins.str | None = ...,
+        stream_id: _builtins.str = ...,
+        data: _builtins.bytes = ...,
+        end: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_end", b"_end", "end", b"end"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_end", b"_end", "data", b"data", "end", b"end", "stream_id", b"stream_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_end", b"_end", "end", b"end"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_end", b"_end", "data", b"data", "end", b"end", "stream_id", b"stream_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__end: _TypeAlias = typing.Literal["end"]  # noqa: Y015
-    _WhichOneofArgType__end: _TypeAlias = typing.Literal["_end", b"_end"]  # noqa: Y015
+    _WhichOneofReturnType__end: _TypeAlias = _typing.Literal["end"]  # noqa: Y015
+    _WhichOneofArgType__end: _TypeAlias = _typing.Literal["_end", b"_end"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__end) -> _WhichOneofReturnType__end | None: ...
 
-@typing.final
-class Fenced(message.Message):
+Global___StreamFrame: _TypeAlias = StreamFrame  # noqa: Y015
+
+@_typing.final
+class Fenced(_message.Message):
     """The session is over for good: another took its place, or the node was deleted."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    REASON_FIELD_NUMBER: builtins.int
-    reason: builtins.str
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
     def __init__(
         self,
         *,
-        reason: builtins.str = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["reason", b"reason"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Fenced: _TypeAlias = Fenced  # noqa: Y015

@@ -7,29 +7,29 @@ Errors: the gRPC status carries a short text; the trailing metadata `knarr-statu
 serialised knarr.meta.v1.Status with Kubernetes' code, reason, and one cause for each field.
 """
 
-from collections import abc as abc
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-from google.protobuf.internal import containers as containers
-from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
-from knarr.proto.kubernetes import meta_v1_pb2 as meta_v1_pb2
-import builtins as builtins
+from collections import abc as _abc
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from knarr.proto.kubernetes import meta_v1_pb2 as _meta_v1_pb2
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
 class _FieldValidation:
-    ValueType = typing.NewType("ValueType", builtins.int)
+    ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
 
-class _FieldValidationEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_FieldValidation.ValueType], builtins.type):
-    DESCRIPTOR: descriptor.EnumDescriptor
+class _FieldValidationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FieldValidation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
     STRICT: _FieldValidation.ValueType  # 0
     """Refuse them, all at once. The default."""
     WARN: _FieldValidation.ValueType  # 1
@@ -42,13 +42,14 @@ STRICT: FieldValidation.ValueType  # 0
 """Refuse them, all at once. The default."""
 WARN: FieldValidation.ValueType  # 1
 IGNORE: FieldValidation.ValueType  # 2
+Global___FieldValidation: _TypeAlias = FieldValidation  # noqa: Y015
 
 class _Outcome:
-    ValueType = typing.NewType("ValueType", builtins.int)
+    ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
 
-class _OutcomeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Outcome.ValueType], builtins.type):
-    DESCRIPTOR: descriptor.EnumDescriptor
+class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
     UNSPECIFIED: _Outcome.ValueType  # 0
     CREATED: _Outcome.ValueType  # 1
     CONFIGURED: _Outcome.ValueType  # 2
@@ -66,13 +67,14 @@ UNCHANGED: Outcome.ValueType  # 3
 DELETED: Outcome.ValueType  # 4
 DELETING: Outcome.ValueType  # 5
 """Marked for deletion: grace or finalizers have not ended."""
+Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
 
 class _VersionMatch:
-    ValueType = typing.NewType("ValueType", builtins.int)
+    ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
 
-class _VersionMatchEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_VersionMatch.ValueType], builtins.type):
-    DESCRIPTOR: descriptor.EnumDescriptor
+class _VersionMatchEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VersionMatch.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
     MATCH_DEFAULT: _VersionMatch.ValueType  # 0
     NOT_OLDER_THAN: _VersionMatch.ValueType  # 1
     EXACT: _VersionMatch.ValueType  # 2
@@ -83,302 +85,321 @@ class VersionMatch(_VersionMatch, metaclass=_VersionMatchEnumTypeWrapper):
 MATCH_DEFAULT: VersionMatch.ValueType  # 0
 NOT_OLDER_THAN: VersionMatch.ValueType  # 1
 EXACT: VersionMatch.ValueType  # 2
+Global___VersionMatch: _TypeAlias = VersionMatch  # noqa: Y015
 
-@typing.final
-class Reference(message.Message):
+@_typing.final
+class Reference(_message.Message):
     """Names one object or, without a name, a kind in a namespace, or in all of them."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    API_VERSION_FIELD_NUMBER: builtins.int
-    KIND_FIELD_NUMBER: builtins.int
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    api_version: builtins.str
+    API_VERSION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    api_version: _builtins.str
     """"v1", "apps/v1"."""
-    kind: builtins.str
-    namespace: builtins.str
-    name: builtins.str
+    kind: _builtins.str
+    namespace: _builtins.str
+    name: _builtins.str
     def __init__(
         self,
         *,
-        api_version: builtins.str = ...,
-        kind: builtins.str = ...,
-        namespace: builtins.str = ...,
-        name: builtins.str = ...,
+        api_version: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["api_version", b"api_version", "kind", b"kind", "name", b"name", "namespace", b"namespace"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_version", b"api_version", "kind", b"kind", "name", b"name", "namespace", b"namespace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class Body(message.Message):
+Global___Reference: _TypeAlias = Reference  # noqa: Y015
+
+@_typing.final
+class Body(_message.Message):
     """An object, or a patch, in one of the forms in which clients have it."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    PROTOBUF_FIELD_NUMBER: builtins.int
-    JSON_FIELD_NUMBER: builtins.int
-    YAML_FIELD_NUMBER: builtins.int
-    protobuf: builtins.bytes
+    PROTOBUF_FIELD_NUMBER: _builtins.int
+    JSON_FIELD_NUMBER: _builtins.int
+    YAML_FIELD_NUMBER: _builtins.int
+    protobuf: _builtins.bytes
     """The kind's message."""
-    json: builtins.bytes
+    json: _builtins.bytes
     """UTF-8 JSON text."""
-    yaml: builtins.bytes
+    yaml: _builtins.bytes
     """UTF-8 YAML text of one document."""
     def __init__(
         self,
         *,
-        protobuf: builtins.bytes = ...,
-        json: builtins.bytes = ...,
-        yaml: builtins.bytes = ...,
+        protobuf: _builtins.bytes = ...,
+        json: _builtins.bytes = ...,
+        yaml: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["form", b"form", "json", b"json", "protobuf", b"protobuf", "yaml", b"yaml"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["form", b"form", "json", b"json", "protobuf", b"protobuf", "yaml", b"yaml"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["form", b"form", "json", b"json", "protobuf", b"protobuf", "yaml", b"yaml"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["form", b"form", "json", b"json", "protobuf", b"protobuf", "yaml", b"yaml"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_form: _TypeAlias = typing.Literal["protobuf", "json", "yaml"]  # noqa: Y015
-    _WhichOneofArgType_form: _TypeAlias = typing.Literal["form", b"form"]  # noqa: Y015
+    _WhichOneofReturnType_form: _TypeAlias = _typing.Literal["protobuf", "json", "yaml"]  # noqa: Y015
+    _WhichOneofArgType_form: _TypeAlias = _typing.Literal["form", b"form"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_form) -> _WhichOneofReturnType_form | None: ...
 
-@typing.final
-class WriteOptions(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Body: _TypeAlias = Body  # noqa: Y015
 
-    DRY_RUN_FIELD_NUMBER: builtins.int
-    FIELD_MANAGER_FIELD_NUMBER: builtins.int
-    FIELD_VALIDATION_FIELD_NUMBER: builtins.int
-    dry_run: builtins.bool
+@_typing.final
+class WriteOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    FIELD_MANAGER_FIELD_NUMBER: _builtins.int
+    FIELD_VALIDATION_FIELD_NUMBER: _builtins.int
+    dry_run: _builtins.bool
     """Everything but the write itself."""
-    field_manager: builtins.str
+    field_manager: _builtins.str
     """Who writes, for field ownership."""
-    field_validation: FieldValidation.ValueType
+    field_validation: Global___FieldValidation.ValueType
     def __init__(
         self,
         *,
-        dry_run: builtins.bool = ...,
-        field_manager: builtins.str = ...,
-        field_validation: FieldValidation.ValueType = ...,
+        dry_run: _builtins.bool = ...,
+        field_manager: _builtins.str = ...,
+        field_validation: Global___FieldValidation.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["dry_run", b"dry_run", "field_manager", b"field_manager", "field_validation", b"field_validation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "field_manager", b"field_manager", "field_validation", b"field_validation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ObjectResponse(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___WriteOptions: _TypeAlias = WriteOptions  # noqa: Y015
 
-    REFERENCE_FIELD_NUMBER: builtins.int
-    OBJECT_FIELD_NUMBER: builtins.int
-    WARNINGS_FIELD_NUMBER: builtins.int
-    OUTCOME_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    TABLE_FIELD_NUMBER: builtins.int
-    object: builtins.bytes
+@_typing.final
+class ObjectResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    OBJECT_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    TABLE_FIELD_NUMBER: _builtins.int
+    object: _builtins.bytes
     """The kind's message."""
-    outcome: Outcome.ValueType
-    @builtins.property
-    def reference(self) -> Reference: ...
-    @builtins.property
-    def warnings(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @builtins.property
-    def status(self) -> meta_v1_pb2.Status:
+    outcome: Global___Outcome.ValueType
+    @_builtins.property
+    def reference(self) -> Global___Reference: ...
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def status(self) -> _meta_v1_pb2.Status:
         """Instead of an object where there is none to return (a completed deletion)."""
 
-    @builtins.property
-    def table(self) -> Table:
+    @_builtins.property
+    def table(self) -> Global___Table:
         """Where a table was asked for."""
 
     def __init__(
         self,
         *,
-        reference: Reference | None = ...,
-        object: builtins.bytes = ...,
-        warnings: abc.Iterable[builtins.str] | None = ...,
-        outcome: Outcome.ValueType = ...,
-        status: meta_v1_pb2.Status | None = ...,
-        table: Table | None = ...,
+        reference: Global___Reference | None = ...,
+        object: _builtins.bytes = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+        outcome: Global___Outcome.ValueType = ...,
+        status: _meta_v1_pb2.Status | None = ...,
+        table: Global___Table | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["reference", b"reference", "status", b"status", "table", b"table"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["object", b"object", "outcome", b"outcome", "reference", b"reference", "status", b"status", "table", b"table", "warnings", b"warnings"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference", "status", b"status", "table", b"table"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["object", b"object", "outcome", b"outcome", "reference", b"reference", "status", b"status", "table", b"table", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class GetRequest(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ObjectResponse: _TypeAlias = ObjectResponse  # noqa: Y015
 
-    REFERENCE_FIELD_NUMBER: builtins.int
-    AS_TABLE_FIELD_NUMBER: builtins.int
-    SUBRESOURCE_FIELD_NUMBER: builtins.int
-    as_table: builtins.bool
-    subresource: builtins.str
+@_typing.final
+class GetRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    AS_TABLE_FIELD_NUMBER: _builtins.int
+    SUBRESOURCE_FIELD_NUMBER: _builtins.int
+    as_table: _builtins.bool
+    subresource: _builtins.str
     """"" for the object itself, "scale" or "status"."""
-    @builtins.property
-    def reference(self) -> Reference: ...
+    @_builtins.property
+    def reference(self) -> Global___Reference: ...
     def __init__(
         self,
         *,
-        reference: Reference | None = ...,
-        as_table: builtins.bool = ...,
-        subresource: builtins.str = ...,
+        reference: Global___Reference | None = ...,
+        as_table: _builtins.bool = ...,
+        subresource: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["reference", b"reference"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["as_table", b"as_table", "reference", b"reference", "subresource", b"subresource"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_table", b"as_table", "reference", b"reference", "subresource", b"subresource"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ListRequest(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___GetRequest: _TypeAlias = GetRequest  # noqa: Y015
 
-    REFERENCE_FIELD_NUMBER: builtins.int
-    LABEL_SELECTOR_FIELD_NUMBER: builtins.int
-    FIELD_SELECTOR_FIELD_NUMBER: builtins.int
-    LIMIT_FIELD_NUMBER: builtins.int
-    CONTINUE_TOKEN_FIELD_NUMBER: builtins.int
-    RESOURCE_VERSION_FIELD_NUMBER: builtins.int
-    VERSION_MATCH_FIELD_NUMBER: builtins.int
-    AS_TABLE_FIELD_NUMBER: builtins.int
-    label_selector: builtins.str
-    field_selector: builtins.str
-    limit: builtins.int
+@_typing.final
+class ListRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    LABEL_SELECTOR_FIELD_NUMBER: _builtins.int
+    FIELD_SELECTOR_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    CONTINUE_TOKEN_FIELD_NUMBER: _builtins.int
+    RESOURCE_VERSION_FIELD_NUMBER: _builtins.int
+    VERSION_MATCH_FIELD_NUMBER: _builtins.int
+    AS_TABLE_FIELD_NUMBER: _builtins.int
+    label_selector: _builtins.str
+    field_selector: _builtins.str
+    limit: _builtins.int
     """0: all."""
-    continue_token: builtins.str
-    resource_version: builtins.str
-    version_match: VersionMatch.ValueType
-    as_table: builtins.bool
-    @builtins.property
-    def reference(self) -> Reference: ...
+    continue_token: _builtins.str
+    resource_version: _builtins.str
+    version_match: Global___VersionMatch.ValueType
+    as_table: _builtins.bool
+    @_builtins.property
+    def reference(self) -> Global___Reference: ...
     def __init__(
         self,
         *,
-        reference: Reference | None = ...,
-        label_selector: builtins.str = ...,
-        field_selector: builtins.str = ...,
-        limit: builtins.int = ...,
-        continue_token: builtins.str = ...,
-        resource_version: builtins.str = ...,
-        version_match: VersionMatch.ValueType = ...,
-        as_table: builtins.bool = ...,
+        reference: Global___Reference | None = ...,
+        label_selector: _builtins.str = ...,
+        field_selector: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        continue_token: _builtins.str = ...,
+        resource_version: _builtins.str = ...,
+        version_match: Global___VersionMatch.ValueType = ...,
+        as_table: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["reference", b"reference"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["as_table", b"as_table", "continue_token", b"continue_token", "field_selector", b"field_selector", "label_selector", b"label_selector", "limit", b"limit", "reference", b"reference", "resource_version", b"resource_version", "version_match", b"version_match"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_table", b"as_table", "continue_token", b"continue_token", "field_selector", b"field_selector", "label_selector", b"label_selector", "limit", b"limit", "reference", b"reference", "resource_version", b"resource_version", "version_match", b"version_match"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ListChunk(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ListRequest: _TypeAlias = ListRequest  # noqa: Y015
 
-    OBJECTS_FIELD_NUMBER: builtins.int
-    TABLE_FIELD_NUMBER: builtins.int
-    RESOURCE_VERSION_FIELD_NUMBER: builtins.int
-    CONTINUE_TOKEN_FIELD_NUMBER: builtins.int
-    REMAINING_ITEMS_FIELD_NUMBER: builtins.int
-    resource_version: builtins.str
+@_typing.final
+class ListChunk(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECTS_FIELD_NUMBER: _builtins.int
+    TABLE_FIELD_NUMBER: _builtins.int
+    RESOURCE_VERSION_FIELD_NUMBER: _builtins.int
+    CONTINUE_TOKEN_FIELD_NUMBER: _builtins.int
+    REMAINING_ITEMS_FIELD_NUMBER: _builtins.int
+    resource_version: _builtins.str
     """Last chunk only."""
-    continue_token: builtins.str
-    remaining_items: builtins.int
-    @builtins.property
-    def objects(self) -> containers.RepeatedScalarFieldContainer[builtins.bytes]: ...
-    @builtins.property
-    def table(self) -> Table:
+    continue_token: _builtins.str
+    remaining_items: _builtins.int
+    @_builtins.property
+    def objects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def table(self) -> Global___Table:
         """Table rows instead of objects; columns come with the first chunk."""
 
     def __init__(
         self,
         *,
-        objects: abc.Iterable[builtins.bytes] | None = ...,
-        table: Table | None = ...,
-        resource_version: builtins.str = ...,
-        continue_token: builtins.str = ...,
-        remaining_items: builtins.int | None = ...,
+        objects: _abc.Iterable[_builtins.bytes] | None = ...,
+        table: Global___Table | None = ...,
+        resource_version: _builtins.str = ...,
+        continue_token: _builtins.str = ...,
+        remaining_items: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_remaining_items", b"_remaining_items", "remaining_items", b"remaining_items", "table", b"table"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_remaining_items", b"_remaining_items", "continue_token", b"continue_token", "objects", b"objects", "remaining_items", b"remaining_items", "resource_version", b"resource_version", "table", b"table"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_remaining_items", b"_remaining_items", "remaining_items", b"remaining_items", "table", b"table"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_remaining_items", b"_remaining_items", "continue_token", b"continue_token", "objects", b"objects", "remaining_items", b"remaining_items", "resource_version", b"resource_version", "table", b"table"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__remaining_items: _TypeAlias = typing.Literal["remaining_items"]  # noqa: Y015
-    _WhichOneofArgType__remaining_items: _TypeAlias = typing.Literal["_remaining_items", b"_remaining_items"]  # noqa: Y015
+    _WhichOneofReturnType__remaining_items: _TypeAlias = _typing.Literal["remaining_items"]  # noqa: Y015
+    _WhichOneofArgType__remaining_items: _TypeAlias = _typing.Literal["_remaining_items", b"_remaining_items"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__remaining_items) -> _WhichOneofReturnType__remaining_items | None: ...
 
-@typing.final
-class WatchRequest(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ListChunk: _TypeAlias = ListChunk  # noqa: Y015
 
-    REFERENCE_FIELD_NUMBER: builtins.int
-    LABEL_SELECTOR_FIELD_NUMBER: builtins.int
-    FIELD_SELECTOR_FIELD_NUMBER: builtins.int
-    RESOURCE_VERSION_FIELD_NUMBER: builtins.int
-    BOOKMARKS_FIELD_NUMBER: builtins.int
-    SEND_INITIAL_EVENTS_FIELD_NUMBER: builtins.int
-    AS_TABLE_FIELD_NUMBER: builtins.int
-    TIMEOUT_SECONDS_FIELD_NUMBER: builtins.int
-    label_selector: builtins.str
-    field_selector: builtins.str
-    resource_version: builtins.str
+@_typing.final
+class WatchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    LABEL_SELECTOR_FIELD_NUMBER: _builtins.int
+    FIELD_SELECTOR_FIELD_NUMBER: _builtins.int
+    RESOURCE_VERSION_FIELD_NUMBER: _builtins.int
+    BOOKMARKS_FIELD_NUMBER: _builtins.int
+    SEND_INITIAL_EVENTS_FIELD_NUMBER: _builtins.int
+    AS_TABLE_FIELD_NUMBER: _builtins.int
+    TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    label_selector: _builtins.str
+    field_selector: _builtins.str
+    resource_version: _builtins.str
     """From after this version; empty or "0": first the objects that exist, then changes."""
-    bookmarks: builtins.bool
-    send_initial_events: builtins.bool
-    as_table: builtins.bool
-    timeout_seconds: builtins.int
+    bookmarks: _builtins.bool
+    send_initial_events: _builtins.bool
+    as_table: _builtins.bool
+    timeout_seconds: _builtins.int
     """0: as long as both live."""
-    @builtins.property
-    def reference(self) -> Reference: ...
+    @_builtins.property
+    def reference(self) -> Global___Reference: ...
     def __init__(
         self,
         *,
-        reference: Reference | None = ...,
-        label_selector: builtins.str = ...,
-        field_selector: builtins.str = ...,
-        resource_version: builtins.str = ...,
-        bookmarks: builtins.bool = ...,
-        send_initial_events: builtins.bool = ...,
-        as_table: builtins.bool = ...,
-        timeout_seconds: builtins.int = ...,
+        reference: Global___Reference | None = ...,
+        label_selector: _builtins.str = ...,
+        field_selector: _builtins.str = ...,
+        resource_version: _builtins.str = ...,
+        bookmarks: _builtins.bool = ...,
+        send_initial_events: _builtins.bool = ...,
+        as_table: _builtins.bool = ...,
+        timeout_seconds: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["reference", b"reference"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["as_table", b"as_table", "bookmarks", b"bookmarks", "field_selector", b"field_selector", "label_selector", b"label_selector", "reference", b"reference", "resource_version", b"resource_version", "send_initial_events", b"send_initial_events", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_table", b"as_table", "bookmarks", b"bookmarks", "field_selector", b"field_selector", "label_selector", b"label_selector", "reference", b"reference", "resource_version", b"resource_version", "send_initial_events", b"send_initial_events", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class WatchBatch(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___WatchRequest: _TypeAlias = WatchRequest  # noqa: Y015
 
-    EVENTS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def events(self) -> containers.RepeatedCompositeFieldContainer[WatchEvent]: ...
+@_typing.final
+class WatchBatch(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___WatchEvent]: ...
     def __init__(
         self,
         *,
-        events: abc.Iterable[WatchEvent] | None = ...,
+        events: _abc.Iterable[Global___WatchEvent] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["events", b"events"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class WatchEvent(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___WatchBatch: _TypeAlias = WatchBatch  # noqa: Y015
+
+@_typing.final
+class WatchEvent(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
     class _Type:
-        ValueType = typing.NewType("ValueType", builtins.int)
+        ValueType = _typing.NewType("ValueType", _builtins.int)
         V: _TypeAlias = ValueType  # noqa: Y015
 
-    class _TypeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[WatchEvent._Type.ValueType], builtins.type):
-        DESCRIPTOR: descriptor.EnumDescriptor
+    class _TypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[WatchEvent._Type.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
         UNSPECIFIED: WatchEvent._Type.ValueType  # 0
         ADDED: WatchEvent._Type.ValueType  # 1
         MODIFIED: WatchEvent._Type.ValueType  # 2
@@ -396,103 +417,109 @@ class WatchEvent(message.Message):
     ERROR: WatchEvent.Type.ValueType  # 5
     """The watch ends; status says why."""
 
-    TYPE_FIELD_NUMBER: builtins.int
-    OBJECT_FIELD_NUMBER: builtins.int
-    TABLE_FIELD_NUMBER: builtins.int
-    STATUS_FIELD_NUMBER: builtins.int
-    RESOURCE_VERSION_FIELD_NUMBER: builtins.int
-    type: WatchEvent.Type.ValueType
-    object: builtins.bytes
-    resource_version: builtins.str
-    @builtins.property
-    def table(self) -> Table: ...
-    @builtins.property
-    def status(self) -> meta_v1_pb2.Status: ...
+    TYPE_FIELD_NUMBER: _builtins.int
+    OBJECT_FIELD_NUMBER: _builtins.int
+    TABLE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    RESOURCE_VERSION_FIELD_NUMBER: _builtins.int
+    type: Global___WatchEvent.Type.ValueType
+    object: _builtins.bytes
+    resource_version: _builtins.str
+    @_builtins.property
+    def table(self) -> Global___Table: ...
+    @_builtins.property
+    def status(self) -> _meta_v1_pb2.Status: ...
     def __init__(
         self,
         *,
-        type: WatchEvent.Type.ValueType = ...,
-        object: builtins.bytes = ...,
-        table: Table | None = ...,
-        status: meta_v1_pb2.Status | None = ...,
-        resource_version: builtins.str = ...,
+        type: Global___WatchEvent.Type.ValueType = ...,
+        object: _builtins.bytes = ...,
+        table: Global___Table | None = ...,
+        status: _meta_v1_pb2.Status | None = ...,
+        resource_version: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["status", b"status", "table", b"table"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["object", b"object", "resource_version", b"resource_version", "status", b"status", "table", b"table", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status", "table", b"table"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["object", b"object", "resource_version", b"resource_version", "status", b"status", "table", b"table", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class CreateRequest(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___WatchEvent: _TypeAlias = WatchEvent  # noqa: Y015
 
-    REFERENCE_FIELD_NUMBER: builtins.int
-    BODY_FIELD_NUMBER: builtins.int
-    OPTIONS_FIELD_NUMBER: builtins.int
-    SUBRESOURCE_FIELD_NUMBER: builtins.int
-    subresource: builtins.str
+@_typing.final
+class CreateRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    SUBRESOURCE_FIELD_NUMBER: _builtins.int
+    subresource: _builtins.str
     """"" for the object itself; "binding" and "eviction" of a pod."""
-    @builtins.property
-    def reference(self) -> Reference: ...
-    @builtins.property
-    def body(self) -> Body: ...
-    @builtins.property
-    def options(self) -> WriteOptions: ...
+    @_builtins.property
+    def reference(self) -> Global___Reference: ...
+    @_builtins.property
+    def body(self) -> Global___Body: ...
+    @_builtins.property
+    def options(self) -> Global___WriteOptions: ...
     def __init__(
         self,
         *,
-        reference: Reference | None = ...,
-        body: Body | None = ...,
-        options: WriteOptions | None = ...,
-        subresource: builtins.str = ...,
+        reference: Global___Reference | None = ...,
+        body: Global___Body | None = ...,
+        options: Global___WriteOptions | None = ...,
+        subresource: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["body", b"body", "options", b"options", "reference", b"reference"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["body", b"body", "options", b"options", "reference", b"reference", "subresource", b"subresource"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "options", b"options", "reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "options", b"options", "reference", b"reference", "subresource", b"subresource"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class UpdateRequest(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___CreateRequest: _TypeAlias = CreateRequest  # noqa: Y015
 
-    REFERENCE_FIELD_NUMBER: builtins.int
-    BODY_FIELD_NUMBER: builtins.int
-    OPTIONS_FIELD_NUMBER: builtins.int
-    SUBRESOURCE_FIELD_NUMBER: builtins.int
-    subresource: builtins.str
+@_typing.final
+class UpdateRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    SUBRESOURCE_FIELD_NUMBER: _builtins.int
+    subresource: _builtins.str
     """"" for the object itself, "scale"."""
-    @builtins.property
-    def reference(self) -> Reference: ...
-    @builtins.property
-    def body(self) -> Body: ...
-    @builtins.property
-    def options(self) -> WriteOptions: ...
+    @_builtins.property
+    def reference(self) -> Global___Reference: ...
+    @_builtins.property
+    def body(self) -> Global___Body: ...
+    @_builtins.property
+    def options(self) -> Global___WriteOptions: ...
     def __init__(
         self,
         *,
-        reference: Reference | None = ...,
-        body: Body | None = ...,
-        options: WriteOptions | None = ...,
-        subresource: builtins.str = ...,
+        reference: Global___Reference | None = ...,
+        body: Global___Body | None = ...,
+        options: Global___WriteOptions | None = ...,
+        subresource: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["body", b"body", "options", b"options", "reference", b"reference"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["body", b"body", "options", b"options", "reference", b"reference", "subresource", b"subresource"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "options", b"options", "reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "options", b"options", "reference", b"reference", "subresource", b"subresource"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class PatchRequest(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___UpdateRequest: _TypeAlias = UpdateRequest  # noqa: Y015
+
+@_typing.final
+class PatchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
     class _Type:
-        ValueType = typing.NewType("ValueType", builtins.int)
+        ValueType = _typing.NewType("ValueType", _builtins.int)
         V: _TypeAlias = ValueType  # noqa: Y015
 
-    class _TypeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[PatchRequest._Type.ValueType], builtins.type):
-        DESCRIPTOR: descriptor.EnumDescriptor
+    class _TypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[PatchRequest._Type.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
         UNSPECIFIED: PatchRequest._Type.ValueType  # 0
         STRATEGIC: PatchRequest._Type.ValueType  # 1
         MERGE: PatchRequest._Type.ValueType  # 2
@@ -504,404 +531,428 @@ class PatchRequest(message.Message):
     MERGE: PatchRequest.Type.ValueType  # 2
     JSON: PatchRequest.Type.ValueType  # 3
 
-    REFERENCE_FIELD_NUMBER: builtins.int
-    TYPE_FIELD_NUMBER: builtins.int
-    PATCH_FIELD_NUMBER: builtins.int
-    OPTIONS_FIELD_NUMBER: builtins.int
-    SUBRESOURCE_FIELD_NUMBER: builtins.int
-    type: PatchRequest.Type.ValueType
-    patch: builtins.bytes
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    PATCH_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    SUBRESOURCE_FIELD_NUMBER: _builtins.int
+    type: Global___PatchRequest.Type.ValueType
+    patch: _builtins.bytes
     """JSON text of the patch."""
-    subresource: builtins.str
-    @builtins.property
-    def reference(self) -> Reference: ...
-    @builtins.property
-    def options(self) -> WriteOptions: ...
+    subresource: _builtins.str
+    @_builtins.property
+    def reference(self) -> Global___Reference: ...
+    @_builtins.property
+    def options(self) -> Global___WriteOptions: ...
     def __init__(
         self,
         *,
-        reference: Reference | None = ...,
-        type: PatchRequest.Type.ValueType = ...,
-        patch: builtins.bytes = ...,
-        options: WriteOptions | None = ...,
-        subresource: builtins.str = ...,
+        reference: Global___Reference | None = ...,
+        type: Global___PatchRequest.Type.ValueType = ...,
+        patch: _builtins.bytes = ...,
+        options: Global___WriteOptions | None = ...,
+        subresource: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["options", b"options", "reference", b"reference"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["options", b"options", "patch", b"patch", "reference", b"reference", "subresource", b"subresource", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "patch", b"patch", "reference", b"reference", "subresource", b"subresource", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ApplyRequest(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___PatchRequest: _TypeAlias = PatchRequest  # noqa: Y015
 
-    REFERENCE_FIELD_NUMBER: builtins.int
-    BODY_FIELD_NUMBER: builtins.int
-    OPTIONS_FIELD_NUMBER: builtins.int
-    FORCE_FIELD_NUMBER: builtins.int
-    SUBRESOURCE_FIELD_NUMBER: builtins.int
-    force: builtins.bool
+@_typing.final
+class ApplyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
+    SUBRESOURCE_FIELD_NUMBER: _builtins.int
+    force: _builtins.bool
     """Take fields from other managers."""
-    subresource: builtins.str
-    @builtins.property
-    def reference(self) -> Reference: ...
-    @builtins.property
-    def body(self) -> Body: ...
-    @builtins.property
-    def options(self) -> WriteOptions: ...
+    subresource: _builtins.str
+    @_builtins.property
+    def reference(self) -> Global___Reference: ...
+    @_builtins.property
+    def body(self) -> Global___Body: ...
+    @_builtins.property
+    def options(self) -> Global___WriteOptions: ...
     def __init__(
         self,
         *,
-        reference: Reference | None = ...,
-        body: Body | None = ...,
-        options: WriteOptions | None = ...,
-        force: builtins.bool = ...,
-        subresource: builtins.str = ...,
+        reference: Global___Reference | None = ...,
+        body: Global___Body | None = ...,
+        options: Global___WriteOptions | None = ...,
+        force: _builtins.bool = ...,
+        subresource: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["body", b"body", "options", b"options", "reference", b"reference"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["body", b"body", "force", b"force", "options", b"options", "reference", b"reference", "subresource", b"subresource"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "options", b"options", "reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "force", b"force", "options", b"options", "reference", b"reference", "subresource", b"subresource"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class DeleteRequest(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ApplyRequest: _TypeAlias = ApplyRequest  # noqa: Y015
 
-    REFERENCE_FIELD_NUMBER: builtins.int
-    OPTIONS_FIELD_NUMBER: builtins.int
-    DRY_RUN_FIELD_NUMBER: builtins.int
-    LABEL_SELECTOR_FIELD_NUMBER: builtins.int
-    FIELD_SELECTOR_FIELD_NUMBER: builtins.int
-    dry_run: builtins.bool
-    label_selector: builtins.str
+@_typing.final
+class DeleteRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    LABEL_SELECTOR_FIELD_NUMBER: _builtins.int
+    FIELD_SELECTOR_FIELD_NUMBER: _builtins.int
+    dry_run: _builtins.bool
+    label_selector: _builtins.str
     """With no name in the reference: all that match are deleted."""
-    field_selector: builtins.str
-    @builtins.property
-    def reference(self) -> Reference: ...
-    @builtins.property
-    def options(self) -> meta_v1_pb2.DeleteOptions: ...
+    field_selector: _builtins.str
+    @_builtins.property
+    def reference(self) -> Global___Reference: ...
+    @_builtins.property
+    def options(self) -> _meta_v1_pb2.DeleteOptions: ...
     def __init__(
         self,
         *,
-        reference: Reference | None = ...,
-        options: meta_v1_pb2.DeleteOptions | None = ...,
-        dry_run: builtins.bool = ...,
-        label_selector: builtins.str = ...,
-        field_selector: builtins.str = ...,
+        reference: Global___Reference | None = ...,
+        options: _meta_v1_pb2.DeleteOptions | None = ...,
+        dry_run: _builtins.bool = ...,
+        label_selector: _builtins.str = ...,
+        field_selector: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["options", b"options", "reference", b"reference"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["dry_run", b"dry_run", "field_selector", b"field_selector", "label_selector", b"label_selector", "options", b"options", "reference", b"reference"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "field_selector", b"field_selector", "label_selector", b"label_selector", "options", b"options", "reference", b"reference"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class BatchRequest(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___DeleteRequest: _TypeAlias = DeleteRequest  # noqa: Y015
 
-    ITEMS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def items(self) -> containers.RepeatedCompositeFieldContainer[BatchItem]: ...
+@_typing.final
+class BatchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchItem]: ...
     def __init__(
         self,
         *,
-        items: abc.Iterable[BatchItem] | None = ...,
+        items: _abc.Iterable[Global___BatchItem] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["items", b"items"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class BatchItem(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___BatchRequest: _TypeAlias = BatchRequest  # noqa: Y015
 
-    CREATE_FIELD_NUMBER: builtins.int
-    UPDATE_FIELD_NUMBER: builtins.int
-    UPDATE_STATUS_FIELD_NUMBER: builtins.int
-    PATCH_FIELD_NUMBER: builtins.int
-    APPLY_FIELD_NUMBER: builtins.int
-    DELETE_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def create(self) -> CreateRequest: ...
-    @builtins.property
-    def update(self) -> UpdateRequest: ...
-    @builtins.property
-    def update_status(self) -> UpdateRequest: ...
-    @builtins.property
-    def patch(self) -> PatchRequest: ...
-    @builtins.property
-    def apply(self) -> ApplyRequest: ...
-    @builtins.property
-    def delete(self) -> DeleteRequest: ...
+@_typing.final
+class BatchItem(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREATE_FIELD_NUMBER: _builtins.int
+    UPDATE_FIELD_NUMBER: _builtins.int
+    UPDATE_STATUS_FIELD_NUMBER: _builtins.int
+    PATCH_FIELD_NUMBER: _builtins.int
+    APPLY_FIELD_NUMBER: _builtins.int
+    DELETE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def create(self) -> Global___CreateRequest: ...
+    @_builtins.property
+    def update(self) -> Global___UpdateRequest: ...
+    @_builtins.property
+    def update_status(self) -> Global___UpdateRequest: ...
+    @_builtins.property
+    def patch(self) -> Global___PatchRequest: ...
+    @_builtins.property
+    def apply(self) -> Global___ApplyRequest: ...
+    @_builtins.property
+    def delete(self) -> Global___DeleteRequest: ...
     def __init__(
         self,
         *,
-        create: CreateRequest | None = ...,
-        update: UpdateRequest | None = ...,
-        update_status: UpdateRequest | None = ...,
-        patch: PatchRequest | None = ...,
-        apply: ApplyRequest | None = ...,
-        delete: DeleteRequest | None = ...,
+        create: Global___CreateRequest | None = ...,
+        update: Global___UpdateRequest | None = ...,
+        update_status: Global___UpdateRequest | None = ...,
+        patch: Global___PatchRequest | None = ...,
+        apply: Global___ApplyRequest | None = ...,
+        delete: Global___DeleteRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["apply", b"apply", "create", b"create", "delete", b"delete", "patch", b"patch", "update", b"update", "update_status", b"update_status", "write", b"write"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["apply", b"apply", "create", b"create", "delete", b"delete", "patch", b"patch", "update", b"update", "update_status", b"update_status", "write", b"write"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["apply", b"apply", "create", b"create", "delete", b"delete", "patch", b"patch", "update", b"update", "update_status", b"update_status", "write", b"write"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apply", b"apply", "create", b"create", "delete", b"delete", "patch", b"patch", "update", b"update", "update_status", b"update_status", "write", b"write"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_write: _TypeAlias = typing.Literal["create", "update", "update_status", "patch", "apply", "delete"]  # noqa: Y015
-    _WhichOneofArgType_write: _TypeAlias = typing.Literal["write", b"write"]  # noqa: Y015
+    _WhichOneofReturnType_write: _TypeAlias = _typing.Literal["create", "update", "update_status", "patch", "apply", "delete"]  # noqa: Y015
+    _WhichOneofArgType_write: _TypeAlias = _typing.Literal["write", b"write"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_write) -> _WhichOneofReturnType_write | None: ...
 
-@typing.final
-class BatchResponse(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___BatchItem: _TypeAlias = BatchItem  # noqa: Y015
 
-    OUTCOMES_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def outcomes(self) -> containers.RepeatedCompositeFieldContainer[BatchOutcome]: ...
+@_typing.final
+class BatchResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchOutcome]: ...
     def __init__(
         self,
         *,
-        outcomes: abc.Iterable[BatchOutcome] | None = ...,
+        outcomes: _abc.Iterable[Global___BatchOutcome] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["outcomes", b"outcomes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcomes", b"outcomes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class BatchOutcome(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___BatchResponse: _TypeAlias = BatchResponse  # noqa: Y015
 
-    DONE_FIELD_NUMBER: builtins.int
-    FAILED_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def done(self) -> ObjectResponse: ...
-    @builtins.property
-    def failed(self) -> meta_v1_pb2.Status: ...
+@_typing.final
+class BatchOutcome(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DONE_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def done(self) -> Global___ObjectResponse: ...
+    @_builtins.property
+    def failed(self) -> _meta_v1_pb2.Status: ...
     def __init__(
         self,
         *,
-        done: ObjectResponse | None = ...,
-        failed: meta_v1_pb2.Status | None = ...,
+        done: Global___ObjectResponse | None = ...,
+        failed: _meta_v1_pb2.Status | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["done", b"done", "failed", b"failed", "outcome", b"outcome"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["done", b"done", "failed", b"failed", "outcome", b"outcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "failed", b"failed", "outcome", b"outcome"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "failed", b"failed", "outcome", b"outcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_outcome: _TypeAlias = typing.Literal["done", "failed"]  # noqa: Y015
-    _WhichOneofArgType_outcome: _TypeAlias = typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["done", "failed"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 
-@typing.final
-class Table(message.Message):
+Global___BatchOutcome: _TypeAlias = BatchOutcome  # noqa: Y015
+
+@_typing.final
+class Table(_message.Message):
     """Rows as every client prints them."""
 
-    DESCRIPTOR: descriptor.Descriptor
+    DESCRIPTOR: _descriptor.Descriptor
 
-    @typing.final
-    class Column(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class Column(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        NAME_FIELD_NUMBER: builtins.int
-        PRIORITY_FIELD_NUMBER: builtins.int
-        FORMAT_FIELD_NUMBER: builtins.int
-        name: builtins.str
-        priority: builtins.int
+        NAME_FIELD_NUMBER: _builtins.int
+        PRIORITY_FIELD_NUMBER: _builtins.int
+        FORMAT_FIELD_NUMBER: _builtins.int
+        name: _builtins.str
+        priority: _builtins.int
         """0: always shown; 1: with -o wide."""
-        format: builtins.str
+        format: _builtins.str
         """"", "age" (a timestamp to be printed as its age), "integer"."""
         def __init__(
             self,
             *,
-            name: builtins.str = ...,
-            priority: builtins.int = ...,
-            format: builtins.str = ...,
+            name: _builtins.str = ...,
+            priority: _builtins.int = ...,
+            format: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["format", b"format", "name", b"name", "priority", b"priority"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "name", b"name", "priority", b"priority"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @typing.final
-    class Row(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+    @_typing.final
+    class Row(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
 
-        @typing.final
-        class LabelsEntry(message.Message):
-            DESCRIPTOR: descriptor.Descriptor
+        @_typing.final
+        class LabelsEntry(_message.Message):
+            DESCRIPTOR: _descriptor.Descriptor
 
-            KEY_FIELD_NUMBER: builtins.int
-            VALUE_FIELD_NUMBER: builtins.int
-            key: builtins.str
-            value: builtins.str
+            KEY_FIELD_NUMBER: _builtins.int
+            VALUE_FIELD_NUMBER: _builtins.int
+            key: _builtins.str
+            value: _builtins.str
             def __init__(
                 self,
                 *,
-                key: builtins.str = ...,
-                value: builtins.str = ...,
+                key: _builtins.str = ...,
+                value: _builtins.str = ...,
             ) -> None: ...
             _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-            def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-            _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
             def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
             def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-        CELLS_FIELD_NUMBER: builtins.int
-        REFERENCE_FIELD_NUMBER: builtins.int
-        LABELS_FIELD_NUMBER: builtins.int
-        @builtins.property
-        def cells(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-        @builtins.property
-        def reference(self) -> Reference: ...
-        @builtins.property
-        def labels(self) -> containers.ScalarMap[builtins.str, builtins.str]: ...
+        CELLS_FIELD_NUMBER: _builtins.int
+        REFERENCE_FIELD_NUMBER: _builtins.int
+        LABELS_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def cells(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+        @_builtins.property
+        def reference(self) -> Global___Reference: ...
+        @_builtins.property
+        def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
         def __init__(
             self,
             *,
-            cells: abc.Iterable[builtins.str] | None = ...,
-            reference: Reference | None = ...,
-            labels: abc.Mapping[builtins.str, builtins.str] | None = ...,
+            cells: _abc.Iterable[_builtins.str] | None = ...,
+            reference: Global___Reference | None = ...,
+            labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = typing.Literal["reference", b"reference"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["cells", b"cells", "labels", b"labels", "reference", b"reference"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["cells", b"cells", "labels", b"labels", "reference", b"reference"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    COLUMNS_FIELD_NUMBER: builtins.int
-    ROWS_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def columns(self) -> containers.RepeatedCompositeFieldContainer[Table.Column]: ...
-    @builtins.property
-    def rows(self) -> containers.RepeatedCompositeFieldContainer[Table.Row]: ...
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___Table.Column]: ...
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___Table.Row]: ...
     def __init__(
         self,
         *,
-        columns: abc.Iterable[Table.Column] | None = ...,
-        rows: abc.Iterable[Table.Row] | None = ...,
+        columns: _abc.Iterable[Global___Table.Column] | None = ...,
+        rows: _abc.Iterable[Global___Table.Row] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["columns", b"columns", "rows", b"rows"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "rows", b"rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ResourcesRequest(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___Table: _TypeAlias = Table  # noqa: Y015
+
+@_typing.final
+class ResourcesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
     def __init__(
         self,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ResourcesResponse(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ResourcesRequest: _TypeAlias = ResourcesRequest  # noqa: Y015
 
-    @typing.final
-    class Resource(message.Message):
-        DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class ResourcesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-        API_VERSION_FIELD_NUMBER: builtins.int
-        KIND_FIELD_NUMBER: builtins.int
-        PLURAL_FIELD_NUMBER: builtins.int
-        SINGULAR_FIELD_NUMBER: builtins.int
-        SHORT_NAMES_FIELD_NUMBER: builtins.int
-        NAMESPACED_FIELD_NUMBER: builtins.int
-        VERBS_FIELD_NUMBER: builtins.int
-        SUBRESOURCES_FIELD_NUMBER: builtins.int
-        api_version: builtins.str
-        kind: builtins.str
-        plural: builtins.str
-        singular: builtins.str
-        namespaced: builtins.bool
-        @builtins.property
-        def short_names(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-        @builtins.property
-        def verbs(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
-        @builtins.property
-        def subresources(self) -> containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    @_typing.final
+    class Resource(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        API_VERSION_FIELD_NUMBER: _builtins.int
+        KIND_FIELD_NUMBER: _builtins.int
+        PLURAL_FIELD_NUMBER: _builtins.int
+        SINGULAR_FIELD_NUMBER: _builtins.int
+        SHORT_NAMES_FIELD_NUMBER: _builtins.int
+        NAMESPACED_FIELD_NUMBER: _builtins.int
+        VERBS_FIELD_NUMBER: _builtins.int
+        SUBRESOURCES_FIELD_NUMBER: _builtins.int
+        api_version: _builtins.str
+        kind: _builtins.str
+        plural: _builtins.str
+        singular: _builtins.str
+        namespaced: _builtins.bool
+        @_builtins.property
+        def short_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+        @_builtins.property
+        def verbs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+        @_builtins.property
+        def subresources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
         def __init__(
             self,
             *,
-            api_version: builtins.str = ...,
-            kind: builtins.str = ...,
-            plural: builtins.str = ...,
-            singular: builtins.str = ...,
-            short_names: abc.Iterable[builtins.str] | None = ...,
-            namespaced: builtins.bool = ...,
-            verbs: abc.Iterable[builtins.str] | None = ...,
-            subresources: abc.Iterable[builtins.str] | None = ...,
+            api_version: _builtins.str = ...,
+            kind: _builtins.str = ...,
+            plural: _builtins.str = ...,
+            singular: _builtins.str = ...,
+            short_names: _abc.Iterable[_builtins.str] | None = ...,
+            namespaced: _builtins.bool = ...,
+            verbs: _abc.Iterable[_builtins.str] | None = ...,
+            subresources: _abc.Iterable[_builtins.str] | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["api_version", b"api_version", "kind", b"kind", "namespaced", b"namespaced", "plural", b"plural", "short_names", b"short_names", "singular", b"singular", "subresources", b"subresources", "verbs", b"verbs"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["api_version", b"api_version", "kind", b"kind", "namespaced", b"namespaced", "plural", b"plural", "short_names", b"short_names", "singular", b"singular", "subresources", b"subresources", "verbs", b"verbs"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    RESOURCES_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def resources(self) -> containers.RepeatedCompositeFieldContainer[ResourcesResponse.Resource]: ...
+    RESOURCES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def resources(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResourcesResponse.Resource]: ...
     def __init__(
         self,
         *,
-        resources: abc.Iterable[ResourcesResponse.Resource] | None = ...,
+        resources: _abc.Iterable[Global___ResourcesResponse.Resource] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["resources", b"resources"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resources", b"resources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ServerInfoRequest(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ResourcesResponse: _TypeAlias = ResourcesResponse  # noqa: Y015
+
+@_typing.final
+class ServerInfoRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
     def __init__(
         self,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-@typing.final
-class ServerInfoResponse(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___ServerInfoRequest: _TypeAlias = ServerInfoRequest  # noqa: Y015
 
-    VERSION_FIELD_NUMBER: builtins.int
-    CLUSTER_ID_FIELD_NUMBER: builtins.int
-    REPLICA_FIELD_NUMBER: builtins.int
-    ROLES_FIELD_NUMBER: builtins.int
-    version: builtins.str
-    cluster_id: builtins.str
-    replica: builtins.str
-    @builtins.property
-    def roles(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+@_typing.final
+class ServerInfoResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    REPLICA_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    version: _builtins.str
+    cluster_id: _builtins.str
+    replica: _builtins.str
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The roles that this process runs."""
 
     def __init__(
         self,
         *,
-        version: builtins.str = ...,
-        cluster_id: builtins.str = ...,
-        replica: builtins.str = ...,
-        roles: abc.Iterable[builtins.str] | None = ...,
+        version: _builtins.str = ...,
+        cluster_id: _builtins.str = ...,
+        replica: _builtins.str = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cluster_id", b"cluster_id", "replica", b"replica", "roles", b"roles", "version", b"version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "replica", b"replica", "roles", b"roles", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ServerInfoResponse: _TypeAlias = ServerInfoResponse  # noqa: Y015

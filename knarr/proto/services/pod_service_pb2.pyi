@@ -3,85 +3,89 @@
 isort:skip_file
 PodService: reaching into running pods, through the control plane and the agent of the pod's node."""
 
-from google.protobuf import descriptor as descriptor
-from google.protobuf import message as message
-import builtins as builtins
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+import builtins as _builtins
 import sys
-import typing as typing
+import typing as _typing
 
 if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
-DESCRIPTOR: descriptor.FileDescriptor
+DESCRIPTOR: _descriptor.FileDescriptor
 
-@typing.final
-class LogsRequest(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+@_typing.final
+class LogsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
 
-    NAMESPACE_FIELD_NUMBER: builtins.int
-    NAME_FIELD_NUMBER: builtins.int
-    CONTAINER_FIELD_NUMBER: builtins.int
-    FOLLOW_FIELD_NUMBER: builtins.int
-    PREVIOUS_FIELD_NUMBER: builtins.int
-    TAIL_LINES_FIELD_NUMBER: builtins.int
-    SINCE_SECONDS_FIELD_NUMBER: builtins.int
-    TIMESTAMPS_FIELD_NUMBER: builtins.int
-    LIMIT_BYTES_FIELD_NUMBER: builtins.int
-    namespace: builtins.str
-    name: builtins.str
-    container: builtins.str
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    FOLLOW_FIELD_NUMBER: _builtins.int
+    PREVIOUS_FIELD_NUMBER: _builtins.int
+    TAIL_LINES_FIELD_NUMBER: _builtins.int
+    SINCE_SECONDS_FIELD_NUMBER: _builtins.int
+    TIMESTAMPS_FIELD_NUMBER: _builtins.int
+    LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    name: _builtins.str
+    container: _builtins.str
     """Empty: the pod's only container, or the one its annotation kubectl.kubernetes.io/default-container names."""
-    follow: builtins.bool
-    previous: builtins.bool
-    tail_lines: builtins.int
-    since_seconds: builtins.int
-    timestamps: builtins.bool
-    limit_bytes: builtins.int
+    follow: _builtins.bool
+    previous: _builtins.bool
+    tail_lines: _builtins.int
+    since_seconds: _builtins.int
+    timestamps: _builtins.bool
+    limit_bytes: _builtins.int
     def __init__(
         self,
         *,
-        namespace: builtins.str = ...,
-        name: builtins.str = ...,
-        container: builtins.str = ...,
-        follow: builtins.bool = ...,
-        previous: builtins.bool = ...,
-        tail_lines: builtins.int | None = ...,
-        since_seconds: builtins.int | None = ...,
-        timestamps: builtins.bool = ...,
-        limit_bytes: builtins.int | None = ...,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        container: _builtins.str = ...,
+        follow: _builtins.bool = ...,
+        previous: _builtins.bool = ...,
+        tail_lines: _builtins.int | None = ...,
+        since_seconds: _builtins.int | None = ...,
+        timestamps: _builtins.bool = ...,
+        limit_bytes: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_limit_bytes", b"_limit_bytes", "_since_seconds", b"_since_seconds", "_tail_lines", b"_tail_lines", "limit_bytes", b"limit_bytes", "since_seconds", b"since_seconds", "tail_lines", b"tail_lines"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_limit_bytes", b"_limit_bytes", "_since_seconds", b"_since_seconds", "_tail_lines", b"_tail_lines", "container", b"container", "follow", b"follow", "limit_bytes", b"limit_bytes", "name", b"name", "namespace", b"namespace", "previous", b"previous", "since_seconds", b"since_seconds", "tail_lines", b"tail_lines", "timestamps", b"timestamps"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit_bytes", b"_limit_bytes", "_since_seconds", b"_since_seconds", "_tail_lines", b"_tail_lines", "limit_bytes", b"limit_bytes", "since_seconds", b"since_seconds", "tail_lines", b"tail_lines"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit_bytes", b"_limit_bytes", "_since_seconds", b"_since_seconds", "_tail_lines", b"_tail_lines", "container", b"container", "follow", b"follow", "limit_bytes", b"limit_bytes", "name", b"name", "namespace", b"namespace", "previous", b"previous", "since_seconds", b"since_seconds", "tail_lines", b"tail_lines", "timestamps", b"timestamps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__limit_bytes: _TypeAlias = typing.Literal["limit_bytes"]  # noqa: Y015
-    _WhichOneofArgType__limit_bytes: _TypeAlias = typing.Literal["_limit_bytes", b"_limit_bytes"]  # noqa: Y015
-    _WhichOneofReturnType__since_seconds: _TypeAlias = typing.Literal["since_seconds"]  # noqa: Y015
-    _WhichOneofArgType__since_seconds: _TypeAlias = typing.Literal["_since_seconds", b"_since_seconds"]  # noqa: Y015
-    _WhichOneofReturnType__tail_lines: _TypeAlias = typing.Literal["tail_lines"]  # noqa: Y015
-    _WhichOneofArgType__tail_lines: _TypeAlias = typing.Literal["_tail_lines", b"_tail_lines"]  # noqa: Y015
-    @typing.overload
+    _WhichOneofReturnType__limit_bytes: _TypeAlias = _typing.Literal["limit_bytes"]  # noqa: Y015
+    _WhichOneofArgType__limit_bytes: _TypeAlias = _typing.Literal["_limit_bytes", b"_limit_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__since_seconds: _TypeAlias = _typing.Literal["since_seconds"]  # noqa: Y015
+    _WhichOneofArgType__since_seconds: _TypeAlias = _typing.Literal["_since_seconds", b"_since_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__tail_lines: _TypeAlias = _typing.Literal["tail_lines"]  # noqa: Y015
+    _WhichOneofArgType__tail_lines: _TypeAlias = _typing.Literal["_tail_lines", b"_tail_lines"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__limit_bytes) -> _WhichOneofReturnType__limit_bytes | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__since_seconds) -> _WhichOneofReturnType__since_seconds | None: ...
-    @typing.overload
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__tail_lines) -> _WhichOneofReturnType__tail_lines | None: ...
 
-@typing.final
-class LogsChunk(message.Message):
-    DESCRIPTOR: descriptor.Descriptor
+Global___LogsRequest: _TypeAlias = LogsRequest  # noqa: Y015
 
-    DATA_FIELD_NUMBER: builtins.int
-    data: builtins.bytes
+@_typing.final
+class LogsChunk(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
     def __init__(
         self,
         *,
-        data: builtins.bytes = ...,
+        data: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["data", b"data"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LogsChunk: _TypeAlias = LogsChunk  # noqa: Y015
