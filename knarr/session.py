@@ -11,6 +11,8 @@ from knarr.proto.services import node_service_pb2 as wire
 
 S = TypeVar("S")
 R = TypeVar("R")
+Sent = TypeVar("Sent", contravariant=True)
+Received = TypeVar("Received", covariant=True)
 
 QUEUE_LENGTH = 256  # messages one side may be ahead of the other before its send waits
 
@@ -19,14 +21,14 @@ class ConnectionEnded(Exception):
     """The other side, or the line between, is gone. The agent dials again, with back-off."""
 
 
-class Connection(Protocol[S, R]):
+class Connection(Protocol[Sent, Received]):
     """A bidirectional stream of messages; one reader, any number of senders."""
 
-    async def send(self, message: S) -> None:
+    async def send(self, message: Sent) -> None:
         """Hand over a message; waits while the other side is slow. Raises ConnectionEnded."""
         ...
 
-    async def receive(self) -> R:
+    async def receive(self) -> Received:
         """The next message. Raises ConnectionEnded."""
         ...
 
