@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from knarr.proto.kubernetes import core_v1_pb2 as knarr_dot_proto_dot_kubernetes_dot_core__v1__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'knarr/proto/services/node_service.proto\x12\x11knarr.services.v1\x1a$knarr/proto/kubernetes/core_v1.proto\"9\n\x10\x42ootstrapRequest\x12\x11\n\tnode_name\x18\x01 \x01(\t\x12\x12\n\nmachine_id\x18\x02 \x01(\t\"\'\n\x11\x42ootstrapResponse\x12\x12\n\ncluster_id\x18\x01 \x01(\t\"\xb0\x01\n\x0c\x41gentMessage\x12/\n\x08register\x18\x01 \x01(\x0b\x32\x1b.knarr.services.v1.RegisterH\x00\x12\x31\n\theartbeat\x18\x02 \x01(\x0b\x32\x1c.knarr.services.v1.HeartbeatH\x00\x12\x31\n\x06report\x18\x03 \x01(\x0b\x32\x1f.knarr.services.v1.StatusReportH\x00\x42\t\n\x07message\"\x7f\n\x08Register\x12\x11\n\tnode_name\x18\x01 \x01(\t\x12\x12\n\nmachine_id\x18\x02 \x01(\t\x12!\n\x04node\x18\x03 \x01(\x0b\x32\x13.knarr.core.v1.Node\x12\x12\n\nlast_epoch\x18\x04 \x01(\x03\x12\x15\n\ragent_version\x18\x05 \x01(\t\"O\n\tHeartbeat\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x30\n\nconditions\x18\x02 \x03(\x0b\x32\x1c.knarr.core.v1.NodeCondition\"r\n\x0cStatusReport\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12*\n\x04pods\x18\x02 \x03(\x0b\x32\x1c.knarr.services.v1.PodReport\x12$\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x14.knarr.core.v1.Event\"w\n\tPodReport\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03uid\x18\x03 \x01(\t\x12(\n\x06status\x18\x04 \x01(\x0b\x32\x18.knarr.core.v1.PodStatus\x12\x12\n\nterminated\x18\x05 \x01(\x08\"\x8e\x02\n\rServerMessage\x12-\n\x07welcome\x18\x01 \x01(\x0b\x32\x1a.knarr.services.v1.WelcomeH\x00\x12\x33\n\nassignment\x18\x02 \x01(\x0b\x32\x1d.knarr.services.v1.AssignmentH\x00\x12+\n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x1c.knarr.services.v1.ReportAckH\x00\x12\x34\n\x0bopen_stream\x18\x04 \x01(\x0b\x32\x1d.knarr.services.v1.OpenStreamH\x00\x12+\n\x06\x66\x65nced\x18\x05 \x01(\x0b\x32\x19.knarr.services.v1.FencedH\x00\x42\t\n\x07message\"K\n\x07Welcome\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x1d\n\x15heartbeat_interval_ms\x18\x02 \x01(\x05\x12\x12\n\ncluster_id\x18\x03 \x01(\t\"\xfa\x01\n\nAssignment\x12\x0c\n\x04\x66ull\x18\x01 \x01(\x08\x12 \n\x04pods\x18\x02 \x03(\x0b\x32\x12.knarr.core.v1.Pod\x12/\n\x0cremoved_pods\x18\x03 \x03(\x0b\x32\x19.knarr.services.v1.PodKey\x12-\n\x0b\x63onfig_maps\x18\x04 \x03(\x0b\x32\x18.knarr.core.v1.ConfigMap\x12&\n\x07secrets\x18\x05 \x03(\x0b\x32\x15.knarr.core.v1.Secret\x12\x1b\n\x13removed_config_maps\x18\x06 \x03(\t\x12\x17\n\x0fremoved_secrets\x18\x07 \x03(\t\"6\n\x06PodKey\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03uid\x18\x03 \x01(\t\"\x1d\n\tReportAck\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"W\n\nOpenStream\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12,\n\x04logs\x18\x02 \x01(\x0b\x32\x1c.knarr.services.v1.LogTargetH\x00\x42\x08\n\x06target\"\xfc\x01\n\tLogTarget\x12&\n\x03pod\x18\x01 \x01(\x0b\x32\x19.knarr.services.v1.PodKey\x12\x11\n\tcontainer\x18\x02 \x01(\t\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\x12\x10\n\x08previous\x18\x04 \x01(\x08\x12\x17\n\ntail_lines\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\x1a\n\rsince_seconds\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12\x12\n\ntimestamps\x18\x07 \x01(\x08\x12\x18\n\x0blimit_bytes\x18\x08 \x01(\x03H\x02\x88\x01\x01\x42\r\n\x0b_tail_linesB\x10\n\x0e_since_secondsB\x0e\n\x0c_limit_bytes\"H\n\x0bStreamFrame\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x10\n\x03\x65nd\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\x06\n\x04_end\"\x18\n\x06\x46\x65nced\x12\x0e\n\x06reason\x18\x01 \x01(\t2\x85\x02\n\x0bNodeService\x12V\n\tBootstrap\x12#.knarr.services.v1.BootstrapRequest\x1a$.knarr.services.v1.BootstrapResponse\x12P\n\x07Session\x12\x1f.knarr.services.v1.AgentMessage\x1a .knarr.services.v1.ServerMessage(\x01\x30\x01\x12L\n\x06Stream\x12\x1e.knarr.services.v1.StreamFrame\x1a\x1e.knarr.services.v1.StreamFrame(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'knarr/proto/services/node_service.proto\x12\x11knarr.services.v1\x1a$knarr/proto/kubernetes/core_v1.proto\"9\n\x10\x42ootstrapRequest\x12\x11\n\tnode_name\x18\x01 \x01(\t\x12\x12\n\nmachine_id\x18\x02 \x01(\t\"\'\n\x11\x42ootstrapResponse\x12\x12\n\ncluster_id\x18\x01 \x01(\t\"\xb0\x01\n\x0c\x41gentMessage\x12/\n\x08register\x18\x01 \x01(\x0b\x32\x1b.knarr.services.v1.RegisterH\x00\x12\x31\n\theartbeat\x18\x02 \x01(\x0b\x32\x1c.knarr.services.v1.HeartbeatH\x00\x12\x31\n\x06report\x18\x03 \x01(\x0b\x32\x1f.knarr.services.v1.StatusReportH\x00\x42\t\n\x07message\"\xa8\x01\n\x08Register\x12\x11\n\tnode_name\x18\x01 \x01(\t\x12\x12\n\nmachine_id\x18\x02 \x01(\t\x12!\n\x04node\x18\x03 \x01(\x0b\x32\x13.knarr.core.v1.Node\x12\x12\n\nlast_epoch\x18\x04 \x01(\x03\x12\x15\n\ragent_version\x18\x05 \x01(\t\x12\'\n\x04pods\x18\x06 \x03(\x0b\x32\x19.knarr.services.v1.PodKey\"O\n\tHeartbeat\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x30\n\nconditions\x18\x02 \x03(\x0b\x32\x1c.knarr.core.v1.NodeCondition\"r\n\x0cStatusReport\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12*\n\x04pods\x18\x02 \x03(\x0b\x32\x1c.knarr.services.v1.PodReport\x12$\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x14.knarr.core.v1.Event\"w\n\tPodReport\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03uid\x18\x03 \x01(\t\x12(\n\x06status\x18\x04 \x01(\x0b\x32\x18.knarr.core.v1.PodStatus\x12\x12\n\nterminated\x18\x05 \x01(\x08\"\x8e\x02\n\rServerMessage\x12-\n\x07welcome\x18\x01 \x01(\x0b\x32\x1a.knarr.services.v1.WelcomeH\x00\x12\x33\n\nassignment\x18\x02 \x01(\x0b\x32\x1d.knarr.services.v1.AssignmentH\x00\x12+\n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x1c.knarr.services.v1.ReportAckH\x00\x12\x34\n\x0bopen_stream\x18\x04 \x01(\x0b\x32\x1d.knarr.services.v1.OpenStreamH\x00\x12+\n\x06\x66\x65nced\x18\x05 \x01(\x0b\x32\x19.knarr.services.v1.FencedH\x00\x42\t\n\x07message\"K\n\x07Welcome\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x1d\n\x15heartbeat_interval_ms\x18\x02 \x01(\x05\x12\x12\n\ncluster_id\x18\x03 \x01(\t\"\xfa\x01\n\nAssignment\x12\x0c\n\x04\x66ull\x18\x01 \x01(\x08\x12 \n\x04pods\x18\x02 \x03(\x0b\x32\x12.knarr.core.v1.Pod\x12/\n\x0cremoved_pods\x18\x03 \x03(\x0b\x32\x19.knarr.services.v1.PodKey\x12-\n\x0b\x63onfig_maps\x18\x04 \x03(\x0b\x32\x18.knarr.core.v1.ConfigMap\x12&\n\x07secrets\x18\x05 \x03(\x0b\x32\x15.knarr.core.v1.Secret\x12\x1b\n\x13removed_config_maps\x18\x06 \x03(\t\x12\x17\n\x0fremoved_secrets\x18\x07 \x03(\t\"6\n\x06PodKey\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03uid\x18\x03 \x01(\t\"\x1d\n\tReportAck\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"W\n\nOpenStream\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12,\n\x04logs\x18\x02 \x01(\x0b\x32\x1c.knarr.services.v1.LogTargetH\x00\x42\x08\n\x06target\"\xfc\x01\n\tLogTarget\x12&\n\x03pod\x18\x01 \x01(\x0b\x32\x19.knarr.services.v1.PodKey\x12\x11\n\tcontainer\x18\x02 \x01(\t\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\x12\x10\n\x08previous\x18\x04 \x01(\x08\x12\x17\n\ntail_lines\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\x1a\n\rsince_seconds\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12\x12\n\ntimestamps\x18\x07 \x01(\x08\x12\x18\n\x0blimit_bytes\x18\x08 \x01(\x03H\x02\x88\x01\x01\x42\r\n\x0b_tail_linesB\x10\n\x0e_since_secondsB\x0e\n\x0c_limit_bytes\"H\n\x0bStreamFrame\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x10\n\x03\x65nd\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\x06\n\x04_end\"\x18\n\x06\x46\x65nced\x12\x0e\n\x06reason\x18\x01 \x01(\t2\x85\x02\n\x0bNodeService\x12V\n\tBootstrap\x12#.knarr.services.v1.BootstrapRequest\x1a$.knarr.services.v1.BootstrapResponse\x12P\n\x07Session\x12\x1f.knarr.services.v1.AgentMessage\x1a .knarr.services.v1.ServerMessage(\x01\x30\x01\x12L\n\x06Stream\x12\x1e.knarr.services.v1.StreamFrame\x1a\x1e.knarr.services.v1.StreamFrame(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,32 +38,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BOOTSTRAPRESPONSE']._serialized_end=198
   _globals['_AGENTMESSAGE']._serialized_start=201
   _globals['_AGENTMESSAGE']._serialized_end=377
-  _globals['_REGISTER']._serialized_start=379
-  _globals['_REGISTER']._serialized_end=506
-  _globals['_HEARTBEAT']._serialized_start=508
-  _globals['_HEARTBEAT']._serialized_end=587
-  _globals['_STATUSREPORT']._serialized_start=589
-  _globals['_STATUSREPORT']._serialized_end=703
-  _globals['_PODREPORT']._serialized_start=705
-  _globals['_PODREPORT']._serialized_end=824
-  _globals['_SERVERMESSAGE']._serialized_start=827
-  _globals['_SERVERMESSAGE']._serialized_end=1097
-  _globals['_WELCOME']._serialized_start=1099
-  _globals['_WELCOME']._serialized_end=1174
-  _globals['_ASSIGNMENT']._serialized_start=1177
-  _globals['_ASSIGNMENT']._serialized_end=1427
-  _globals['_PODKEY']._serialized_start=1429
-  _globals['_PODKEY']._serialized_end=1483
-  _globals['_REPORTACK']._serialized_start=1485
-  _globals['_REPORTACK']._serialized_end=1514
-  _globals['_OPENSTREAM']._serialized_start=1516
-  _globals['_OPENSTREAM']._serialized_end=1603
-  _globals['_LOGTARGET']._serialized_start=1606
-  _globals['_LOGTARGET']._serialized_end=1858
-  _globals['_STREAMFRAME']._serialized_start=1860
-  _globals['_STREAMFRAME']._serialized_end=1932
-  _globals['_FENCED']._serialized_start=1934
-  _globals['_FENCED']._serialized_end=1958
-  _globals['_NODESERVICE']._serialized_start=1961
-  _globals['_NODESERVICE']._serialized_end=2222
+  _globals['_REGISTER']._serialized_start=380
+  _globals['_REGISTER']._serialized_end=548
+  _globals['_HEARTBEAT']._serialized_start=550
+  _globals['_HEARTBEAT']._serialized_end=629
+  _globals['_STATUSREPORT']._serialized_start=631
+  _globals['_STATUSREPORT']._serialized_end=745
+  _globals['_PODREPORT']._serialized_start=747
+  _globals['_PODREPORT']._serialized_end=866
+  _globals['_SERVERMESSAGE']._serialized_start=869
+  _globals['_SERVERMESSAGE']._serialized_end=1139
+  _globals['_WELCOME']._serialized_start=1141
+  _globals['_WELCOME']._serialized_end=1216
+  _globals['_ASSIGNMENT']._serialized_start=1219
+  _globals['_ASSIGNMENT']._serialized_end=1469
+  _globals['_PODKEY']._serialized_start=1471
+  _globals['_PODKEY']._serialized_end=1525
+  _globals['_REPORTACK']._serialized_start=1527
+  _globals['_REPORTACK']._serialized_end=1556
+  _globals['_OPENSTREAM']._serialized_start=1558
+  _globals['_OPENSTREAM']._serialized_end=1645
+  _globals['_LOGTARGET']._serialized_start=1648
+  _globals['_LOGTARGET']._serialized_end=1900
+  _globals['_STREAMFRAME']._serialized_start=1902
+  _globals['_STREAMFRAME']._serialized_end=1974
+  _globals['_FENCED']._serialized_start=1976
+  _globals['_FENCED']._serialized_end=2000
+  _globals['_NODESERVICE']._serialized_start=2003
+  _globals['_NODESERVICE']._serialized_end=2264
 # @@protoc_insertion_point(module_scope)

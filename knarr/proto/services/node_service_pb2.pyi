@@ -101,6 +101,7 @@ class Register(_message.Message):
     NODE_FIELD_NUMBER: _builtins.int
     LAST_EPOCH_FIELD_NUMBER: _builtins.int
     AGENT_VERSION_FIELD_NUMBER: _builtins.int
+    PODS_FIELD_NUMBER: _builtins.int
     node_name: _builtins.str
     machine_id: _builtins.str
     last_epoch: _builtins.int
@@ -110,6 +111,12 @@ class Register(_message.Message):
     def node(self) -> _core_v1_pb2.Node:
         """Labels, capacity, allocatable, addresses and nodeInfo as the agent finds them; no conditions."""
 
+    @_builtins.property
+    def pods(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodKey]:
+        """The pods that the node has now. Those that the first assignment will not name are verified against
+        the store before the agent is told, since the agent then stops them.
+        """
+
     def __init__(
         self,
         *,
@@ -118,10 +125,11 @@ class Register(_message.Message):
         node: _core_v1_pb2.Node | None = ...,
         last_epoch: _builtins.int = ...,
         agent_version: _builtins.str = ...,
+        pods: _abc.Iterable[Global___PodKey] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["node", b"node"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "last_epoch", b"last_epoch", "machine_id", b"machine_id", "node", b"node", "node_name", b"node_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "last_epoch", b"last_epoch", "machine_id", b"machine_id", "node", b"node", "node_name", b"node_name", "pods", b"pods"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

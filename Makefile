@@ -1,0 +1,71 @@
+# Knarr's commands. `make help` lists them; nothing here needs more than a POSIX shell, make and python3.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup ## A two-node cluster on this machine: deploy, reach, scale, heal, and clean up
+	@deploy/demo/demo.sh $(BIN)
+
+.PHONY: test
+test: setup check unit contract integration sim ## Everything: lint, types, layers, unit, contract, integration, simulation
+
+.PHONY: setup
+setup: $(VENV)/.ready ## Install what is missing: packages, virtual environment, etcd, Docker engine, local images
+	@deploy/ensure.sh
+	@$(BIN)/python deploy/images/build.py
+
+$(VENV)/.ready: pyproject.toml
+	@deploy/ensure.sh python
+	python3 -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+.PHONY: check
+check: $(VENV)/.ready ## Lint, format, types, layers, and that the generated code is current
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python protos/generate.py --check
+
+.PHONY: unit
+unit: $(VENV)/.ready ## Decisions, as tables and properties; no engine, no etcd
+	$(PYTEST) tests/unit
+
+.PHONY: contract
+contract: setup ## Each Protocol's suite against the fake and the real thing (etcd, Docker)
+	$(PYTEST) tests/contract
+
+.PHONY: integration
+integration: setup ## Real processes, real etcd, real engine: start, kill -9, restart
+	$(PYTEST) tests/integration
+
+SEEDS ?= 200
+.PHONY: sim
+sim: $(VENV)/.ready ## The whole cluster in virtual time with faults; SEEDS=n, SEED=n for one
+	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
+
+BENCH ?=
+.PHONY: bench
+bench: setup ## Benchmarks as tables, and build/bench.json; BENCH=name for one
+	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+.PHONY: protos
+protos: $(VENV)/.ready ## Generate knarr/proto/ from protos/
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python protos/generate.py
+
+.PHONY: format
+format: $(VENV)/.ready ## Format and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: clean
+clean: ## Remove the virtual environment and build results
+	rm -rf $(VENV) build *.egg-info

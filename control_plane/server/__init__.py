@@ -1,0 +1,1 @@
+"""The gRPC shells of the control plane: they translate and decide nothing."""
