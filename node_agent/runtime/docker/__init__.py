@@ -1,0 +1,1 @@
+"""The Docker engine as a Runtime, by the docker SDK in threads."""
