@@ -1,0 +1,258 @@
+"""The Deployment controller: moves pods from one template to the next by sizing ReplicaSets.
+
+Source: Kubernetes' Deployment controller. It writes ReplicaSets and its Deployment, and never a pod. What it
+writes to one object in one decision is one write, so that any of them may be the last one done.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from control_plane.controllers import revisions, rolling
+from control_plane.controllers.actions import (
+    Action,
+    Create,
+    Failure,
+    Record,
+    RequeueAfter,
+    Update,
+    UpdateStatus,
+    delete,
+)
+from control_plane.controllers.loop import KeysOf
+from control_plane.controllers.owners import claim, controller_of, controllers_concerned, itself
+from control_plane.controllers.pods import is_finished
+from control_plane.controllers.rolling import Fleet, Sizes
+from control_plane.controllers.status import (
+    PROGRESSING,
+    condition_of,
+    counts,
+    deadline_s,
+    is_complete,
+    late_in_s,
+    note_pause,
+    note_progress,
+    set_condition,
+)
+from control_plane.controllers.trouble import first_trouble, trouble_of
+from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
+from knarr.proto.kubernetes import apps_v1_pb2 as apps
+from knarr.proto.kubernetes import core_v1_pb2 as core
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentSnapshot:
+    """A Deployment and all that its decision depends on."""
+
+    deployment: apps.Deployment
+    replica_sets: tuple[apps.ReplicaSet, ...]  # those it controls and those its selector matches
+    matching: frozenset[str]  # uids of the latter
+    pods: tuple[core.Pod, ...] = ()  # of ReplicaSets that are not all available, or all of them for Recreate
+    namesake: apps.ReplicaSet | None = None  # has the name that a new ReplicaSet would get
+    failure: Failure | None = None
+
+
+class DeploymentController:
+    """Rolls each Deployment out."""
+
+    name = "deployment"
+    primary: type[Message] = apps.Deployment
+
+    @property
+    def watches(self) -> Mapping[type[Message], KeysOf]:
+        return {apps.Deployment: itself, apps.ReplicaSet: _of_replica_set, core.Pod: _of_pod}
+
+    def snapshot(
+        self, objects: Objects, key: ObjectKey, failure: Failure | None
+    ) -> DeploymentSnapshot | None:
+        deployment = objects.get(apps.Deployment, key.namespace, key.name)
+        if deployment is None:
+            return None
+        owned = objects.list(apps.ReplicaSet, key.namespace, owner_uid=deployment.metadata.uid)
+        matched = objects.list(apps.ReplicaSet, key.namespace, labels=deployment.spec.selector)
+        replica_sets = {one.metadata.uid: one for one in (*owned, *matched)}
+        recreate = deployment.spec.strategy.type == "Recreate"
+        pods = (
+            pod
+            for one in owned
+            if recreate or one.status.availableReplicas < one.spec.replicas
+            for pod in objects.list(core.Pod, key.namespace, owner_uid=one.metadata.uid)
+        )
+        return DeploymentSnapshot(
+            deployment,
+            tuple(replica_sets.values()),
+            frozenset(one.metadata.uid for one in matched),
+            tuple(pods),
+            objects.get(apps.ReplicaSet, key.namespace, revisions.name_of(deployment)),
+            failure,
+        )
+
+    def decide(self, snapshot: DeploymentSnapshot, now: float) -> tuple[Action, ...]:
+        """Claim ReplicaSets and decide again; else size them, forget old ones, and say so. A failure is said
+        first, for the same action may fail again."""
+        deployment = snapshot.deployment
+        claims = claim(deployment, snapshot.replica_sets, snapshot.matching)
+        if claims.updates:
+            return claims.updates
+        fleet = revisions.fleet_of(deployment, claims.owned)
+        plan = _Plan(fleet)
+        if not deployment.metadata.HasField("deletionTimestamp"):
+            plan = _rollout(snapshot, fleet)
+        said = _said(snapshot, plan, now)
+        return (*said, *plan.actions) if snapshot.failure is not None else (*plan.actions, *said)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to do with the ReplicaSets, and what they will be like then."""
+
+    fleet: Fleet
+    actions: tuple[Action, ...] = ()
+    is_rollout: bool = False  # its progress counts: neither paused nor being scaled
+    created: str = ""  # the name of the ReplicaSet that it creates
+    collided: bool = False  # the name that the new ReplicaSet would get is taken
+
+
+def _rollout(snapshot: DeploymentSnapshot, fleet: Fleet) -> _Plan:
+    deployment = fleet.deployment
+    if deployment.spec.paused:
+        return _sized(fleet, rolling.scale(fleet), forget=True, is_rollout=False)
+    if rolling.is_scaling(fleet):
+        return _sized(fleet, rolling.scale(fleet), forget=False, is_rollout=False)
+    if not fleet.is_rolling:
+        stopped = rolling.stop_old(fleet)
+        if stopped or _old_pods_run(snapshot, fleet):
+            return _sized(fleet, stopped, forget=False)
+    if fleet.new is None:
+        return _created(snapshot, fleet)
+    sizes = rolling.roll(fleet) if fleet.is_rolling else {fleet.new.metadata.name: fleet.replicas}
+    return _sized(fleet, sizes, forget=is_complete(deployment, deployment.status))
+
+
+def _old_pods_run(snapshot: DeploymentSnapshot, fleet: Fleet) -> bool:
+    """Recreate waits until the last old pod is gone, those that are terminating included."""
+    old = {one.metadata.uid for one in fleet.old}
+    for pod in snapshot.pods:
+        owner = controller_of(pod.metadata)
+        if owner is not None and owner.uid in old and not is_finished(pod):
+            return True
+    return False
+
+
+def _created(snapshot: DeploymentSnapshot, fleet: Fleet) -> _Plan:
+    if snapshot.namesake is not None:
+        return _Plan(fleet, is_rollout=True, collided=True)
+    new = revisions.new_replica_set(fleet)
+    size, event = new.spec.replicas, None
+    if size > 0:
+        event = _scaled(fleet, new.metadata.name, 0, size)
+    return _Plan(
+        Fleet(fleet.deployment, new, fleet.old),
+        (Create(new, event),),
+        is_rollout=True,
+        created=new.metadata.name,
+    )
+
+
+def _sized(fleet: Fleet, sizes: Sizes, *, forget: bool, is_rollout: bool = True) -> _Plan:
+    """Give ReplicaSets their sizes and the new one its revision; delete those to be forgotten."""
+    actions: list[Action] = []
+    after: dict[str, apps.ReplicaSet] = {}
+    for one in fleet.all:
+        name, before = one.metadata.name, one.spec.replicas
+        copy = apps.ReplicaSet()
+        copy.CopyFrom(one)
+        if one is fleet.new:
+            revisions.annotate_new(copy, fleet)
+            copy.spec.minReadySeconds = fleet.deployment.spec.minReadySeconds
+        if name in sizes:
+            copy.spec.replicas = sizes[name]
+            revisions.annotate_size(copy, fleet)
+        after[name] = copy
+        if copy != one:
+            size = copy.spec.replicas
+            actions.append(Update(copy, _scaled(fleet, name, before, size) if size != before else None))
+    if forget:
+        actions.extend(delete(one) for one in revisions.forgotten(fleet))
+    new = None if fleet.new is None else after[fleet.new.metadata.name]
+    old = tuple(after[one.metadata.name] for one in fleet.old)
+    return _Plan(Fleet(fleet.deployment, new, old), tuple(actions), is_rollout)
+
+
+def _scaled(fleet: Fleet, name: str, before: int, after: int) -> Record:
+    direction = "up" if after > before else "down"
+    text = f"Scaled {direction} replica set {name} from {before} to {after}"
+    return Record(fleet.deployment, "Normal", "ScalingReplicaSet", text)
+
+
+def _said(snapshot: DeploymentSnapshot, plan: _Plan, now: float) -> tuple[Action, ...]:
+    """Revision and status of the Deployment, and when to look again."""
+    before, fleet = snapshot.deployment, plan.fleet
+    after = apps.Deployment()
+    after.CopyFrom(before)
+    actions: list[Action] = []
+    revision = "" if fleet.new is None else fleet.new.metadata.annotations.get(revisions.REVISION, "")
+    if revision and before.metadata.annotations.get(revisions.REVISION) != revision:
+        after.metadata.annotations[revisions.REVISION] = revision
+        actions.append(Update(after))
+    status = counts(fleet, now)
+    if plan.collided:
+        status.collisionCount += 1
+    note_pause(fleet, status, now)
+    _note_new(snapshot, plan, status, now)
+    if plan.is_rollout:
+        note_progress(fleet, status, _trouble(snapshot, fleet), now)
+    if status != before.status:
+        after.status.CopyFrom(status)
+        actions.append(UpdateStatus(after))
+    late_s = late_in_s(before, status, now)
+    return (*actions, RequeueAfter(late_s)) if late_s is not None else tuple(actions)
+
+
+def _note_new(snapshot: DeploymentSnapshot, plan: _Plan, status: apps.DeploymentStatus, now: float) -> None:
+    """Progressing begins with the new ReplicaSet, or with the failure to create it."""
+    if deadline_s(snapshot.deployment) is None:
+        return
+    failure = snapshot.failure
+    if failure is not None and failure.action == "Create" and plan.created:
+        text = f'Failed to create new replica set "{plan.created}": {failure.message}'
+        set_condition(status, PROGRESSING, "False", "ReplicaSetCreateError", text, now)
+    elif plan.created:
+        text = f'Created new replica set "{plan.created}"'
+        set_condition(status, PROGRESSING, "True", "NewReplicaSetCreated", text, now)
+    elif plan.fleet.new is not None and condition_of(status, PROGRESSING) is None:
+        text = f'Found new replica set "{plan.fleet.new.metadata.name}"'
+        set_condition(status, PROGRESSING, "True", "FoundNewReplicaSet", text, now)
+
+
+def _trouble(snapshot: DeploymentSnapshot, fleet: Fleet) -> str:
+    """What keeps the pods of the new ReplicaSet from running."""
+    if fleet.new is None:
+        return ""
+    uid = fleet.new.metadata.uid
+    owners = ((pod, controller_of(pod.metadata)) for pod in snapshot.pods)
+    return first_trouble(pod for pod, owner in owners if owner is not None and owner.uid == uid)
+
+
+def _of_replica_set(objects: Objects, change: ObjectChange) -> Iterable[ObjectKey]:
+    return controllers_concerned(objects, change, apps.Deployment)
+
+
+def _of_pod(objects: Objects, change: ObjectChange) -> Iterable[ObjectKey]:
+    """A pod matters when it is gone or finished (Recreate waits for it), or when what ails it changes."""
+    old, new = change.old, change.new
+    if isinstance(old, core.Pod) and isinstance(new, core.Pod):
+        if is_finished(old) == is_finished(new) and trouble_of(old) == trouble_of(new):
+            return ()
+    elif new is not None:
+        return ()  # a new pod changes its ReplicaSet's status, which is an event of its own
+    pod = new or old
+    owner = controller_of(pod.metadata) if isinstance(pod, core.Pod) else None
+    if owner is None or owner.kind != "ReplicaSet":
+        return ()
+    replica_set = objects.get(apps.ReplicaSet, change.key.namespace, owner.name)
+    deployment = None if replica_set is None else controller_of(replica_set.metadata)
+    if deployment is None or deployment.kind != "Deployment":
+        return ()
+    return (ObjectKey("Deployment", change.key.namespace, deployment.name),)

@@ -1,0 +1,184 @@
+"""The loop that drives every controller: watch -> queue of keys -> decide on a snapshot -> apply -> requeue.
+
+Level-driven: an event only names a key, a periodic resync repairs what an event missed, and nobody acts
+before the cache is filled. A write returns when the cache has seen it, and a key has one worker: no decision
+misses what the decision before it did. The loop may not know any kind.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+import structlog
+from google.protobuf.message import Message
+
+from control_plane.controllers.actions import Action, Failure
+from control_plane.controllers.apply import Applied, Applier, ApplySettings, Recorder
+from control_plane.controllers.metrics import ControllerMetrics
+from control_plane.controllers.queue import QueueSettings, WorkQueue
+from control_plane.objects.interface import ObjectChange, ObjectKey, Objects, Writer
+from knarr.clock import Clock
+from knarr.errors import AlreadyExists, Conflict, NotFound
+
+_log = structlog.get_logger(__name__)
+
+S = TypeVar("S")
+
+KeysOf = Callable[[Objects, ObjectChange], Iterable[ObjectKey]]
+"""Which keys a change concerns. Called for every change: cheap, and never raises."""
+
+LOST_RACES = (Conflict, NotFound, AlreadyExists)  # ordinary: decide again from what is true now
+
+
+class Controller(Protocol[S]):
+    """What differs from one controller to the next."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def primary(self) -> type[Message]:
+        """The kind whose objects are its keys; all of them are decided about again at each resync."""
+        ...
+
+    @property
+    def watches(self) -> Mapping[type[Message], KeysOf]:
+        """For each kind that matters: which keys a change of it concerns."""
+        ...
+
+    def snapshot(self, objects: Objects, key: ObjectKey, failure: Failure | None) -> S | None:
+        """Everything the decision needs, read at one moment; None when there is nothing to decide."""
+        ...
+
+    def decide(self, snapshot: S, now: float) -> tuple[Action, ...]:
+        """What to do, in order. Pure. `now` is seconds since 1970."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSettings:
+    """How one controller's loop runs."""
+
+    workers: int = 8  # keys at once: decisions do not overlap, waiting for writes does
+    resync_s: float = 300.0  # a missed event is repaired within five minutes
+    slow_decision_s: float = 0.02  # longer ones are logged: nothing may hold the event loop
+    queue: QueueSettings = field(default_factory=QueueSettings)
+    apply: ApplySettings = field(default_factory=ApplySettings)
+
+
+class ControllerLoop(Generic[S]):
+    """Runs one controller until it is cancelled."""
+
+    def __init__(
+        self,
+        controller: Controller[S],
+        objects: Objects,
+        writer: Writer,
+        recorder: Recorder,
+        clock: Clock,
+        jitter: random.Random,
+        metrics: ControllerMetrics,
+        settings: LoopSettings | None = None,
+    ) -> None:
+        self._controller = controller
+        self._objects = objects
+        self._clock = clock
+        self._random = jitter
+        self._metrics = metrics
+        self._settings = settings or LoopSettings()
+        self._failures: dict[ObjectKey, Failure] = {}
+        self._queue = WorkQueue[ObjectKey](
+            self._settings.queue, jitter, metrics.queue_wait.labels(controller.name).observe
+        )
+        actions = metrics.actions
+        self._applier = Applier(
+            writer,
+            recorder,
+            self._settings.apply,
+            lambda action: actions.labels(controller.name, action).inc(),
+        )
+        metrics.queue_depth.labels(controller.name).set_function(lambda: len(self._queue))
+
+    @property
+    def name(self) -> str:
+        return self._controller.name
+
+    def trigger(self, key: ObjectKey) -> None:
+        """Decide about the key soon, for a reason that is not in the object store."""
+        self._queue.add(key)
+
+    async def run(self) -> None:
+        """Run until cancelled. Never returns."""
+        await self._objects.synced()
+        end = self._objects.subscribe(tuple(self._controller.watches), self._changed)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in range(self._settings.workers):
+                    group.create_task(self._work(), name=f"{self.name} worker {number}")
+                group.create_task(self._resync(), name=f"{self.name} resync")
+        finally:
+            end()
+            self._queue.close()
+
+    def _changed(self, changes: Sequence[ObjectChange]) -> None:
+        watches = self._controller.watches
+        by_name = {kind.DESCRIPTOR.name: keys for kind, keys in watches.items()}
+        for change in changes:
+            for key in by_name[change.key.kind](self._objects, change):
+                self._queue.add(key)
+
+    async def _resync(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.resync_s * self._random.uniform(0.8, 1.2))
+            for key in list(self._objects.keys(self._controller.primary)):
+                self._queue.add(key)
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._queue.get()
+            started = self._clock.monotonic()
+            try:
+                await self._decide_and_apply(key)
+            except Exception:
+                self._metrics.errors.labels(self.name, "Exception").inc()
+                delay_s = self._queue.add_failed(key)
+                _log.exception("controller failed", controller=self.name, key=str(key), retry_in_s=delay_s)
+            finally:
+                self._queue.done(key)
+                self._metrics.pass_.labels(self.name).observe(self._clock.monotonic() - started)
+            await asyncio.sleep(0)  # a long queue of quick decisions must not hold the event loop
+
+    async def _decide_and_apply(self, key: ObjectKey) -> None:
+        started = self._clock.monotonic()
+        failure = self._failures.get(key)
+        snapshot = self._controller.snapshot(self._objects, key, failure)
+        actions = () if snapshot is None else self._controller.decide(snapshot, self._clock.now())
+        took_s = self._clock.monotonic() - started
+        self._metrics.decision.labels(self.name).observe(took_s)
+        if took_s > self._settings.slow_decision_s:
+            _log.warning("decision was slow", controller=self.name, key=str(key), took_s=round(took_s, 3))
+        self._finish(key, failure, await self._applier.apply(actions))
+
+    def _finish(self, key: ObjectKey, before: Failure | None, applied: Applied) -> None:
+        if applied.requeue_after_s is not None:
+            self._queue.add_after(key, applied.requeue_after_s)
+        if applied.error is None:
+            self._queue.forget(key)
+            if before is not None:
+                del self._failures[key]
+                self._queue.add(key)  # so that the status no longer says it failed
+            return
+        self._metrics.errors.labels(self.name, applied.error.reason).inc()
+        if applied.failure is not None:
+            self._failures[key] = applied.failure
+        delay_s = self._queue.add_failed(key)
+        log = _log.debug if isinstance(applied.error, LOST_RACES) else _log.warning
+        log(
+            "decision was not carried out",
+            controller=self.name,
+            key=str(key),
+            error=applied.error.message,
+            retry_in_s=round(delay_s, 3),
+        )

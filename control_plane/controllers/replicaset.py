@@ -1,0 +1,197 @@
+"""The ReplicaSet controller: keeps as many pods of a template as are asked for, and counts them.
+
+Source: Kubernetes' ReplicaSet controller. Pods that are terminating do not count as replicas. A pod's name is
+the server's choice (generateName), so a decision taken twice can never create the same pod twice: it counts
+again first.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from control_plane.controllers.actions import (
+    Action,
+    Create,
+    Failure,
+    Record,
+    RequeueAfter,
+    UpdateStatus,
+    delete,
+)
+from control_plane.controllers.loop import KeysOf
+from control_plane.controllers.owners import (
+    claim,
+    controller_of,
+    controller_reference,
+    controllers_concerned,
+    itself,
+)
+from control_plane.controllers.pods import (
+    available_in,
+    is_active,
+    is_terminating,
+    rank_for_deletion,
+    ready_since,
+)
+from control_plane.controllers.times import timestamp
+from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
+from knarr.proto.kubernetes import apps_v1_pb2 as apps
+from knarr.proto.kubernetes import core_v1_pb2 as core
+
+BURST = 500  # pods created or deleted by one decision, as Kubernetes; what they change starts the next one
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSetSnapshot:
+    """A ReplicaSet and all that its decision depends on."""
+
+    replica_set: apps.ReplicaSet
+    pods: tuple[core.Pod, ...]  # those it controls and those its selector matches
+    matching: frozenset[str]  # uids of the latter
+    siblings: tuple[core.Pod, ...] = ()  # pods of ReplicaSets with the same controller, when some must go
+    failure: Failure | None = None
+
+
+class ReplicaSetController:
+    """Brings the pods of each ReplicaSet to their number."""
+
+    name = "replicaset"
+    primary: type[Message] = apps.ReplicaSet
+
+    @property
+    def watches(self) -> Mapping[type[Message], KeysOf]:
+        return {apps.ReplicaSet: itself, core.Pod: _of_pod}
+
+    def snapshot(
+        self, objects: Objects, key: ObjectKey, failure: Failure | None
+    ) -> ReplicaSetSnapshot | None:
+        replica_set = objects.get(apps.ReplicaSet, key.namespace, key.name)
+        if replica_set is None:
+            return None
+        owned = objects.list(core.Pod, key.namespace, owner_uid=replica_set.metadata.uid)
+        matched = objects.list(core.Pod, key.namespace, labels=replica_set.spec.selector)
+        pods = {pod.metadata.uid: pod for pod in (*owned, *matched)}
+        siblings: tuple[core.Pod, ...] = ()
+        if sum(map(is_active, owned)) > replica_set.spec.replicas:
+            siblings = tuple(_siblings(objects, replica_set))
+        matching = frozenset(pod.metadata.uid for pod in matched)
+        return ReplicaSetSnapshot(replica_set, tuple(pods.values()), matching, siblings, failure)
+
+    def decide(self, snapshot: ReplicaSetSnapshot, now: float) -> tuple[Action, ...]:
+        """First claim, then scale, then say so; a failure is said first, for scaling may fail again."""
+        replica_set = snapshot.replica_set
+        claims = claim(replica_set, snapshot.pods, snapshot.matching)
+        scaling: tuple[Action, ...] = ()
+        if not replica_set.metadata.HasField("deletionTimestamp"):
+            scaling = _scale(replica_set, claims.owned, snapshot.siblings, now)
+        updated = apps.ReplicaSet()
+        updated.CopyFrom(replica_set)
+        updated.status.CopyFrom(_status(snapshot, claims.owned, now))
+        status = () if updated.status == replica_set.status else (UpdateStatus(updated),)
+        timer = _timer(replica_set, claims.owned, now)
+        if snapshot.failure is not None:
+            told = _failure_event(replica_set, updated)
+            return (*claims.updates, *status, *told, *scaling, *timer)
+        return (*claims.updates, *scaling, *status, *timer)
+
+
+def _of_pod(objects: Objects, change: ObjectChange) -> Iterable[ObjectKey]:
+    return controllers_concerned(objects, change, apps.ReplicaSet)
+
+
+def _siblings(objects: Objects, replica_set: apps.ReplicaSet) -> Iterable[core.Pod]:
+    namespace = replica_set.metadata.namespace
+    controller = controller_of(replica_set.metadata)
+    if controller is None:
+        return objects.list(core.Pod, namespace, owner_uid=replica_set.metadata.uid)
+    family = objects.list(apps.ReplicaSet, namespace, owner_uid=controller.uid)
+    return (pod for one in family for pod in objects.list(core.Pod, namespace, owner_uid=one.metadata.uid))
+
+
+def _scale(
+    replica_set: apps.ReplicaSet, owned: tuple[core.Pod, ...], siblings: tuple[core.Pod, ...], now: float
+) -> tuple[Action, ...]:
+    active = [pod for pod in owned if is_active(pod)]
+    surplus = len(active) - replica_set.spec.replicas
+    if surplus < 0:
+        created = Record(replica_set, "Normal", "SuccessfulCreate", "Created pod: {name}")
+        return tuple(Create(pod_of(replica_set), created) for _ in range(min(-surplus, BURST)))
+    if surplus == 0:
+        return ()
+    deleted = Record(replica_set, "Normal", "SuccessfulDelete", "Deleted pod: {name}")
+    if surplus < len(active):
+        related = Counter(pod.spec.nodeName for pod in siblings if is_active(pod))
+        active = rank_for_deletion(active, related, now)
+    return tuple(delete(pod, deleted) for pod in active[: min(surplus, BURST)])
+
+
+def pod_of(replica_set: apps.ReplicaSet) -> core.Pod:
+    """A new pod of the template; the server makes its name."""
+    template = replica_set.spec.template
+    pod = core.Pod(spec=template.spec)
+    pod.metadata.generateName = f"{replica_set.metadata.name}-"
+    pod.metadata.namespace = replica_set.metadata.namespace
+    pod.metadata.labels.update(template.metadata.labels)
+    pod.metadata.annotations.update(template.metadata.annotations)
+    pod.metadata.finalizers.extend(template.metadata.finalizers)
+    pod.metadata.ownerReferences.append(controller_reference(replica_set))
+    return pod
+
+
+def _status(snapshot: ReplicaSetSnapshot, owned: tuple[core.Pod, ...], now: float) -> apps.ReplicaSetStatus:
+    replica_set = snapshot.replica_set
+    active = [pod for pod in owned if is_active(pod)]
+    min_ready_s = replica_set.spec.minReadySeconds
+    template_labels = replica_set.spec.template.metadata.labels.items()
+    status = apps.ReplicaSetStatus(
+        replicas=len(active),
+        fullyLabeledReplicas=sum(
+            all(pod.metadata.labels.get(key) == value for key, value in template_labels) for pod in active
+        ),
+        readyReplicas=sum(ready_since(pod) is not None for pod in active),
+        availableReplicas=sum(available_in(pod, min_ready_s, now) == 0.0 for pod in active),
+        terminatingReplicas=sum(map(is_terminating, owned)),
+        observedGeneration=replica_set.metadata.generation,
+        conditions=[one for one in replica_set.status.conditions if one.type != "ReplicaFailure"],
+    )
+    if snapshot.failure is not None:
+        status.conditions.append(_failure_condition(replica_set, snapshot.failure, now))
+    return status
+
+
+def _failure_condition(
+    replica_set: apps.ReplicaSet, failure: Failure, now: float
+) -> apps.ReplicaSetCondition:
+    reason = "FailedDelete" if failure.action == "Delete" else "FailedCreate"
+    for condition in replica_set.status.conditions:
+        if condition.type == "ReplicaFailure" and (condition.reason, condition.message) == (
+            reason,
+            failure.message,
+        ):
+            return condition
+    return apps.ReplicaSetCondition(
+        type="ReplicaFailure",
+        status="True",
+        reason=reason,
+        message=failure.message,
+        lastTransitionTime=timestamp(now),
+    )
+
+
+def _failure_event(before: apps.ReplicaSet, after: apps.ReplicaSet) -> tuple[Record, ...]:
+    """Told once: when the condition comes or changes."""
+    known = list(before.status.conditions)
+    return tuple(
+        Record(before, "Warning", condition.reason, condition.message)
+        for condition in after.status.conditions
+        if condition.type == "ReplicaFailure" and condition not in known
+    )
+
+
+def _timer(replica_set: apps.ReplicaSet, owned: tuple[core.Pod, ...], now: float) -> tuple[RequeueAfter, ...]:
+    """The moment at which the next pod that is ready becomes available."""
+    waits = (available_in(pod, replica_set.spec.minReadySeconds, now) for pod in owned if is_active(pod))
+    soonest = min((wait for wait in waits if 0.0 < wait < float("inf")), default=None)
+    return () if soonest is None else (RequeueAfter(soonest),)
