@@ -1,0 +1,1 @@
+"""The command line `knarr`: kubectl's verbs and habits, over the client library alone."""

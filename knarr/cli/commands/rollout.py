@@ -1,0 +1,50 @@
+"""knarr rollout: how a deployment's change is getting on."""
+
+from collections.abc import Sequence
+
+import click
+from google.protobuf.message import Message
+
+from knarr.cli.failure import USAGE, Failure
+from knarr.cli.invocation import Invocation, knarr_command
+from knarr.cli.options import DURATION
+from knarr.cli.progress import Progress
+from knarr.cli.readiness import Readiness, deployment_readiness
+from knarr.cli.resources import parse_one
+from knarr.cli.waiting import wait_ready
+from knarr.client import Client
+from knarr.proto.kubernetes import apps_v1_pb2 as apps
+
+
+@click.group("rollout", short_help="Follow a deployment's change")
+def command() -> None:
+    """Follow a deployment's change."""
+
+
+@knarr_command("status", short_help="Wait until a rollout is finished, or say why it is not")
+@click.argument("names", nargs=-1, metavar="deployment/NAME")
+@click.option("--watch/--no-watch", default=True, show_default=True, help="Wait for the end.")
+@click.option("--timeout", type=DURATION, default="10m", show_default=True, help="How long to wait.")
+@click.option("--revision", type=int, default=0, help="Fail when another revision takes over.")
+def status(invocation: Invocation, names: Sequence[str], watch: bool, timeout: float, revision: int) -> None:
+    """Wait until a rollout is finished; ends with 1 and the cause when it cannot succeed, with 3 when the
+    time is over."""
+    target = parse_one(names)
+    if target.kind.message is not apps.Deployment:
+        raise Failure(f"{target}: a rollout is followed on a deployment", USAGE)
+    namespace = invocation.namespace_or_default()
+
+    def judge(obj: Message) -> Readiness:
+        assert isinstance(obj, apps.Deployment)
+        return deployment_readiness(obj, revision)
+
+    async def work(client: Client) -> str:
+        if not watch:
+            return judge(await client.get(apps.Deployment, namespace, target.name)).message
+        with Progress() as progress:
+            return await wait_ready(client, namespace, target, judge, progress, timeout)
+
+    click.echo(invocation.run(work))
+
+
+command.add_command(status)

@@ -1,0 +1,111 @@
+"""Entry point: global options, the commands, and how errors end the program."""
+
+import difflib
+import importlib
+import sys
+
+import click
+
+from knarr.cli.failure import USAGE, Failure
+from knarr.cli.invocation import Invocation
+
+# name: module in knarr.cli.commands; loaded when used, so that `knarr --help` stays quick.
+COMMANDS = {
+    "agent": "agent",
+    "api-resources": "api_resources",
+    "apply": "apply",
+    "config": "config",
+    "cordon": "cordon",
+    "delete": "delete",
+    "describe": "describe",
+    "down": "down",
+    "events": "events",
+    "get": "get",
+    "logs": "logs",
+    "rollout": "rollout",
+    "scale": "scale",
+    "server": "server",
+    "uncordon": "cordon",
+    "up": "up",
+    "version": "version",
+}
+
+
+class Commands(click.Group):
+    """Finds commands by name, and suggests the nearest for a mistyped one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        loaded = importlib.import_module(f"knarr.cli.commands.{module}")
+        command: click.Command = getattr(loaded, "uncordon" if cmd_name == "uncordon" else "command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"; did you mean `knarr {near[0]}`?" if near else "; `knarr --help` lists the commands"
+            raise click.UsageError(f'unknown command "{args[0]}"{hint}')
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--context", metavar="NAME", help="Context of the config file to use.")
+@click.option("--server", "-s", metavar="HOST:PORT[,…]", help="Address of the control plane.")
+@click.option("--namespace", "-n", metavar="NS", help="Namespace; the context's when not given.")
+@click.option(
+    "--request-timeout",
+    metavar="SECONDS",
+    type=float,
+    default=30.0,
+    show_default=True,
+    help="How long one request may take.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    context: str | None,
+    server: str | None,
+    namespace: str | None,
+    request_timeout: float,
+    debug: bool,
+) -> None:
+    """Knarr: a container orchestrator with Kubernetes' API and habits."""
+    ctx.obj = Invocation(context, server, namespace, request_timeout, debug)
+
+
+def main() -> None:
+    """The console script."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(USAGE)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except Failure as error:
+        if debug:
+            raise
+        click.echo(error.message, err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""What calls of the client return."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from knarr.proto.services import object_service_pb2 as wire
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[M]):
+    """A consistent list; watch from `resource_version` to learn what changes after it."""
+
+    items: list[M]
+    resource_version: str
+    continue_token: str = ""
+    remaining: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult(Generic[M]):
+    """What a write did. `object` is None where nothing is left of it."""
+
+    object: M | None
+    outcome: "wire.Outcome.ValueType"
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedObject(Generic[M]):
+    """One event of a watch: ADDED, MODIFIED, DELETED or BOOKMARK."""
+
+    type: str
+    object: M
+    resource_version: str
