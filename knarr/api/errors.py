@@ -4,6 +4,7 @@
     ├── DecodeError             values that do not fit a message; carries every Problem of the document
     ├── EnvelopeError           protobuf bytes without a readable Kubernetes envelope
     ├── ManifestError           YAML or JSON text that cannot be read; carries file, line and column
+    │   └── NotYaml             the YAML parser itself refused the text
     ├── QuantityError           not a quantity
     └── SelectorError           not a label or field selector
 
@@ -55,6 +56,10 @@ class ManifestError(FormatError):
         place = f"{file}:{line}:{column}" if column else f"{file}:{line}"
         super().__init__(f"{place}: {reason}")
         self.reason, self.file, self.line, self.column = reason, file, line, column
+
+
+class NotYaml(ManifestError):
+    """The YAML parser itself refused the text."""
 
 
 class QuantityError(FormatError):
