@@ -1,0 +1,204 @@
+"""What a node is told: references of pods, the first full message, and changes after it."""
+
+import pytest
+
+from control_plane.nodes.assignment import NodeAssignment, References, concerns_agent, references
+from knarr.api.codec import from_dict
+from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.services import node_service_pb2 as wire
+
+NODE = "node-1"
+
+
+def pod(name: str, uid: str = "u1", node: str = NODE, config_map: str = "", secret: str = "") -> core.Pod:
+    container: dict[str, object] = {"name": "c", "image": "busybox"}
+    if config_map:
+        container["envFrom"] = [{"configMapRef": {"name": config_map}}]
+    spec: dict[str, object] = {"containers": [container], "nodeName": node}
+    if secret:
+        spec["volumes"] = [{"name": "s", "secret": {"secretName": secret}}]
+    return from_dict({"metadata": {"name": name, "namespace": "default", "uid": uid}, "spec": spec}, core.Pod)
+
+
+class Stored:
+    """Config maps and secrets to look up."""
+
+    def __init__(self) -> None:
+        self.config_maps: dict[tuple[str, str], core.ConfigMap] = {}
+        self.secrets: dict[tuple[str, str], core.Secret] = {}
+
+    def put_config_map(self, name: str, version: str) -> None:
+        found = core.ConfigMap()
+        found.metadata.namespace, found.metadata.name = "default", name
+        found.metadata.resourceVersion = version
+        self.config_maps["default", name] = found
+
+    def config_map(self, namespace: str, name: str) -> core.ConfigMap | None:
+        return self.config_maps.get((namespace, name))
+
+    def secret(self, namespace: str, name: str) -> core.Secret | None:
+        return self.secrets.get((namespace, name))
+
+
+def delta(
+    assignment: NodeAssignment, stored: Stored, *changed: tuple[str, core.Pod | None], touched: str = ""
+) -> wire.Assignment | None:
+    names = [(("default", name), found) for name, found in changed]
+    touched_set = frozenset({("ConfigMap", "default", touched)} if touched else ())
+    return assignment.delta(names, touched_set, stored.config_map, stored.secret)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        pytest.param({"containers": [{"name": "c"}]}, References(), id="none"),
+        pytest.param(
+            {
+                "containers": [
+                    {
+                        "name": "c",
+                        "env": [
+                            {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "cm", "key": "k"}}},
+                            {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+                        ],
+                    }
+                ]
+            },
+            References(frozenset({"cm"}), frozenset({"s"})),
+            id="variables",
+        ),
+        pytest.param(
+            {
+                "containers": [],
+                "initContainers": [
+                    {
+                        "name": "c",
+                        "envFrom": [
+                            {"configMapRef": {"name": "cm"}},
+                            {"secretRef": {"name": "s"}},
+                        ],
+                    }
+                ],
+            },
+            References(frozenset({"cm"}), frozenset({"s"})),
+            id="all variables of an init container",
+        ),
+        pytest.param(
+            {
+                "containers": [],
+                "volumes": [
+                    {"name": "a", "configMap": {"name": "cm"}},
+                    {"name": "b", "secret": {"secretName": "s"}},
+                    {
+                        "name": "c",
+                        "projected": {
+                            "sources": [
+                                {"configMap": {"name": "cm2"}},
+                                {"secret": {"name": "s2"}},
+                            ]
+                        },
+                    },
+                ],
+            },
+            References(frozenset({"cm", "cm2"}), frozenset({"s", "s2"})),
+            id="volumes",
+        ),
+        pytest.param(
+            {"containers": [], "imagePullSecrets": [{"name": "pull"}]},
+            References(frozenset(), frozenset({"pull"})),
+            id="image pull secrets",
+        ),
+    ],
+)
+def test_references(spec: dict[str, object], expected: References) -> None:
+    assert references(from_dict(spec, core.PodSpec)) == expected
+
+
+def test_full_message_has_pods_and_what_they_name() -> None:
+    stored, assignment = Stored(), NodeAssignment(NODE)
+    stored.put_config_map("settings", "1")
+    pods = [pod("a", config_map="settings"), pod("b", uid="u2", config_map="missing")]
+    message = assignment.full(pods, stored.config_map, stored.secret)
+    assert message == wire.Assignment(
+        full=True, pods=pods, config_maps=[stored.config_maps["default", "settings"]]
+    )
+
+
+def test_pod_comes_and_goes_with_its_references() -> None:
+    stored, assignment = Stored(), NodeAssignment(NODE)
+    stored.put_config_map("settings", "1")
+    assignment.full([], stored.config_map, stored.secret)
+    one = pod("a", config_map="settings")
+    assert delta(assignment, stored, ("a", one)) == wire.Assignment(
+        pods=[one], config_maps=[stored.config_maps["default", "settings"]]
+    )
+    gone = delta(assignment, stored, ("a", None))
+    assert gone == wire.Assignment(
+        removed_pods=[wire.PodKey(namespace="default", name="a", uid="u1")],
+        removed_config_maps=["default/settings"],
+    )
+    assert delta(assignment, stored, ("a", None)) is None
+
+
+def test_pod_made_anew_under_the_same_name_is_removed_and_added() -> None:
+    stored, assignment = Stored(), NodeAssignment(NODE)
+    assignment.full([pod("a")], stored.config_map, stored.secret)
+    newer = pod("a", uid="u2")
+    assert delta(assignment, stored, ("a", newer)) == wire.Assignment(
+        pods=[newer], removed_pods=[wire.PodKey(namespace="default", name="a", uid="u1")]
+    )
+
+
+def test_pod_of_another_node_is_not_told() -> None:
+    stored, assignment = Stored(), NodeAssignment(NODE)
+    assignment.full([], stored.config_map, stored.secret)
+    assert delta(assignment, stored, ("a", pod("a", node="node-2"))) is None
+
+
+def test_config_map_that_appears_changes_and_goes() -> None:
+    stored, assignment = Stored(), NodeAssignment(NODE)
+    assignment.full([pod("a", config_map="settings")], stored.config_map, stored.secret)
+    assert assignment.refers_to("ConfigMap", "default", "settings")
+    assert not assignment.refers_to("Secret", "default", "settings")
+    for version in ("1", "2"):
+        stored.put_config_map("settings", version)
+        assert delta(assignment, stored, touched="settings") == wire.Assignment(
+            config_maps=[stored.config_maps["default", "settings"]]
+        )
+    stored.config_maps.clear()
+    assert delta(assignment, stored, touched="settings") == wire.Assignment(
+        removed_config_maps=["default/settings"]
+    )
+
+
+def changed(path: str) -> core.Pod:
+    found = pod("a")
+    match path:
+        case "status":
+            found.status.phase = "Running"
+        case "resourceVersion":
+            found.metadata.resourceVersion = "7"
+        case "managedFields":
+            found.metadata.managedFields.add(manager="agent")
+        case "deletionTimestamp":
+            found.metadata.deletionTimestamp.seconds = 5
+        case "labels":
+            found.metadata.labels["a"] = "b"
+        case "image":
+            found.spec.containers[0].image = "nginx"
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("status", False),
+        ("resourceVersion", False),
+        ("managedFields", False),
+        ("deletionTimestamp", True),
+        ("labels", True),
+        ("image", True),
+    ],
+)
+def test_which_changes_concern_the_agent(path: str, expected: bool) -> None:
+    assert concerns_agent(pod("a"), changed(path)) is expected
