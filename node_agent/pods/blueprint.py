@@ -19,7 +19,6 @@ from node_agent.runtime.interface import (
     Network,
     Port,
     Resources,
-    Role,
     Security,
 )
 

@@ -54,6 +54,18 @@ def status(
     return made
 
 
+def merged(own: core.PodStatus, received: core.PodStatus) -> core.PodStatus:
+    """Our own newest status with what others write: their conditions, and an end that they have decided."""
+    made = core.PodStatus()
+    made.CopyFrom(own)
+    del made.conditions[:]
+    made.conditions.extend(c for c in own.conditions if c.type in _OWN_CONDITIONS)
+    made.conditions.extend(c for c in received.conditions if c.type not in _OWN_CONDITIONS)
+    if received.phase in ("Succeeded", "Failed") and own.phase not in ("Succeeded", "Failed"):
+        made.phase, made.reason, made.message = received.phase, received.reason, received.message
+    return made
+
+
 def time_of(seconds: float) -> meta.Time:
     """Whole seconds, as all of Kubernetes' times in a status."""
     return meta.Time(seconds=int(seconds))

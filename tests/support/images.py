@@ -3,6 +3,7 @@
 import os
 
 import docker
+
 from deploy.images.build import build
 
 DOCKER_URL = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
