@@ -27,7 +27,7 @@ from knarr.proto.kubernetes import meta_v1_pb2 as knarr_dot_proto_dot_kubernetes
 from knarr.proto.kubernetes import options_pb2 as knarr_dot_proto_dot_kubernetes_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%knarr/proto/kubernetes/batch_v1.proto\x12\x0eknarr.batch.v1\x1a$knarr/proto/kubernetes/core_v1.proto\x1a$knarr/proto/kubernetes/meta_v1.proto\x1a$knarr/proto/kubernetes/options.proto\"\x9c\x01\n\x03Job\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12-\n\x04spec\x18\x02 \x01(\x0b\x32\x17.knarr.batch.v1.JobSpecB\x06\xca\xda\x18\x02\x10\x01\x12\x31\n\x06status\x18\x03 \x01(\x0b\x32\x19.knarr.batch.v1.JobStatusB\x06\xca\xda\x18\x02\x10\x01\"h\n\x07JobList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12*\n\x05items\x18\x02 \x03(\x0b\x32\x13.knarr.batch.v1.JobB\x06\xca\xda\x18\x02\x10\x01\"\x88\x01\n&PodFailurePolicyOnExitCodesRequirement\x12\x1a\n\rcontainerName\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x08operator\x18\x02 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x16\n\x06values\x18\x03 \x03(\x05\x42\x06\xca\xda\x18\x02\x10\x01\x42\x10\n\x0e_containerName\"V\n&PodFailurePolicyOnPodConditionsPattern\x12\x14\n\x04type\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x16\n\x06status\x18\x02 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\"\xcc\x01\n\x14PodFailurePolicyRule\x12\x16\n\x06\x61\x63tion\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12K\n\x0bonExitCodes\x18\x02 \x01(\x0b\x32\x36.knarr.batch.v1.PodFailurePolicyOnExitCodesRequirement\x12O\n\x0fonPodConditions\x18\x03 \x03(\x0b\x32\x36.knarr.batch.v1.PodFailurePolicyOnPodConditionsPattern\"O\n\x10PodFailurePolicy\x12;\n\x05rules\x18\x01 \x03(\x0b\x32$.knarr.batch.v1.PodFailurePolicyRuleB\x06\xca\xda\x18\x02\x10\x01\"I\n\rSuccessPolicy\x12\x38\n\x05rules\x18\x01 \x03(\x0b\x32!.knarr.batch.v1.SuccessPolicyRuleB\x06\xca\xda\x18\x02\x10\x01\"w\n\x11SuccessPolicyRule\x12\x1d\n\x10succeededIndexes\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x1b\n\x0esucceededCount\x18\x02 \x01(\x05H\x01\x88\x01\x01\x42\x13\n\x11_succeededIndexesB\x11\n\x0f_succeededCount\"\xf9\x06\n\x07JobSpec\x12\x18\n\x0bparallelism\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0b\x63ompletions\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\"\n\x15\x61\x63tiveDeadlineSeconds\x18\x03 \x01(\x03H\x02\x88\x01\x01\x12.\n\x08selector\x18\x04 \x01(\x0b\x32\x1c.knarr.meta.v1.LabelSelector\x12\x1b\n\x0emanualSelector\x18\x05 \x01(\x08H\x03\x88\x01\x01\x12\x38\n\x08template\x18\x06 \x01(\x0b\x32\x1e.knarr.core.v1.PodTemplateSpecB\x06\xca\xda\x18\x02\x10\x01\x12\x19\n\x0c\x62\x61\x63koffLimit\x18\x07 \x01(\x05H\x04\x88\x01\x01\x12$\n\x17ttlSecondsAfterFinished\x18\x08 \x01(\x05H\x05\x88\x01\x01\x12\x1b\n\x0e\x63ompletionMode\x18\t \x01(\tH\x06\x88\x01\x01\x12\x14\n\x07suspend\x18\n \x01(\x08H\x07\x88\x01\x01\x12:\n\x10podFailurePolicy\x18\x0b \x01(\x0b\x32 .knarr.batch.v1.PodFailurePolicy\x12!\n\x14\x62\x61\x63koffLimitPerIndex\x18\x0c \x01(\x05H\x08\x88\x01\x01\x12\x1d\n\x10maxFailedIndexes\x18\r \x01(\x05H\t\x88\x01\x01\x12!\n\x14podReplacementPolicy\x18\x0e \x01(\tH\n\x88\x01\x01\x12\x16\n\tmanagedBy\x18\x0f \x01(\tH\x0b\x88\x01\x01\x12\x34\n\rsuccessPolicy\x18\x10 \x01(\x0b\x32\x1d.knarr.batch.v1.SuccessPolicy\x12>\n\nscheduling\x18\x11 \x01(\x0b\x32*.knarr.batch.v1.JobSchedulingConfigurationB\x0e\n\x0c_parallelismB\x0e\n\x0c_completionsB\x18\n\x16_activeDeadlineSecondsB\x11\n\x0f_manualSelectorB\x0f\n\r_backoffLimitB\x1a\n\x18_ttlSecondsAfterFinishedB\x11\n\x0f_completionModeB\n\n\x08_suspendB\x17\n\x15_backoffLimitPerIndexB\x13\n\x11_maxFailedIndexesB\x17\n\x15_podReplacementPolicyB\x0c\n\n_managedBy\"\x1c\n\x1aJobSchedulingConfiguration\"\xb2\x03\n\tJobStatus\x12\x43\n\nconditions\x18\x01 \x03(\x0b\x32\x1c.knarr.batch.v1.JobConditionB\x11\xca\xda\x18\r\x1a\x05merge\"\x04type\x12&\n\tstartTime\x18\x02 \x01(\x0b\x32\x13.knarr.meta.v1.Time\x12+\n\x0e\x63ompletionTime\x18\x03 \x01(\x0b\x32\x13.knarr.meta.v1.Time\x12\x0e\n\x06\x61\x63tive\x18\x04 \x01(\x05\x12\x11\n\tsucceeded\x18\x05 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x06 \x01(\x05\x12\x18\n\x10\x63ompletedIndexes\x18\x07 \x01(\t\x12H\n\x17uncountedTerminatedPods\x18\x08 \x01(\x0b\x32\'.knarr.batch.v1.UncountedTerminatedPods\x12\x12\n\x05ready\x18\t \x01(\x05H\x00\x88\x01\x01\x12\x1a\n\rfailedIndexes\x18\n \x01(\tH\x01\x88\x01\x01\x12\x18\n\x0bterminating\x18\x0b \x01(\x05H\x02\x88\x01\x01\x42\x08\n\x06_readyB\x10\n\x0e_failedIndexesB\x0e\n\x0c_terminating\"<\n\x17UncountedTerminatedPods\x12\x11\n\tsucceeded\x18\x01 \x03(\t\x12\x0e\n\x06\x66\x61iled\x18\x02 \x03(\t\"\xca\x01\n\x0cJobCondition\x12\x14\n\x04type\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x16\n\x06status\x18\x02 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x32\n\rlastProbeTime\x18\x03 \x01(\x0b\x32\x13.knarr.meta.v1.TimeB\x06\xca\xda\x18\x02\x10\x01\x12\x37\n\x12lastTransitionTime\x18\x04 \x01(\x0b\x32\x13.knarr.meta.v1.TimeB\x06\xca\xda\x18\x02\x10\x01\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\"u\n\x0fJobTemplateSpec\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12-\n\x04spec\x18\x02 \x01(\x0b\x32\x17.knarr.batch.v1.JobSpecB\x06\xca\xda\x18\x02\x10\x01\"\xa8\x01\n\x07\x43ronJob\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x31\n\x04spec\x18\x02 \x01(\x0b\x32\x1b.knarr.batch.v1.CronJobSpecB\x06\xca\xda\x18\x02\x10\x01\x12\x35\n\x06status\x18\x03 \x01(\x0b\x32\x1d.knarr.batch.v1.CronJobStatusB\x06\xca\xda\x18\x02\x10\x01\"p\n\x0b\x43ronJobList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12.\n\x05items\x18\x02 \x03(\x0b\x32\x17.knarr.batch.v1.CronJobB\x06\xca\xda\x18\x02\x10\x01\"\x90\x03\n\x0b\x43ronJobSpec\x12\x18\n\x08schedule\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12$\n\x17startingDeadlineSeconds\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x19\n\x11\x63oncurrencyPolicy\x18\x03 \x01(\t\x12\x14\n\x07suspend\x18\x04 \x01(\x08H\x01\x88\x01\x01\x12<\n\x0bjobTemplate\x18\x05 \x01(\x0b\x32\x1f.knarr.batch.v1.JobTemplateSpecB\x06\xca\xda\x18\x02\x10\x01\x12\'\n\x1asuccessfulJobsHistoryLimit\x18\x06 \x01(\x05H\x02\x88\x01\x01\x12#\n\x16\x66\x61iledJobsHistoryLimit\x18\x07 \x01(\x05H\x03\x88\x01\x01\x12\x15\n\x08timeZone\x18\x08 \x01(\tH\x04\x88\x01\x01\x42\x1a\n\x18_startingDeadlineSecondsB\n\n\x08_suspendB\x1d\n\x1b_successfulJobsHistoryLimitB\x19\n\x17_failedJobsHistoryLimitB\x0b\n\t_timeZone\"\x9f\x01\n\rCronJobStatus\x12.\n\x06\x61\x63tive\x18\x01 \x03(\x0b\x32\x1e.knarr.core.v1.ObjectReference\x12-\n\x10lastScheduleTime\x18\x04 \x01(\x0b\x32\x13.knarr.meta.v1.Time\x12/\n\x12lastSuccessfulTime\x18\x05 \x01(\x0b\x32\x13.knarr.meta.v1.Timeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%knarr/proto/kubernetes/batch_v1.proto\x12\x0eknarr.batch.v1\x1a$knarr/proto/kubernetes/core_v1.proto\x1a$knarr/proto/kubernetes/meta_v1.proto\x1a$knarr/proto/kubernetes/options.proto\"\x9c\x01\n\x03Job\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12-\n\x04spec\x18\x02 \x01(\x0b\x32\x17.knarr.batch.v1.JobSpecB\x06\xca\xda\x18\x02\x10\x01\x12\x31\n\x06status\x18\x03 \x01(\x0b\x32\x19.knarr.batch.v1.JobStatusB\x06\xca\xda\x18\x02\x10\x01\"h\n\x07JobList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12*\n\x05items\x18\x02 \x03(\x0b\x32\x13.knarr.batch.v1.JobB\x06\xca\xda\x18\x02\x10\x01\"\x8d\x01\n&PodFailurePolicyOnExitCodesRequirement\x12\x1a\n\rcontainerName\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x08operator\x18\x02 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x1b\n\x06values\x18\x03 \x03(\x05\x42\x0b\xca\xda\x18\x07\x10\x01*\x03setB\x10\n\x0e_containerName\"V\n&PodFailurePolicyOnPodConditionsPattern\x12\x14\n\x04type\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x16\n\x06status\x18\x02 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\"\xcc\x01\n\x14PodFailurePolicyRule\x12\x16\n\x06\x61\x63tion\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12K\n\x0bonExitCodes\x18\x02 \x01(\x0b\x32\x36.knarr.batch.v1.PodFailurePolicyOnExitCodesRequirement\x12O\n\x0fonPodConditions\x18\x03 \x03(\x0b\x32\x36.knarr.batch.v1.PodFailurePolicyOnPodConditionsPattern\"O\n\x10PodFailurePolicy\x12;\n\x05rules\x18\x01 \x03(\x0b\x32$.knarr.batch.v1.PodFailurePolicyRuleB\x06\xca\xda\x18\x02\x10\x01\"I\n\rSuccessPolicy\x12\x38\n\x05rules\x18\x01 \x03(\x0b\x32!.knarr.batch.v1.SuccessPolicyRuleB\x06\xca\xda\x18\x02\x10\x01\"w\n\x11SuccessPolicyRule\x12\x1d\n\x10succeededIndexes\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x1b\n\x0esucceededCount\x18\x02 \x01(\x05H\x01\x88\x01\x01\x42\x13\n\x11_succeededIndexesB\x11\n\x0f_succeededCount\"\x87\x07\n\x07JobSpec\x12\x18\n\x0bparallelism\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0b\x63ompletions\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\"\n\x15\x61\x63tiveDeadlineSeconds\x18\x03 \x01(\x03H\x02\x88\x01\x01\x12<\n\x08selector\x18\x04 \x01(\x0b\x32\x1c.knarr.meta.v1.LabelSelectorB\x0c\xca\xda\x18\x08*\x06\x61tomic\x12\x1b\n\x0emanualSelector\x18\x05 \x01(\x08H\x03\x88\x01\x01\x12\x38\n\x08template\x18\x06 \x01(\x0b\x32\x1e.knarr.core.v1.PodTemplateSpecB\x06\xca\xda\x18\x02\x10\x01\x12\x19\n\x0c\x62\x61\x63koffLimit\x18\x07 \x01(\x05H\x04\x88\x01\x01\x12$\n\x17ttlSecondsAfterFinished\x18\x08 \x01(\x05H\x05\x88\x01\x01\x12\x1b\n\x0e\x63ompletionMode\x18\t \x01(\tH\x06\x88\x01\x01\x12\x14\n\x07suspend\x18\n \x01(\x08H\x07\x88\x01\x01\x12:\n\x10podFailurePolicy\x18\x0b \x01(\x0b\x32 .knarr.batch.v1.PodFailurePolicy\x12!\n\x14\x62\x61\x63koffLimitPerIndex\x18\x0c \x01(\x05H\x08\x88\x01\x01\x12\x1d\n\x10maxFailedIndexes\x18\r \x01(\x05H\t\x88\x01\x01\x12!\n\x14podReplacementPolicy\x18\x0e \x01(\tH\n\x88\x01\x01\x12\x16\n\tmanagedBy\x18\x0f \x01(\tH\x0b\x88\x01\x01\x12\x34\n\rsuccessPolicy\x18\x10 \x01(\x0b\x32\x1d.knarr.batch.v1.SuccessPolicy\x12>\n\nscheduling\x18\x11 \x01(\x0b\x32*.knarr.batch.v1.JobSchedulingConfigurationB\x0e\n\x0c_parallelismB\x0e\n\x0c_completionsB\x18\n\x16_activeDeadlineSecondsB\x11\n\x0f_manualSelectorB\x0f\n\r_backoffLimitB\x1a\n\x18_ttlSecondsAfterFinishedB\x11\n\x0f_completionModeB\n\n\x08_suspendB\x17\n\x15_backoffLimitPerIndexB\x13\n\x11_maxFailedIndexesB\x17\n\x15_podReplacementPolicyB\x0c\n\n_managedBy\"\x1c\n\x1aJobSchedulingConfiguration\"\xb2\x03\n\tJobStatus\x12\x43\n\nconditions\x18\x01 \x03(\x0b\x32\x1c.knarr.batch.v1.JobConditionB\x11\xca\xda\x18\r\x1a\x05merge\"\x04type\x12&\n\tstartTime\x18\x02 \x01(\x0b\x32\x13.knarr.meta.v1.Time\x12+\n\x0e\x63ompletionTime\x18\x03 \x01(\x0b\x32\x13.knarr.meta.v1.Time\x12\x0e\n\x06\x61\x63tive\x18\x04 \x01(\x05\x12\x11\n\tsucceeded\x18\x05 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x06 \x01(\x05\x12\x18\n\x10\x63ompletedIndexes\x18\x07 \x01(\t\x12H\n\x17uncountedTerminatedPods\x18\x08 \x01(\x0b\x32\'.knarr.batch.v1.UncountedTerminatedPods\x12\x12\n\x05ready\x18\t \x01(\x05H\x00\x88\x01\x01\x12\x1a\n\rfailedIndexes\x18\n \x01(\tH\x01\x88\x01\x01\x12\x18\n\x0bterminating\x18\x0b \x01(\x05H\x02\x88\x01\x01\x42\x08\n\x06_readyB\x10\n\x0e_failedIndexesB\x0e\n\x0c_terminating\"R\n\x17UncountedTerminatedPods\x12\x1c\n\tsucceeded\x18\x01 \x03(\tB\t\xca\xda\x18\x05*\x03set\x12\x19\n\x06\x66\x61iled\x18\x02 \x03(\tB\t\xca\xda\x18\x05*\x03set\"\xca\x01\n\x0cJobCondition\x12\x14\n\x04type\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x16\n\x06status\x18\x02 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x32\n\rlastProbeTime\x18\x03 \x01(\x0b\x32\x13.knarr.meta.v1.TimeB\x06\xca\xda\x18\x02\x10\x01\x12\x37\n\x12lastTransitionTime\x18\x04 \x01(\x0b\x32\x13.knarr.meta.v1.TimeB\x06\xca\xda\x18\x02\x10\x01\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\"u\n\x0fJobTemplateSpec\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12-\n\x04spec\x18\x02 \x01(\x0b\x32\x17.knarr.batch.v1.JobSpecB\x06\xca\xda\x18\x02\x10\x01\"\xa8\x01\n\x07\x43ronJob\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x31\n\x04spec\x18\x02 \x01(\x0b\x32\x1b.knarr.batch.v1.CronJobSpecB\x06\xca\xda\x18\x02\x10\x01\x12\x35\n\x06status\x18\x03 \x01(\x0b\x32\x1d.knarr.batch.v1.CronJobStatusB\x06\xca\xda\x18\x02\x10\x01\"p\n\x0b\x43ronJobList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12.\n\x05items\x18\x02 \x03(\x0b\x32\x17.knarr.batch.v1.CronJobB\x06\xca\xda\x18\x02\x10\x01\"\x90\x03\n\x0b\x43ronJobSpec\x12\x18\n\x08schedule\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12$\n\x17startingDeadlineSeconds\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x19\n\x11\x63oncurrencyPolicy\x18\x03 \x01(\t\x12\x14\n\x07suspend\x18\x04 \x01(\x08H\x01\x88\x01\x01\x12<\n\x0bjobTemplate\x18\x05 \x01(\x0b\x32\x1f.knarr.batch.v1.JobTemplateSpecB\x06\xca\xda\x18\x02\x10\x01\x12\'\n\x1asuccessfulJobsHistoryLimit\x18\x06 \x01(\x05H\x02\x88\x01\x01\x12#\n\x16\x66\x61iledJobsHistoryLimit\x18\x07 \x01(\x05H\x03\x88\x01\x01\x12\x15\n\x08timeZone\x18\x08 \x01(\tH\x04\x88\x01\x01\x42\x1a\n\x18_startingDeadlineSecondsB\n\n\x08_suspendB\x1d\n\x1b_successfulJobsHistoryLimitB\x19\n\x17_failedJobsHistoryLimitB\x0b\n\t_timeZone\"\x9f\x01\n\rCronJobStatus\x12.\n\x06\x61\x63tive\x18\x01 \x03(\x0b\x32\x1e.knarr.core.v1.ObjectReference\x12-\n\x10lastScheduleTime\x18\x04 \x01(\x0b\x32\x13.knarr.meta.v1.Time\x12/\n\x12lastSuccessfulTime\x18\x05 \x01(\x0b\x32\x13.knarr.meta.v1.Timeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,7 +47,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PODFAILUREPOLICYONEXITCODESREQUIREMENT'].fields_by_name['operator']._loaded_options = None
   _globals['_PODFAILUREPOLICYONEXITCODESREQUIREMENT'].fields_by_name['operator']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_PODFAILUREPOLICYONEXITCODESREQUIREMENT'].fields_by_name['values']._loaded_options = None
-  _globals['_PODFAILUREPOLICYONEXITCODESREQUIREMENT'].fields_by_name['values']._serialized_options = b'\312\332\030\002\020\001'
+  _globals['_PODFAILUREPOLICYONEXITCODESREQUIREMENT'].fields_by_name['values']._serialized_options = b'\312\332\030\007\020\001*\003set'
   _globals['_PODFAILUREPOLICYONPODCONDITIONSPATTERN'].fields_by_name['type']._loaded_options = None
   _globals['_PODFAILUREPOLICYONPODCONDITIONSPATTERN'].fields_by_name['type']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_PODFAILUREPOLICYONPODCONDITIONSPATTERN'].fields_by_name['status']._loaded_options = None
@@ -58,10 +58,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PODFAILUREPOLICY'].fields_by_name['rules']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_SUCCESSPOLICY'].fields_by_name['rules']._loaded_options = None
   _globals['_SUCCESSPOLICY'].fields_by_name['rules']._serialized_options = b'\312\332\030\002\020\001'
+  _globals['_JOBSPEC'].fields_by_name['selector']._loaded_options = None
+  _globals['_JOBSPEC'].fields_by_name['selector']._serialized_options = b'\312\332\030\010*\006atomic'
   _globals['_JOBSPEC'].fields_by_name['template']._loaded_options = None
   _globals['_JOBSPEC'].fields_by_name['template']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_JOBSTATUS'].fields_by_name['conditions']._loaded_options = None
   _globals['_JOBSTATUS'].fields_by_name['conditions']._serialized_options = b'\312\332\030\r\032\005merge\"\004type'
+  _globals['_UNCOUNTEDTERMINATEDPODS'].fields_by_name['succeeded']._loaded_options = None
+  _globals['_UNCOUNTEDTERMINATEDPODS'].fields_by_name['succeeded']._serialized_options = b'\312\332\030\005*\003set'
+  _globals['_UNCOUNTEDTERMINATEDPODS'].fields_by_name['failed']._loaded_options = None
+  _globals['_UNCOUNTEDTERMINATEDPODS'].fields_by_name['failed']._serialized_options = b'\312\332\030\005*\003set'
   _globals['_JOBCONDITION'].fields_by_name['type']._loaded_options = None
   _globals['_JOBCONDITION'].fields_by_name['type']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_JOBCONDITION'].fields_by_name['status']._loaded_options = None
@@ -93,35 +99,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOBLIST']._serialized_start=330
   _globals['_JOBLIST']._serialized_end=434
   _globals['_PODFAILUREPOLICYONEXITCODESREQUIREMENT']._serialized_start=437
-  _globals['_PODFAILUREPOLICYONEXITCODESREQUIREMENT']._serialized_end=573
-  _globals['_PODFAILUREPOLICYONPODCONDITIONSPATTERN']._serialized_start=575
-  _globals['_PODFAILUREPOLICYONPODCONDITIONSPATTERN']._serialized_end=661
-  _globals['_PODFAILUREPOLICYRULE']._serialized_start=664
-  _globals['_PODFAILUREPOLICYRULE']._serialized_end=868
-  _globals['_PODFAILUREPOLICY']._serialized_start=870
-  _globals['_PODFAILUREPOLICY']._serialized_end=949
-  _globals['_SUCCESSPOLICY']._serialized_start=951
-  _globals['_SUCCESSPOLICY']._serialized_end=1024
-  _globals['_SUCCESSPOLICYRULE']._serialized_start=1026
-  _globals['_SUCCESSPOLICYRULE']._serialized_end=1145
-  _globals['_JOBSPEC']._serialized_start=1148
-  _globals['_JOBSPEC']._serialized_end=2037
-  _globals['_JOBSCHEDULINGCONFIGURATION']._serialized_start=2039
-  _globals['_JOBSCHEDULINGCONFIGURATION']._serialized_end=2067
-  _globals['_JOBSTATUS']._serialized_start=2070
-  _globals['_JOBSTATUS']._serialized_end=2504
-  _globals['_UNCOUNTEDTERMINATEDPODS']._serialized_start=2506
-  _globals['_UNCOUNTEDTERMINATEDPODS']._serialized_end=2566
-  _globals['_JOBCONDITION']._serialized_start=2569
-  _globals['_JOBCONDITION']._serialized_end=2771
-  _globals['_JOBTEMPLATESPEC']._serialized_start=2773
-  _globals['_JOBTEMPLATESPEC']._serialized_end=2890
-  _globals['_CRONJOB']._serialized_start=2893
-  _globals['_CRONJOB']._serialized_end=3061
-  _globals['_CRONJOBLIST']._serialized_start=3063
-  _globals['_CRONJOBLIST']._serialized_end=3175
-  _globals['_CRONJOBSPEC']._serialized_start=3178
-  _globals['_CRONJOBSPEC']._serialized_end=3578
-  _globals['_CRONJOBSTATUS']._serialized_start=3581
-  _globals['_CRONJOBSTATUS']._serialized_end=3740
+  _globals['_PODFAILUREPOLICYONEXITCODESREQUIREMENT']._serialized_end=578
+  _globals['_PODFAILUREPOLICYONPODCONDITIONSPATTERN']._serialized_start=580
+  _globals['_PODFAILUREPOLICYONPODCONDITIONSPATTERN']._serialized_end=666
+  _globals['_PODFAILUREPOLICYRULE']._serialized_start=669
+  _globals['_PODFAILUREPOLICYRULE']._serialized_end=873
+  _globals['_PODFAILUREPOLICY']._serialized_start=875
+  _globals['_PODFAILUREPOLICY']._serialized_end=954
+  _globals['_SUCCESSPOLICY']._serialized_start=956
+  _globals['_SUCCESSPOLICY']._serialized_end=1029
+  _globals['_SUCCESSPOLICYRULE']._serialized_start=1031
+  _globals['_SUCCESSPOLICYRULE']._serialized_end=1150
+  _globals['_JOBSPEC']._serialized_start=1153
+  _globals['_JOBSPEC']._serialized_end=2056
+  _globals['_JOBSCHEDULINGCONFIGURATION']._serialized_start=2058
+  _globals['_JOBSCHEDULINGCONFIGURATION']._serialized_end=2086
+  _globals['_JOBSTATUS']._serialized_start=2089
+  _globals['_JOBSTATUS']._serialized_end=2523
+  _globals['_UNCOUNTEDTERMINATEDPODS']._serialized_start=2525
+  _globals['_UNCOUNTEDTERMINATEDPODS']._serialized_end=2607
+  _globals['_JOBCONDITION']._serialized_start=2610
+  _globals['_JOBCONDITION']._serialized_end=2812
+  _globals['_JOBTEMPLATESPEC']._serialized_start=2814
+  _globals['_JOBTEMPLATESPEC']._serialized_end=2931
+  _globals['_CRONJOB']._serialized_start=2934
+  _globals['_CRONJOB']._serialized_end=3102
+  _globals['_CRONJOBLIST']._serialized_start=3104
+  _globals['_CRONJOBLIST']._serialized_end=3216
+  _globals['_CRONJOBSPEC']._serialized_start=3219
+  _globals['_CRONJOBSPEC']._serialized_end=3619
+  _globals['_CRONJOBSTATUS']._serialized_start=3622
+  _globals['_CRONJOBSTATUS']._serialized_end=3781
 # @@protoc_insertion_point(module_scope)

@@ -27,7 +27,7 @@ from knarr.proto.kubernetes import meta_v1_pb2 as knarr_dot_proto_dot_kubernetes
 from knarr.proto.kubernetes import options_pb2 as knarr_dot_proto_dot_kubernetes_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)knarr/proto/kubernetes/discovery_v1.proto\x12\x12knarr.discovery.v1\x1a$knarr/proto/kubernetes/core_v1.proto\x1a$knarr/proto/kubernetes/meta_v1.proto\x1a$knarr/proto/kubernetes/options.proto\"\xd3\x01\n\rEndpointSlice\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x37\n\tendpoints\x18\x02 \x03(\x0b\x32\x1c.knarr.discovery.v1.EndpointB\x06\xca\xda\x18\x02\x10\x01\x12\x37\n\x05ports\x18\x03 \x03(\x0b\x32 .knarr.discovery.v1.EndpointPortB\x06\xca\xda\x18\x02\x10\x01\x12\x1b\n\x0b\x61\x64\x64ressType\x18\x04 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\"\xbf\x03\n\x08\x45ndpoint\x12\x19\n\taddresses\x18\x01 \x03(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x42\n\nconditions\x18\x02 \x01(\x0b\x32&.knarr.discovery.v1.EndpointConditionsB\x06\xca\xda\x18\x02\x10\x01\x12\x15\n\x08hostname\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x31\n\ttargetRef\x18\x04 \x01(\x0b\x32\x1e.knarr.core.v1.ObjectReference\x12P\n\x12\x64\x65precatedTopology\x18\x05 \x03(\x0b\x32\x34.knarr.discovery.v1.Endpoint.DeprecatedTopologyEntry\x12\x15\n\x08nodeName\x18\x06 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04zone\x18\x07 \x01(\tH\x02\x88\x01\x01\x12\x30\n\x05hints\x18\x08 \x01(\x0b\x32!.knarr.discovery.v1.EndpointHints\x1a\x39\n\x17\x44\x65precatedTopologyEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0b\n\t_hostnameB\x0b\n\t_nodeNameB\x07\n\x05_zone\"~\n\x12\x45ndpointConditions\x12\x12\n\x05ready\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x14\n\x07serving\x18\x02 \x01(\x08H\x01\x88\x01\x01\x12\x18\n\x0bterminating\x18\x03 \x01(\x08H\x02\x88\x01\x01\x42\x08\n\x06_readyB\n\n\x08_servingB\x0e\n\x0c_terminating\"m\n\rEndpointHints\x12-\n\x08\x66orZones\x18\x01 \x03(\x0b\x32\x1b.knarr.discovery.v1.ForZone\x12-\n\x08\x66orNodes\x18\x02 \x03(\x0b\x32\x1b.knarr.discovery.v1.ForNode\"\x1f\n\x07\x46orZone\x12\x14\n\x04name\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\"\x1f\n\x07\x46orNode\x12\x14\n\x04name\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\"\x94\x01\n\x0c\x45ndpointPort\x12\x11\n\x04name\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08protocol\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04port\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x18\n\x0b\x61ppProtocol\x18\x04 \x01(\tH\x03\x88\x01\x01\x42\x07\n\x05_nameB\x0b\n\t_protocolB\x07\n\x05_portB\x0e\n\x0c_appProtocol\"\x80\x01\n\x11\x45ndpointSliceList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x38\n\x05items\x18\x02 \x03(\x0b\x32!.knarr.discovery.v1.EndpointSliceB\x06\xca\xda\x18\x02\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)knarr/proto/kubernetes/discovery_v1.proto\x12\x12knarr.discovery.v1\x1a$knarr/proto/kubernetes/core_v1.proto\x1a$knarr/proto/kubernetes/meta_v1.proto\x1a$knarr/proto/kubernetes/options.proto\"\xd3\x01\n\rEndpointSlice\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x37\n\tendpoints\x18\x02 \x03(\x0b\x32\x1c.knarr.discovery.v1.EndpointB\x06\xca\xda\x18\x02\x10\x01\x12\x37\n\x05ports\x18\x03 \x03(\x0b\x32 .knarr.discovery.v1.EndpointPortB\x06\xca\xda\x18\x02\x10\x01\x12\x1b\n\x0b\x61\x64\x64ressType\x18\x04 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\"\xd2\x03\n\x08\x45ndpoint\x12\x1e\n\taddresses\x18\x01 \x03(\tB\x0b\xca\xda\x18\x07\x10\x01*\x03set\x12\x42\n\nconditions\x18\x02 \x01(\x0b\x32&.knarr.discovery.v1.EndpointConditionsB\x06\xca\xda\x18\x02\x10\x01\x12\x15\n\x08hostname\x18\x03 \x01(\tH\x00\x88\x01\x01\x12?\n\ttargetRef\x18\x04 \x01(\x0b\x32\x1e.knarr.core.v1.ObjectReferenceB\x0c\xca\xda\x18\x08*\x06\x61tomic\x12P\n\x12\x64\x65precatedTopology\x18\x05 \x03(\x0b\x32\x34.knarr.discovery.v1.Endpoint.DeprecatedTopologyEntry\x12\x15\n\x08nodeName\x18\x06 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04zone\x18\x07 \x01(\tH\x02\x88\x01\x01\x12\x30\n\x05hints\x18\x08 \x01(\x0b\x32!.knarr.discovery.v1.EndpointHints\x1a\x39\n\x17\x44\x65precatedTopologyEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0b\n\t_hostnameB\x0b\n\t_nodeNameB\x07\n\x05_zone\"~\n\x12\x45ndpointConditions\x12\x12\n\x05ready\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x14\n\x07serving\x18\x02 \x01(\x08H\x01\x88\x01\x01\x12\x18\n\x0bterminating\x18\x03 \x01(\x08H\x02\x88\x01\x01\x42\x08\n\x06_readyB\n\n\x08_servingB\x0e\n\x0c_terminating\"m\n\rEndpointHints\x12-\n\x08\x66orZones\x18\x01 \x03(\x0b\x32\x1b.knarr.discovery.v1.ForZone\x12-\n\x08\x66orNodes\x18\x02 \x03(\x0b\x32\x1b.knarr.discovery.v1.ForNode\"\x1f\n\x07\x46orZone\x12\x14\n\x04name\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\"\x1f\n\x07\x46orNode\x12\x14\n\x04name\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\"\x94\x01\n\x0c\x45ndpointPort\x12\x11\n\x04name\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08protocol\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04port\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x18\n\x0b\x61ppProtocol\x18\x04 \x01(\tH\x03\x88\x01\x01\x42\x07\n\x05_nameB\x0b\n\t_protocolB\x07\n\x05_portB\x0e\n\x0c_appProtocol\"\x80\x01\n\x11\x45ndpointSliceList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x38\n\x05items\x18\x02 \x03(\x0b\x32!.knarr.discovery.v1.EndpointSliceB\x06\xca\xda\x18\x02\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,9 +45,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENDPOINT_DEPRECATEDTOPOLOGYENTRY']._loaded_options = None
   _globals['_ENDPOINT_DEPRECATEDTOPOLOGYENTRY']._serialized_options = b'8\001'
   _globals['_ENDPOINT'].fields_by_name['addresses']._loaded_options = None
-  _globals['_ENDPOINT'].fields_by_name['addresses']._serialized_options = b'\312\332\030\002\020\001'
+  _globals['_ENDPOINT'].fields_by_name['addresses']._serialized_options = b'\312\332\030\007\020\001*\003set'
   _globals['_ENDPOINT'].fields_by_name['conditions']._loaded_options = None
   _globals['_ENDPOINT'].fields_by_name['conditions']._serialized_options = b'\312\332\030\002\020\001'
+  _globals['_ENDPOINT'].fields_by_name['targetRef']._loaded_options = None
+  _globals['_ENDPOINT'].fields_by_name['targetRef']._serialized_options = b'\312\332\030\010*\006atomic'
   _globals['_FORZONE'].fields_by_name['name']._loaded_options = None
   _globals['_FORZONE'].fields_by_name['name']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_FORNODE'].fields_by_name['name']._loaded_options = None
@@ -59,19 +61,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENDPOINTSLICE']._serialized_start=180
   _globals['_ENDPOINTSLICE']._serialized_end=391
   _globals['_ENDPOINT']._serialized_start=394
-  _globals['_ENDPOINT']._serialized_end=841
-  _globals['_ENDPOINT_DEPRECATEDTOPOLOGYENTRY']._serialized_start=749
-  _globals['_ENDPOINT_DEPRECATEDTOPOLOGYENTRY']._serialized_end=806
-  _globals['_ENDPOINTCONDITIONS']._serialized_start=843
-  _globals['_ENDPOINTCONDITIONS']._serialized_end=969
-  _globals['_ENDPOINTHINTS']._serialized_start=971
-  _globals['_ENDPOINTHINTS']._serialized_end=1080
-  _globals['_FORZONE']._serialized_start=1082
-  _globals['_FORZONE']._serialized_end=1113
-  _globals['_FORNODE']._serialized_start=1115
-  _globals['_FORNODE']._serialized_end=1146
-  _globals['_ENDPOINTPORT']._serialized_start=1149
-  _globals['_ENDPOINTPORT']._serialized_end=1297
-  _globals['_ENDPOINTSLICELIST']._serialized_start=1300
-  _globals['_ENDPOINTSLICELIST']._serialized_end=1428
+  _globals['_ENDPOINT']._serialized_end=860
+  _globals['_ENDPOINT_DEPRECATEDTOPOLOGYENTRY']._serialized_start=768
+  _globals['_ENDPOINT_DEPRECATEDTOPOLOGYENTRY']._serialized_end=825
+  _globals['_ENDPOINTCONDITIONS']._serialized_start=862
+  _globals['_ENDPOINTCONDITIONS']._serialized_end=988
+  _globals['_ENDPOINTHINTS']._serialized_start=990
+  _globals['_ENDPOINTHINTS']._serialized_end=1099
+  _globals['_FORZONE']._serialized_start=1101
+  _globals['_FORZONE']._serialized_end=1132
+  _globals['_FORNODE']._serialized_start=1134
+  _globals['_FORNODE']._serialized_end=1165
+  _globals['_ENDPOINTPORT']._serialized_start=1168
+  _globals['_ENDPOINTPORT']._serialized_end=1316
+  _globals['_ENDPOINTSLICELIST']._serialized_start=1319
+  _globals['_ENDPOINTSLICELIST']._serialized_end=1447
 # @@protoc_insertion_point(module_scope)

@@ -27,7 +27,7 @@ from knarr.proto.kubernetes import meta_v1_pb2 as knarr_dot_proto_dot_kubernetes
 from knarr.proto.kubernetes import options_pb2 as knarr_dot_proto_dot_kubernetes_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&knarr/proto/kubernetes/events_v1.proto\x12\x0fknarr.events.v1\x1a$knarr/proto/kubernetes/core_v1.proto\x1a$knarr/proto/kubernetes/meta_v1.proto\x1a$knarr/proto/kubernetes/options.proto\"\xd3\x04\n\x05\x45vent\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x33\n\teventTime\x18\x02 \x01(\x0b\x32\x18.knarr.meta.v1.MicroTimeB\x06\xca\xda\x18\x02\x10\x01\x12,\n\x06series\x18\x03 \x01(\x0b\x32\x1c.knarr.events.v1.EventSeries\x12\x1b\n\x13reportingController\x18\x04 \x01(\t\x12\x19\n\x11reportingInstance\x18\x05 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x39\n\tregarding\x18\x08 \x01(\x0b\x32\x1e.knarr.core.v1.ObjectReferenceB\x06\xca\xda\x18\x02\x10\x01\x12/\n\x07related\x18\t \x01(\x0b\x32\x1e.knarr.core.v1.ObjectReference\x12\x0c\n\x04note\x18\n \x01(\t\x12\x0c\n\x04type\x18\x0b \x01(\t\x12<\n\x10\x64\x65precatedSource\x18\x0c \x01(\x0b\x32\x1a.knarr.core.v1.EventSourceB\x06\xca\xda\x18\x02\x10\x01\x12=\n\x18\x64\x65precatedFirstTimestamp\x18\r \x01(\x0b\x32\x13.knarr.meta.v1.TimeB\x06\xca\xda\x18\x02\x10\x01\x12<\n\x17\x64\x65precatedLastTimestamp\x18\x0e \x01(\x0b\x32\x13.knarr.meta.v1.TimeB\x06\xca\xda\x18\x02\x10\x01\x12\x17\n\x0f\x64\x65precatedCount\x18\x0f \x01(\x05\"`\n\x0b\x45ventSeries\x12\x15\n\x05\x63ount\x18\x01 \x01(\x05\x42\x06\xca\xda\x18\x02\x10\x01\x12:\n\x10lastObservedTime\x18\x02 \x01(\x0b\x32\x18.knarr.meta.v1.MicroTimeB\x06\xca\xda\x18\x02\x10\x01\"m\n\tEventList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12-\n\x05items\x18\x02 \x03(\x0b\x32\x16.knarr.events.v1.EventB\x06\xca\xda\x18\x02\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&knarr/proto/kubernetes/events_v1.proto\x12\x0fknarr.events.v1\x1a$knarr/proto/kubernetes/core_v1.proto\x1a$knarr/proto/kubernetes/meta_v1.proto\x1a$knarr/proto/kubernetes/options.proto\"\xe9\x04\n\x05\x45vent\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x33\n\teventTime\x18\x02 \x01(\x0b\x32\x18.knarr.meta.v1.MicroTimeB\x06\xca\xda\x18\x02\x10\x01\x12,\n\x06series\x18\x03 \x01(\x0b\x32\x1c.knarr.events.v1.EventSeries\x12\x1b\n\x13reportingController\x18\x04 \x01(\t\x12\x19\n\x11reportingInstance\x18\x05 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x41\n\tregarding\x18\x08 \x01(\x0b\x32\x1e.knarr.core.v1.ObjectReferenceB\x0e\xca\xda\x18\n\x10\x01*\x06\x61tomic\x12=\n\x07related\x18\t \x01(\x0b\x32\x1e.knarr.core.v1.ObjectReferenceB\x0c\xca\xda\x18\x08*\x06\x61tomic\x12\x0c\n\x04note\x18\n \x01(\t\x12\x0c\n\x04type\x18\x0b \x01(\t\x12<\n\x10\x64\x65precatedSource\x18\x0c \x01(\x0b\x32\x1a.knarr.core.v1.EventSourceB\x06\xca\xda\x18\x02\x10\x01\x12=\n\x18\x64\x65precatedFirstTimestamp\x18\r \x01(\x0b\x32\x13.knarr.meta.v1.TimeB\x06\xca\xda\x18\x02\x10\x01\x12<\n\x17\x64\x65precatedLastTimestamp\x18\x0e \x01(\x0b\x32\x13.knarr.meta.v1.TimeB\x06\xca\xda\x18\x02\x10\x01\x12\x17\n\x0f\x64\x65precatedCount\x18\x0f \x01(\x05\"`\n\x0b\x45ventSeries\x12\x15\n\x05\x63ount\x18\x01 \x01(\x05\x42\x06\xca\xda\x18\x02\x10\x01\x12:\n\x10lastObservedTime\x18\x02 \x01(\x0b\x32\x18.knarr.meta.v1.MicroTimeB\x06\xca\xda\x18\x02\x10\x01\"m\n\tEventList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12-\n\x05items\x18\x02 \x03(\x0b\x32\x16.knarr.events.v1.EventB\x06\xca\xda\x18\x02\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,7 +39,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENT'].fields_by_name['eventTime']._loaded_options = None
   _globals['_EVENT'].fields_by_name['eventTime']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_EVENT'].fields_by_name['regarding']._loaded_options = None
-  _globals['_EVENT'].fields_by_name['regarding']._serialized_options = b'\312\332\030\002\020\001'
+  _globals['_EVENT'].fields_by_name['regarding']._serialized_options = b'\312\332\030\n\020\001*\006atomic'
+  _globals['_EVENT'].fields_by_name['related']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['related']._serialized_options = b'\312\332\030\010*\006atomic'
   _globals['_EVENT'].fields_by_name['deprecatedSource']._loaded_options = None
   _globals['_EVENT'].fields_by_name['deprecatedSource']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_EVENT'].fields_by_name['deprecatedFirstTimestamp']._loaded_options = None
@@ -55,9 +57,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTLIST'].fields_by_name['items']._loaded_options = None
   _globals['_EVENTLIST'].fields_by_name['items']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_EVENT']._serialized_start=174
-  _globals['_EVENT']._serialized_end=769
-  _globals['_EVENTSERIES']._serialized_start=771
-  _globals['_EVENTSERIES']._serialized_end=867
-  _globals['_EVENTLIST']._serialized_start=869
-  _globals['_EVENTLIST']._serialized_end=978
+  _globals['_EVENT']._serialized_end=791
+  _globals['_EVENTSERIES']._serialized_start=793
+  _globals['_EVENTSERIES']._serialized_end=889
+  _globals['_EVENTLIST']._serialized_start=891
+  _globals['_EVENTLIST']._serialized_end=1000
 # @@protoc_insertion_point(module_scope)

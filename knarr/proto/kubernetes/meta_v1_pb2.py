@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from knarr.proto.kubernetes import options_pb2 as knarr_dot_proto_dot_kubernetes_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$knarr/proto/kubernetes/meta_v1.proto\x12\rknarr.meta.v1\x1a$knarr/proto/kubernetes/options.proto\"&\n\x04Time\x12\x0f\n\x07seconds\x18\x01 \x01(\x03\x12\r\n\x05nanos\x18\x02 \x01(\x05\"+\n\tMicroTime\x12\x0f\n\x07seconds\x18\x01 \x01(\x03\x12\r\n\x05nanos\x18\x02 \x01(\x05\"\x1c\n\x08\x44uration\x12\x10\n\x08\x64uration\x18\x01 \x01(\x03\"\x1a\n\x08Quantity\x12\x0e\n\x06string\x18\x01 \x01(\t\";\n\x0bIntOrString\x12\x0c\n\x04type\x18\x01 \x01(\x03\x12\x0e\n\x06intVal\x18\x02 \x01(\x05\x12\x0e\n\x06strVal\x18\x03 \x01(\t\"\x17\n\x08\x46ieldsV1\x12\x0b\n\x03Raw\x18\x01 \x01(\x0c\"\x1b\n\x0cRawExtension\x12\x0b\n\x03raw\x18\x01 \x01(\x0c\"\xac\x01\n\x08ListMeta\x12\x10\n\x08selfLink\x18\x01 \x01(\t\x12\x17\n\x0fresourceVersion\x18\x02 \x01(\t\x12\x10\n\x08\x63ontinue\x18\x03 \x01(\t\x12\x1f\n\x12remainingItemCount\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12+\n\tshardInfo\x18\x05 \x01(\x0b\x32\x18.knarr.meta.v1.ShardInfoB\x15\n\x13_remainingItemCount\"%\n\tShardInfo\x12\x18\n\x08selector\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\"\xb7\x05\n\nObjectMeta\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0cgenerateName\x18\x02 \x01(\t\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x10\n\x08selfLink\x18\x04 \x01(\t\x12\x0b\n\x03uid\x18\x05 \x01(\t\x12\x17\n\x0fresourceVersion\x18\x06 \x01(\t\x12\x12\n\ngeneration\x18\x07 \x01(\x03\x12.\n\x11\x63reationTimestamp\x18\x08 \x01(\x0b\x32\x13.knarr.meta.v1.Time\x12.\n\x11\x64\x65letionTimestamp\x18\t \x01(\x0b\x32\x13.knarr.meta.v1.Time\x12\'\n\x1a\x64\x65letionGracePeriodSeconds\x18\n \x01(\x03H\x00\x88\x01\x01\x12\x35\n\x06labels\x18\x0b \x03(\x0b\x32%.knarr.meta.v1.ObjectMeta.LabelsEntry\x12?\n\x0b\x61nnotations\x18\x0c \x03(\x0b\x32*.knarr.meta.v1.ObjectMeta.AnnotationsEntry\x12H\n\x0fownerReferences\x18\r \x03(\x0b\x32\x1d.knarr.meta.v1.OwnerReferenceB\x10\xca\xda\x18\x0c\x1a\x05merge\"\x03uid\x12\x1f\n\nfinalizers\x18\x0e \x03(\tB\x0b\xca\xda\x18\x07\x1a\x05merge\x12\x38\n\rmanagedFields\x18\x11 \x03(\x0b\x32!.knarr.meta.v1.ManagedFieldsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x32\n\x10\x41nnotationsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x1d\n\x1b_deletionGracePeriodSeconds\"\xcd\x01\n\x0eOwnerReference\x12\x14\n\x04kind\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x14\n\x04name\x18\x03 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x13\n\x03uid\x18\x04 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x1a\n\napiVersion\x18\x05 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x17\n\ncontroller\x18\x06 \x01(\x08H\x00\x88\x01\x01\x12\x1f\n\x12\x62lockOwnerDeletion\x18\x07 \x01(\x08H\x01\x88\x01\x01\x42\r\n\x0b_controllerB\x15\n\x13_blockOwnerDeletion\"\xbc\x02\n\x0bListOptions\x12\x15\n\rlabelSelector\x18\x01 \x01(\t\x12\x15\n\rfieldSelector\x18\x02 \x01(\t\x12\r\n\x05watch\x18\x03 \x01(\x08\x12\x17\n\x0fresourceVersion\x18\x04 \x01(\t\x12\x1b\n\x0etimeoutSeconds\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05limit\x18\x07 \x01(\x03\x12\x10\n\x08\x63ontinue\x18\x08 \x01(\t\x12\x1b\n\x13\x61llowWatchBookmarks\x18\t \x01(\x08\x12\x1c\n\x14resourceVersionMatch\x18\n \x01(\t\x12\x1e\n\x11sendInitialEvents\x18\x0b \x01(\x08H\x01\x88\x01\x01\x12\x15\n\rshardSelector\x18\x0f \x01(\tB\x11\n\x0f_timeoutSecondsB\x14\n\x12_sendInitialEvents\"%\n\nGetOptions\x12\x17\n\x0fresourceVersion\x18\x01 \x01(\t\"\xea\x02\n\rDeleteOptions\x12\x1f\n\x12gracePeriodSeconds\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x33\n\rpreconditions\x18\x02 \x01(\x0b\x32\x1c.knarr.meta.v1.Preconditions\x12\x1d\n\x10orphanDependents\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\x1e\n\x11propagationPolicy\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x0e\n\x06\x64ryRun\x18\x05 \x03(\t\x12=\n0ignoreStoreReadErrorWithClusterBreakingPotential\x18\x06 \x01(\x08H\x03\x88\x01\x01\x42\x15\n\x13_gracePeriodSecondsB\x13\n\x11_orphanDependentsB\x14\n\x12_propagationPolicyB3\n1_ignoreStoreReadErrorWithClusterBreakingPotential\"N\n\rCreateOptions\x12\x0e\n\x06\x64ryRun\x18\x01 \x03(\t\x12\x14\n\x0c\x66ieldManager\x18\x03 \x01(\t\x12\x17\n\x0f\x66ieldValidation\x18\x04 \x01(\t\"k\n\x0cPatchOptions\x12\x0e\n\x06\x64ryRun\x18\x01 \x03(\t\x12\x12\n\x05\x66orce\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x14\n\x0c\x66ieldManager\x18\x03 \x01(\t\x12\x17\n\x0f\x66ieldValidation\x18\x04 \x01(\tB\x08\n\x06_force\"S\n\x0c\x41pplyOptions\x12\x0e\n\x06\x64ryRun\x18\x01 \x03(\t\x12\x15\n\x05\x66orce\x18\x02 \x01(\x08\x42\x06\xca\xda\x18\x02\x10\x01\x12\x1c\n\x0c\x66ieldManager\x18\x03 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\"N\n\rUpdateOptions\x12\x0e\n\x06\x64ryRun\x18\x01 \x03(\t\x12\x14\n\x0c\x66ieldManager\x18\x02 \x01(\t\x12\x17\n\x0f\x66ieldValidation\x18\x03 \x01(\t\"[\n\rPreconditions\x12\x10\n\x03uid\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x0fresourceVersion\x18\x02 \x01(\tH\x01\x88\x01\x01\x42\x06\n\x04_uidB\x12\n\x10_resourceVersion\"\xa9\x01\n\x06Status\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12-\n\x07\x64\x65tails\x18\x05 \x01(\x0b\x32\x1c.knarr.meta.v1.StatusDetails\x12\x0c\n\x04\x63ode\x18\x06 \x01(\x05\"\x8e\x01\n\rStatusDetails\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05group\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12*\n\x06\x63\x61uses\x18\x04 \x03(\x0b\x32\x1a.knarr.meta.v1.StatusCause\x12\x19\n\x11retryAfterSeconds\x18\x05 \x01(\x05\x12\x0b\n\x03uid\x18\x06 \x01(\t\"=\n\x0bStatusCause\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x66ield\x18\x03 \x01(\t\"\xca\x01\n\rLabelSelector\x12\x42\n\x0bmatchLabels\x18\x01 \x03(\x0b\x32-.knarr.meta.v1.LabelSelector.MatchLabelsEntry\x12\x41\n\x10matchExpressions\x18\x02 \x03(\x0b\x32\'.knarr.meta.v1.LabelSelectorRequirement\x1a\x32\n\x10MatchLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Y\n\x18LabelSelectorRequirement\x12\x13\n\x03key\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x18\n\x08operator\x18\x02 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x0e\n\x06values\x18\x03 \x03(\t\"\xc3\x01\n\x12ManagedFieldsEntry\x12\x0f\n\x07manager\x18\x01 \x01(\t\x12\x11\n\toperation\x18\x02 \x01(\t\x12\x12\n\napiVersion\x18\x03 \x01(\t\x12!\n\x04time\x18\x04 \x01(\x0b\x32\x13.knarr.meta.v1.Time\x12\x12\n\nfieldsType\x18\x06 \x01(\t\x12)\n\x08\x66ieldsV1\x18\x07 \x01(\x0b\x32\x17.knarr.meta.v1.FieldsV1\x12\x13\n\x0bsubresource\x18\x08 \x01(\t\"\xbf\x01\n\tCondition\x12\x14\n\x04type\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x16\n\x06status\x18\x02 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x1a\n\x12observedGeneration\x18\x03 \x01(\x03\x12\x37\n\x12lastTransitionTime\x18\x04 \x01(\x0b\x32\x13.knarr.meta.v1.TimeB\x06\xca\xda\x18\x02\x10\x01\x12\x16\n\x06reason\x18\x05 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x17\n\x07message\x18\x06 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$knarr/proto/kubernetes/meta_v1.proto\x12\rknarr.meta.v1\x1a$knarr/proto/kubernetes/options.proto\"&\n\x04Time\x12\x0f\n\x07seconds\x18\x01 \x01(\x03\x12\r\n\x05nanos\x18\x02 \x01(\x05\"+\n\tMicroTime\x12\x0f\n\x07seconds\x18\x01 \x01(\x03\x12\r\n\x05nanos\x18\x02 \x01(\x05\"\x1c\n\x08\x44uration\x12\x10\n\x08\x64uration\x18\x01 \x01(\x03\"\x1a\n\x08Quantity\x12\x0e\n\x06string\x18\x01 \x01(\t\";\n\x0bIntOrString\x12\x0c\n\x04type\x18\x01 \x01(\x03\x12\x0e\n\x06intVal\x18\x02 \x01(\x05\x12\x0e\n\x06strVal\x18\x03 \x01(\t\"\x17\n\x08\x46ieldsV1\x12\x0b\n\x03Raw\x18\x01 \x01(\x0c\"\x1b\n\x0cRawExtension\x12\x0b\n\x03raw\x18\x01 \x01(\x0c\"\xac\x01\n\x08ListMeta\x12\x10\n\x08selfLink\x18\x01 \x01(\t\x12\x17\n\x0fresourceVersion\x18\x02 \x01(\t\x12\x10\n\x08\x63ontinue\x18\x03 \x01(\t\x12\x1f\n\x12remainingItemCount\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12+\n\tshardInfo\x18\x05 \x01(\x0b\x32\x18.knarr.meta.v1.ShardInfoB\x15\n\x13_remainingItemCount\"%\n\tShardInfo\x12\x18\n\x08selector\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\"\xc6\x05\n\nObjectMeta\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0cgenerateName\x18\x02 \x01(\t\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x10\n\x08selfLink\x18\x04 \x01(\t\x12\x0b\n\x03uid\x18\x05 \x01(\t\x12\x17\n\x0fresourceVersion\x18\x06 \x01(\t\x12\x12\n\ngeneration\x18\x07 \x01(\x03\x12.\n\x11\x63reationTimestamp\x18\x08 \x01(\x0b\x32\x13.knarr.meta.v1.Time\x12.\n\x11\x64\x65letionTimestamp\x18\t \x01(\x0b\x32\x13.knarr.meta.v1.Time\x12\'\n\x1a\x64\x65letionGracePeriodSeconds\x18\n \x01(\x03H\x00\x88\x01\x01\x12\x35\n\x06labels\x18\x0b \x03(\x0b\x32%.knarr.meta.v1.ObjectMeta.LabelsEntry\x12?\n\x0b\x61nnotations\x18\x0c \x03(\x0b\x32*.knarr.meta.v1.ObjectMeta.AnnotationsEntry\x12R\n\x0fownerReferences\x18\r \x03(\x0b\x32\x1d.knarr.meta.v1.OwnerReferenceB\x1a\xca\xda\x18\x16\x1a\x05merge\"\x03uid*\x03map2\x03uid\x12$\n\nfinalizers\x18\x0e \x03(\tB\x10\xca\xda\x18\x0c\x1a\x05merge*\x03set\x12\x38\n\rmanagedFields\x18\x11 \x03(\x0b\x32!.knarr.meta.v1.ManagedFieldsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x32\n\x10\x41nnotationsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x1d\n\x1b_deletionGracePeriodSeconds\"\xcd\x01\n\x0eOwnerReference\x12\x14\n\x04kind\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x14\n\x04name\x18\x03 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x13\n\x03uid\x18\x04 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x1a\n\napiVersion\x18\x05 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x17\n\ncontroller\x18\x06 \x01(\x08H\x00\x88\x01\x01\x12\x1f\n\x12\x62lockOwnerDeletion\x18\x07 \x01(\x08H\x01\x88\x01\x01\x42\r\n\x0b_controllerB\x15\n\x13_blockOwnerDeletion\"\xbc\x02\n\x0bListOptions\x12\x15\n\rlabelSelector\x18\x01 \x01(\t\x12\x15\n\rfieldSelector\x18\x02 \x01(\t\x12\r\n\x05watch\x18\x03 \x01(\x08\x12\x17\n\x0fresourceVersion\x18\x04 \x01(\t\x12\x1b\n\x0etimeoutSeconds\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05limit\x18\x07 \x01(\x03\x12\x10\n\x08\x63ontinue\x18\x08 \x01(\t\x12\x1b\n\x13\x61llowWatchBookmarks\x18\t \x01(\x08\x12\x1c\n\x14resourceVersionMatch\x18\n \x01(\t\x12\x1e\n\x11sendInitialEvents\x18\x0b \x01(\x08H\x01\x88\x01\x01\x12\x15\n\rshardSelector\x18\x0f \x01(\tB\x11\n\x0f_timeoutSecondsB\x14\n\x12_sendInitialEvents\"%\n\nGetOptions\x12\x17\n\x0fresourceVersion\x18\x01 \x01(\t\"\xea\x02\n\rDeleteOptions\x12\x1f\n\x12gracePeriodSeconds\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x33\n\rpreconditions\x18\x02 \x01(\x0b\x32\x1c.knarr.meta.v1.Preconditions\x12\x1d\n\x10orphanDependents\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\x1e\n\x11propagationPolicy\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x0e\n\x06\x64ryRun\x18\x05 \x03(\t\x12=\n0ignoreStoreReadErrorWithClusterBreakingPotential\x18\x06 \x01(\x08H\x03\x88\x01\x01\x42\x15\n\x13_gracePeriodSecondsB\x13\n\x11_orphanDependentsB\x14\n\x12_propagationPolicyB3\n1_ignoreStoreReadErrorWithClusterBreakingPotential\"N\n\rCreateOptions\x12\x0e\n\x06\x64ryRun\x18\x01 \x03(\t\x12\x14\n\x0c\x66ieldManager\x18\x03 \x01(\t\x12\x17\n\x0f\x66ieldValidation\x18\x04 \x01(\t\"k\n\x0cPatchOptions\x12\x0e\n\x06\x64ryRun\x18\x01 \x03(\t\x12\x12\n\x05\x66orce\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x14\n\x0c\x66ieldManager\x18\x03 \x01(\t\x12\x17\n\x0f\x66ieldValidation\x18\x04 \x01(\tB\x08\n\x06_force\"S\n\x0c\x41pplyOptions\x12\x0e\n\x06\x64ryRun\x18\x01 \x03(\t\x12\x15\n\x05\x66orce\x18\x02 \x01(\x08\x42\x06\xca\xda\x18\x02\x10\x01\x12\x1c\n\x0c\x66ieldManager\x18\x03 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\"N\n\rUpdateOptions\x12\x0e\n\x06\x64ryRun\x18\x01 \x03(\t\x12\x14\n\x0c\x66ieldManager\x18\x02 \x01(\t\x12\x17\n\x0f\x66ieldValidation\x18\x03 \x01(\t\"[\n\rPreconditions\x12\x10\n\x03uid\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x0fresourceVersion\x18\x02 \x01(\tH\x01\x88\x01\x01\x42\x06\n\x04_uidB\x12\n\x10_resourceVersion\"\xa9\x01\n\x06Status\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12-\n\x07\x64\x65tails\x18\x05 \x01(\x0b\x32\x1c.knarr.meta.v1.StatusDetails\x12\x0c\n\x04\x63ode\x18\x06 \x01(\x05\"\x8e\x01\n\rStatusDetails\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05group\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12*\n\x06\x63\x61uses\x18\x04 \x03(\x0b\x32\x1a.knarr.meta.v1.StatusCause\x12\x19\n\x11retryAfterSeconds\x18\x05 \x01(\x05\x12\x0b\n\x03uid\x18\x06 \x01(\t\"=\n\x0bStatusCause\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x66ield\x18\x03 \x01(\t\"\xca\x01\n\rLabelSelector\x12\x42\n\x0bmatchLabels\x18\x01 \x03(\x0b\x32-.knarr.meta.v1.LabelSelector.MatchLabelsEntry\x12\x41\n\x10matchExpressions\x18\x02 \x03(\x0b\x32\'.knarr.meta.v1.LabelSelectorRequirement\x1a\x32\n\x10MatchLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Y\n\x18LabelSelectorRequirement\x12\x13\n\x03key\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x18\n\x08operator\x18\x02 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x0e\n\x06values\x18\x03 \x03(\t\"\xc3\x01\n\x12ManagedFieldsEntry\x12\x0f\n\x07manager\x18\x01 \x01(\t\x12\x11\n\toperation\x18\x02 \x01(\t\x12\x12\n\napiVersion\x18\x03 \x01(\t\x12!\n\x04time\x18\x04 \x01(\x0b\x32\x13.knarr.meta.v1.Time\x12\x12\n\nfieldsType\x18\x06 \x01(\t\x12)\n\x08\x66ieldsV1\x18\x07 \x01(\x0b\x32\x17.knarr.meta.v1.FieldsV1\x12\x13\n\x0bsubresource\x18\x08 \x01(\t\"\xbf\x01\n\tCondition\x12\x14\n\x04type\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x16\n\x06status\x18\x02 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x1a\n\x12observedGeneration\x18\x03 \x01(\x03\x12\x37\n\x12lastTransitionTime\x18\x04 \x01(\x0b\x32\x13.knarr.meta.v1.TimeB\x06\xca\xda\x18\x02\x10\x01\x12\x16\n\x06reason\x18\x05 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x17\n\x07message\x18\x06 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,9 +39,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OBJECTMETA_ANNOTATIONSENTRY']._loaded_options = None
   _globals['_OBJECTMETA_ANNOTATIONSENTRY']._serialized_options = b'8\001'
   _globals['_OBJECTMETA'].fields_by_name['ownerReferences']._loaded_options = None
-  _globals['_OBJECTMETA'].fields_by_name['ownerReferences']._serialized_options = b'\312\332\030\014\032\005merge\"\003uid'
+  _globals['_OBJECTMETA'].fields_by_name['ownerReferences']._serialized_options = b'\312\332\030\026\032\005merge\"\003uid*\003map2\003uid'
   _globals['_OBJECTMETA'].fields_by_name['finalizers']._loaded_options = None
-  _globals['_OBJECTMETA'].fields_by_name['finalizers']._serialized_options = b'\312\332\030\007\032\005merge'
+  _globals['_OBJECTMETA'].fields_by_name['finalizers']._serialized_options = b'\312\332\030\014\032\005merge*\003set'
   _globals['_OWNERREFERENCE'].fields_by_name['kind']._loaded_options = None
   _globals['_OWNERREFERENCE'].fields_by_name['kind']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_OWNERREFERENCE'].fields_by_name['name']._loaded_options = None
@@ -91,43 +91,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHARDINFO']._serialized_start=526
   _globals['_SHARDINFO']._serialized_end=563
   _globals['_OBJECTMETA']._serialized_start=566
-  _globals['_OBJECTMETA']._serialized_end=1261
-  _globals['_OBJECTMETA_LABELSENTRY']._serialized_start=1133
-  _globals['_OBJECTMETA_LABELSENTRY']._serialized_end=1178
-  _globals['_OBJECTMETA_ANNOTATIONSENTRY']._serialized_start=1180
-  _globals['_OBJECTMETA_ANNOTATIONSENTRY']._serialized_end=1230
-  _globals['_OWNERREFERENCE']._serialized_start=1264
-  _globals['_OWNERREFERENCE']._serialized_end=1469
-  _globals['_LISTOPTIONS']._serialized_start=1472
-  _globals['_LISTOPTIONS']._serialized_end=1788
-  _globals['_GETOPTIONS']._serialized_start=1790
-  _globals['_GETOPTIONS']._serialized_end=1827
-  _globals['_DELETEOPTIONS']._serialized_start=1830
-  _globals['_DELETEOPTIONS']._serialized_end=2192
-  _globals['_CREATEOPTIONS']._serialized_start=2194
-  _globals['_CREATEOPTIONS']._serialized_end=2272
-  _globals['_PATCHOPTIONS']._serialized_start=2274
-  _globals['_PATCHOPTIONS']._serialized_end=2381
-  _globals['_APPLYOPTIONS']._serialized_start=2383
-  _globals['_APPLYOPTIONS']._serialized_end=2466
-  _globals['_UPDATEOPTIONS']._serialized_start=2468
-  _globals['_UPDATEOPTIONS']._serialized_end=2546
-  _globals['_PRECONDITIONS']._serialized_start=2548
-  _globals['_PRECONDITIONS']._serialized_end=2639
-  _globals['_STATUS']._serialized_start=2642
-  _globals['_STATUS']._serialized_end=2811
-  _globals['_STATUSDETAILS']._serialized_start=2814
-  _globals['_STATUSDETAILS']._serialized_end=2956
-  _globals['_STATUSCAUSE']._serialized_start=2958
-  _globals['_STATUSCAUSE']._serialized_end=3019
-  _globals['_LABELSELECTOR']._serialized_start=3022
-  _globals['_LABELSELECTOR']._serialized_end=3224
-  _globals['_LABELSELECTOR_MATCHLABELSENTRY']._serialized_start=3174
-  _globals['_LABELSELECTOR_MATCHLABELSENTRY']._serialized_end=3224
-  _globals['_LABELSELECTORREQUIREMENT']._serialized_start=3226
-  _globals['_LABELSELECTORREQUIREMENT']._serialized_end=3315
-  _globals['_MANAGEDFIELDSENTRY']._serialized_start=3318
-  _globals['_MANAGEDFIELDSENTRY']._serialized_end=3513
-  _globals['_CONDITION']._serialized_start=3516
-  _globals['_CONDITION']._serialized_end=3707
+  _globals['_OBJECTMETA']._serialized_end=1276
+  _globals['_OBJECTMETA_LABELSENTRY']._serialized_start=1148
+  _globals['_OBJECTMETA_LABELSENTRY']._serialized_end=1193
+  _globals['_OBJECTMETA_ANNOTATIONSENTRY']._serialized_start=1195
+  _globals['_OBJECTMETA_ANNOTATIONSENTRY']._serialized_end=1245
+  _globals['_OWNERREFERENCE']._serialized_start=1279
+  _globals['_OWNERREFERENCE']._serialized_end=1484
+  _globals['_LISTOPTIONS']._serialized_start=1487
+  _globals['_LISTOPTIONS']._serialized_end=1803
+  _globals['_GETOPTIONS']._serialized_start=1805
+  _globals['_GETOPTIONS']._serialized_end=1842
+  _globals['_DELETEOPTIONS']._serialized_start=1845
+  _globals['_DELETEOPTIONS']._serialized_end=2207
+  _globals['_CREATEOPTIONS']._serialized_start=2209
+  _globals['_CREATEOPTIONS']._serialized_end=2287
+  _globals['_PATCHOPTIONS']._serialized_start=2289
+  _globals['_PATCHOPTIONS']._serialized_end=2396
+  _globals['_APPLYOPTIONS']._serialized_start=2398
+  _globals['_APPLYOPTIONS']._serialized_end=2481
+  _globals['_UPDATEOPTIONS']._serialized_start=2483
+  _globals['_UPDATEOPTIONS']._serialized_end=2561
+  _globals['_PRECONDITIONS']._serialized_start=2563
+  _globals['_PRECONDITIONS']._serialized_end=2654
+  _globals['_STATUS']._serialized_start=2657
+  _globals['_STATUS']._serialized_end=2826
+  _globals['_STATUSDETAILS']._serialized_start=2829
+  _globals['_STATUSDETAILS']._serialized_end=2971
+  _globals['_STATUSCAUSE']._serialized_start=2973
+  _globals['_STATUSCAUSE']._serialized_end=3034
+  _globals['_LABELSELECTOR']._serialized_start=3037
+  _globals['_LABELSELECTOR']._serialized_end=3239
+  _globals['_LABELSELECTOR_MATCHLABELSENTRY']._serialized_start=3189
+  _globals['_LABELSELECTOR_MATCHLABELSENTRY']._serialized_end=3239
+  _globals['_LABELSELECTORREQUIREMENT']._serialized_start=3241
+  _globals['_LABELSELECTORREQUIREMENT']._serialized_end=3330
+  _globals['_MANAGEDFIELDSENTRY']._serialized_start=3333
+  _globals['_MANAGEDFIELDSENTRY']._serialized_end=3528
+  _globals['_CONDITION']._serialized_start=3531
+  _globals['_CONDITION']._serialized_end=3722
 # @@protoc_insertion_point(module_scope)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$knarr/proto/kubernetes/options.proto\x12\rknarr.meta.v1\x1a google/protobuf/descriptor.proto\"\x86\x01\n\tFieldRule\x12\x0e\n\x06inline\x18\x01 \x01(\x08\x12\x0e\n\x06\x61lways\x18\x02 \x01(\x08\x12\x16\n\x0epatch_strategy\x18\x03 \x01(\t\x12\x17\n\x0fpatch_merge_key\x18\x04 \x01(\t\x12\x11\n\tlist_type\x18\x05 \x01(\t\x12\x15\n\rlist_map_keys\x18\x06 \x03(\t:G\n\x04rule\x12\x1d.google.protobuf.FieldOptions\x18\xa9\x8b\x03 \x01(\x0b\x32\x18.knarr.meta.v1.FieldRuleb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$knarr/proto/kubernetes/options.proto\x12\rknarr.meta.v1\x1a google/protobuf/descriptor.proto\"\x9b\x01\n\tFieldRule\x12\x0e\n\x06inline\x18\x01 \x01(\x08\x12\x0e\n\x06\x61lways\x18\x02 \x01(\x08\x12\x16\n\x0epatch_strategy\x18\x03 \x01(\t\x12\x17\n\x0fpatch_merge_key\x18\x04 \x01(\t\x12\x11\n\tlist_type\x18\x05 \x01(\t\x12\x15\n\rlist_map_keys\x18\x06 \x03(\t\x12\x13\n\x0bkey_default\x18\x07 \x01(\t:G\n\x04rule\x12\x1d.google.protobuf.FieldOptions\x18\xa9\x8b\x03 \x01(\x0b\x32\x18.knarr.meta.v1.FieldRuleb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'knarr.proto.kubernetes.opti
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FIELDRULE']._serialized_start=90
-  _globals['_FIELDRULE']._serialized_end=224
+  _globals['_FIELDRULE']._serialized_end=245
 # @@protoc_insertion_point(module_scope)

@@ -32,6 +32,7 @@ class FieldRule(_message.Message):
     PATCH_MERGE_KEY_FIELD_NUMBER: _builtins.int
     LIST_TYPE_FIELD_NUMBER: _builtins.int
     LIST_MAP_KEYS_FIELD_NUMBER: _builtins.int
+    KEY_DEFAULT_FIELD_NUMBER: _builtins.int
     inline: _builtins.bool
     """The field's message is flattened into its parent in JSON (Go's embedded structs)."""
     always: _builtins.bool
@@ -44,6 +45,8 @@ class FieldRule(_message.Message):
     """How server-side apply treats a list or map: "atomic", "set", "map" or "granular"; empty: the default
     (lists of scalars and messages are atomic, maps and messages are granular).
     """
+    key_default: _builtins.str
+    """Of a field that is a key of such a list: its value where an element leaves it out."""
     @_builtins.property
     def list_map_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The keys of a list_type "map"."""
@@ -57,10 +60,11 @@ class FieldRule(_message.Message):
         patch_merge_key: _builtins.str = ...,
         list_type: _builtins.str = ...,
         list_map_keys: _abc.Iterable[_builtins.str] | None = ...,
+        key_default: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["always", b"always", "inline", b"inline", "list_map_keys", b"list_map_keys", "list_type", b"list_type", "patch_merge_key", b"patch_merge_key", "patch_strategy", b"patch_strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["always", b"always", "inline", b"inline", "key_default", b"key_default", "list_map_keys", b"list_map_keys", "list_type", b"list_type", "patch_merge_key", b"patch_merge_key", "patch_strategy", b"patch_strategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

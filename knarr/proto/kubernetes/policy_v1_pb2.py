@@ -26,7 +26,7 @@ from knarr.proto.kubernetes import meta_v1_pb2 as knarr_dot_proto_dot_kubernetes
 from knarr.proto.kubernetes import options_pb2 as knarr_dot_proto_dot_kubernetes_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&knarr/proto/kubernetes/policy_v1.proto\x12\x0fknarr.policy.v1\x1a$knarr/proto/kubernetes/meta_v1.proto\x1a$knarr/proto/kubernetes/options.proto\"\x86\x02\n\x17PodDisruptionBudgetSpec\x12\x30\n\x0cminAvailable\x18\x01 \x01(\x0b\x32\x1a.knarr.meta.v1.IntOrString\x12=\n\x08selector\x18\x02 \x01(\x0b\x32\x1c.knarr.meta.v1.LabelSelectorB\r\xca\xda\x18\t\x1a\x07replace\x12\x32\n\x0emaxUnavailable\x18\x03 \x01(\x0b\x32\x1a.knarr.meta.v1.IntOrString\x12\'\n\x1aunhealthyPodEvictionPolicy\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x1d\n\x1b_unhealthyPodEvictionPolicy\"\x9b\x03\n\x19PodDisruptionBudgetStatus\x12\x1a\n\x12observedGeneration\x18\x01 \x01(\x03\x12T\n\rdisruptedPods\x18\x02 \x03(\x0b\x32=.knarr.policy.v1.PodDisruptionBudgetStatus.DisruptedPodsEntry\x12\"\n\x12\x64isruptionsAllowed\x18\x03 \x01(\x05\x42\x06\xca\xda\x18\x02\x10\x01\x12\x1e\n\x0e\x63urrentHealthy\x18\x04 \x01(\x05\x42\x06\xca\xda\x18\x02\x10\x01\x12\x1e\n\x0e\x64\x65siredHealthy\x18\x05 \x01(\x05\x42\x06\xca\xda\x18\x02\x10\x01\x12\x1c\n\x0c\x65xpectedPods\x18\x06 \x01(\x05\x42\x06\xca\xda\x18\x02\x10\x01\x12?\n\nconditions\x18\x07 \x03(\x0b\x32\x18.knarr.meta.v1.ConditionB\x11\xca\xda\x18\r\x1a\x05merge\"\x04type\x1aI\n\x12\x44isruptedPodsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.knarr.meta.v1.Time:\x02\x38\x01\"\xce\x01\n\x13PodDisruptionBudget\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12>\n\x04spec\x18\x02 \x01(\x0b\x32(.knarr.policy.v1.PodDisruptionBudgetSpecB\x06\xca\xda\x18\x02\x10\x01\x12\x42\n\x06status\x18\x03 \x01(\x0b\x32*.knarr.policy.v1.PodDisruptionBudgetStatusB\x06\xca\xda\x18\x02\x10\x01\"\x89\x01\n\x17PodDisruptionBudgetList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12;\n\x05items\x18\x02 \x03(\x0b\x32$.knarr.policy.v1.PodDisruptionBudgetB\x06\xca\xda\x18\x02\x10\x01\"t\n\x08\x45viction\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x33\n\rdeleteOptions\x18\x02 \x01(\x0b\x32\x1c.knarr.meta.v1.DeleteOptionsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&knarr/proto/kubernetes/policy_v1.proto\x12\x0fknarr.policy.v1\x1a$knarr/proto/kubernetes/meta_v1.proto\x1a$knarr/proto/kubernetes/options.proto\"\x8e\x02\n\x17PodDisruptionBudgetSpec\x12\x30\n\x0cminAvailable\x18\x01 \x01(\x0b\x32\x1a.knarr.meta.v1.IntOrString\x12\x45\n\x08selector\x18\x02 \x01(\x0b\x32\x1c.knarr.meta.v1.LabelSelectorB\x15\xca\xda\x18\x11\x1a\x07replace*\x06\x61tomic\x12\x32\n\x0emaxUnavailable\x18\x03 \x01(\x0b\x32\x1a.knarr.meta.v1.IntOrString\x12\'\n\x1aunhealthyPodEvictionPolicy\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x1d\n\x1b_unhealthyPodEvictionPolicy\"\xa6\x03\n\x19PodDisruptionBudgetStatus\x12\x1a\n\x12observedGeneration\x18\x01 \x01(\x03\x12T\n\rdisruptedPods\x18\x02 \x03(\x0b\x32=.knarr.policy.v1.PodDisruptionBudgetStatus.DisruptedPodsEntry\x12\"\n\x12\x64isruptionsAllowed\x18\x03 \x01(\x05\x42\x06\xca\xda\x18\x02\x10\x01\x12\x1e\n\x0e\x63urrentHealthy\x18\x04 \x01(\x05\x42\x06\xca\xda\x18\x02\x10\x01\x12\x1e\n\x0e\x64\x65siredHealthy\x18\x05 \x01(\x05\x42\x06\xca\xda\x18\x02\x10\x01\x12\x1c\n\x0c\x65xpectedPods\x18\x06 \x01(\x05\x42\x06\xca\xda\x18\x02\x10\x01\x12J\n\nconditions\x18\x07 \x03(\x0b\x32\x18.knarr.meta.v1.ConditionB\x1c\xca\xda\x18\x18\x1a\x05merge\"\x04type*\x03map2\x04type\x1aI\n\x12\x44isruptedPodsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.knarr.meta.v1.Time:\x02\x38\x01\"\xce\x01\n\x13PodDisruptionBudget\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12>\n\x04spec\x18\x02 \x01(\x0b\x32(.knarr.policy.v1.PodDisruptionBudgetSpecB\x06\xca\xda\x18\x02\x10\x01\x12\x42\n\x06status\x18\x03 \x01(\x0b\x32*.knarr.policy.v1.PodDisruptionBudgetStatusB\x06\xca\xda\x18\x02\x10\x01\"\x89\x01\n\x17PodDisruptionBudgetList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12;\n\x05items\x18\x02 \x03(\x0b\x32$.knarr.policy.v1.PodDisruptionBudgetB\x06\xca\xda\x18\x02\x10\x01\"t\n\x08\x45viction\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x33\n\rdeleteOptions\x18\x02 \x01(\x0b\x32\x1c.knarr.meta.v1.DeleteOptionsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'knarr.proto.kubernetes.poli
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PODDISRUPTIONBUDGETSPEC'].fields_by_name['selector']._loaded_options = None
-  _globals['_PODDISRUPTIONBUDGETSPEC'].fields_by_name['selector']._serialized_options = b'\312\332\030\t\032\007replace'
+  _globals['_PODDISRUPTIONBUDGETSPEC'].fields_by_name['selector']._serialized_options = b'\312\332\030\021\032\007replace*\006atomic'
   _globals['_PODDISRUPTIONBUDGETSTATUS_DISRUPTEDPODSENTRY']._loaded_options = None
   _globals['_PODDISRUPTIONBUDGETSTATUS_DISRUPTEDPODSENTRY']._serialized_options = b'8\001'
   _globals['_PODDISRUPTIONBUDGETSTATUS'].fields_by_name['disruptionsAllowed']._loaded_options = None
@@ -46,7 +46,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PODDISRUPTIONBUDGETSTATUS'].fields_by_name['expectedPods']._loaded_options = None
   _globals['_PODDISRUPTIONBUDGETSTATUS'].fields_by_name['expectedPods']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_PODDISRUPTIONBUDGETSTATUS'].fields_by_name['conditions']._loaded_options = None
-  _globals['_PODDISRUPTIONBUDGETSTATUS'].fields_by_name['conditions']._serialized_options = b'\312\332\030\r\032\005merge\"\004type'
+  _globals['_PODDISRUPTIONBUDGETSTATUS'].fields_by_name['conditions']._serialized_options = b'\312\332\030\030\032\005merge\"\004type*\003map2\004type'
   _globals['_PODDISRUPTIONBUDGET'].fields_by_name['metadata']._loaded_options = None
   _globals['_PODDISRUPTIONBUDGET'].fields_by_name['metadata']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_PODDISRUPTIONBUDGET'].fields_by_name['spec']._loaded_options = None
@@ -60,15 +60,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVICTION'].fields_by_name['metadata']._loaded_options = None
   _globals['_EVICTION'].fields_by_name['metadata']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_PODDISRUPTIONBUDGETSPEC']._serialized_start=136
-  _globals['_PODDISRUPTIONBUDGETSPEC']._serialized_end=398
-  _globals['_PODDISRUPTIONBUDGETSTATUS']._serialized_start=401
-  _globals['_PODDISRUPTIONBUDGETSTATUS']._serialized_end=812
-  _globals['_PODDISRUPTIONBUDGETSTATUS_DISRUPTEDPODSENTRY']._serialized_start=739
-  _globals['_PODDISRUPTIONBUDGETSTATUS_DISRUPTEDPODSENTRY']._serialized_end=812
-  _globals['_PODDISRUPTIONBUDGET']._serialized_start=815
-  _globals['_PODDISRUPTIONBUDGET']._serialized_end=1021
-  _globals['_PODDISRUPTIONBUDGETLIST']._serialized_start=1024
-  _globals['_PODDISRUPTIONBUDGETLIST']._serialized_end=1161
-  _globals['_EVICTION']._serialized_start=1163
-  _globals['_EVICTION']._serialized_end=1279
+  _globals['_PODDISRUPTIONBUDGETSPEC']._serialized_end=406
+  _globals['_PODDISRUPTIONBUDGETSTATUS']._serialized_start=409
+  _globals['_PODDISRUPTIONBUDGETSTATUS']._serialized_end=831
+  _globals['_PODDISRUPTIONBUDGETSTATUS_DISRUPTEDPODSENTRY']._serialized_start=758
+  _globals['_PODDISRUPTIONBUDGETSTATUS_DISRUPTEDPODSENTRY']._serialized_end=831
+  _globals['_PODDISRUPTIONBUDGET']._serialized_start=834
+  _globals['_PODDISRUPTIONBUDGET']._serialized_end=1040
+  _globals['_PODDISRUPTIONBUDGETLIST']._serialized_start=1043
+  _globals['_PODDISRUPTIONBUDGETLIST']._serialized_end=1180
+  _globals['_EVICTION']._serialized_start=1182
+  _globals['_EVICTION']._serialized_end=1298
 # @@protoc_insertion_point(module_scope)

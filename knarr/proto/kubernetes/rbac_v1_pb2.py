@@ -26,7 +26,7 @@ from knarr.proto.kubernetes import meta_v1_pb2 as knarr_dot_proto_dot_kubernetes
 from knarr.proto.kubernetes import options_pb2 as knarr_dot_proto_dot_kubernetes_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$knarr/proto/kubernetes/rbac_v1.proto\x12\rknarr.rbac.v1\x1a$knarr/proto/kubernetes/meta_v1.proto\x1a$knarr/proto/kubernetes/options.proto\"y\n\nPolicyRule\x12\x15\n\x05verbs\x18\x01 \x03(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x11\n\tapiGroups\x18\x02 \x03(\t\x12\x11\n\tresources\x18\x03 \x03(\t\x12\x15\n\rresourceNames\x18\x04 \x03(\t\x12\x17\n\x0fnonResourceURLs\x18\x05 \x03(\t\"Z\n\x07Subject\x12\x14\n\x04kind\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x10\n\x08\x61piGroup\x18\x02 \x01(\t\x12\x14\n\x04name\x18\x03 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x11\n\tnamespace\x18\x04 \x01(\t\"O\n\x07RoleRef\x12\x18\n\x08\x61piGroup\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x14\n\x04kind\x18\x02 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x14\n\x04name\x18\x03 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\"m\n\x04Role\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x30\n\x05rules\x18\x02 \x03(\x0b\x32\x19.knarr.rbac.v1.PolicyRuleB\x06\xca\xda\x18\x02\x10\x01\"\x9d\x01\n\x0bRoleBinding\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12(\n\x08subjects\x18\x02 \x03(\x0b\x32\x16.knarr.rbac.v1.Subject\x12/\n\x07roleRef\x18\x03 \x01(\x0b\x32\x16.knarr.rbac.v1.RoleRefB\x06\xca\xda\x18\x02\x10\x01\"w\n\x0fRoleBindingList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x31\n\x05items\x18\x02 \x03(\x0b\x32\x1a.knarr.rbac.v1.RoleBindingB\x06\xca\xda\x18\x02\x10\x01\"i\n\x08RoleList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12*\n\x05items\x18\x02 \x03(\x0b\x32\x13.knarr.rbac.v1.RoleB\x06\xca\xda\x18\x02\x10\x01\"\xad\x01\n\x0b\x43lusterRole\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x30\n\x05rules\x18\x02 \x03(\x0b\x32\x19.knarr.rbac.v1.PolicyRuleB\x06\xca\xda\x18\x02\x10\x01\x12\x37\n\x0f\x61ggregationRule\x18\x03 \x01(\x0b\x32\x1e.knarr.rbac.v1.AggregationRule\"M\n\x0f\x41ggregationRule\x12:\n\x14\x63lusterRoleSelectors\x18\x01 \x03(\x0b\x32\x1c.knarr.meta.v1.LabelSelector\"\xa4\x01\n\x12\x43lusterRoleBinding\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12(\n\x08subjects\x18\x02 \x03(\x0b\x32\x16.knarr.rbac.v1.Subject\x12/\n\x07roleRef\x18\x03 \x01(\x0b\x32\x16.knarr.rbac.v1.RoleRefB\x06\xca\xda\x18\x02\x10\x01\"\x85\x01\n\x16\x43lusterRoleBindingList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x38\n\x05items\x18\x02 \x03(\x0b\x32!.knarr.rbac.v1.ClusterRoleBindingB\x06\xca\xda\x18\x02\x10\x01\"w\n\x0f\x43lusterRoleList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x31\n\x05items\x18\x02 \x03(\x0b\x32\x1a.knarr.rbac.v1.ClusterRoleB\x06\xca\xda\x18\x02\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$knarr/proto/kubernetes/rbac_v1.proto\x12\rknarr.rbac.v1\x1a$knarr/proto/kubernetes/meta_v1.proto\x1a$knarr/proto/kubernetes/options.proto\"y\n\nPolicyRule\x12\x15\n\x05verbs\x18\x01 \x03(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x11\n\tapiGroups\x18\x02 \x03(\t\x12\x11\n\tresources\x18\x03 \x03(\t\x12\x15\n\rresourceNames\x18\x04 \x03(\t\x12\x17\n\x0fnonResourceURLs\x18\x05 \x03(\t\"Z\n\x07Subject\x12\x14\n\x04kind\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x10\n\x08\x61piGroup\x18\x02 \x01(\t\x12\x14\n\x04name\x18\x03 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x11\n\tnamespace\x18\x04 \x01(\t\"O\n\x07RoleRef\x12\x18\n\x08\x61piGroup\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x14\n\x04kind\x18\x02 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x14\n\x04name\x18\x03 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\"m\n\x04Role\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x30\n\x05rules\x18\x02 \x03(\x0b\x32\x19.knarr.rbac.v1.PolicyRuleB\x06\xca\xda\x18\x02\x10\x01\"\xa5\x01\n\x0bRoleBinding\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12(\n\x08subjects\x18\x02 \x03(\x0b\x32\x16.knarr.rbac.v1.Subject\x12\x37\n\x07roleRef\x18\x03 \x01(\x0b\x32\x16.knarr.rbac.v1.RoleRefB\x0e\xca\xda\x18\n\x10\x01*\x06\x61tomic\"w\n\x0fRoleBindingList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x31\n\x05items\x18\x02 \x03(\x0b\x32\x1a.knarr.rbac.v1.RoleBindingB\x06\xca\xda\x18\x02\x10\x01\"i\n\x08RoleList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12*\n\x05items\x18\x02 \x03(\x0b\x32\x13.knarr.rbac.v1.RoleB\x06\xca\xda\x18\x02\x10\x01\"\xad\x01\n\x0b\x43lusterRole\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x30\n\x05rules\x18\x02 \x03(\x0b\x32\x19.knarr.rbac.v1.PolicyRuleB\x06\xca\xda\x18\x02\x10\x01\x12\x37\n\x0f\x61ggregationRule\x18\x03 \x01(\x0b\x32\x1e.knarr.rbac.v1.AggregationRule\"M\n\x0f\x41ggregationRule\x12:\n\x14\x63lusterRoleSelectors\x18\x01 \x03(\x0b\x32\x1c.knarr.meta.v1.LabelSelector\"\xac\x01\n\x12\x43lusterRoleBinding\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12(\n\x08subjects\x18\x02 \x03(\x0b\x32\x16.knarr.rbac.v1.Subject\x12\x37\n\x07roleRef\x18\x03 \x01(\x0b\x32\x16.knarr.rbac.v1.RoleRefB\x0e\xca\xda\x18\n\x10\x01*\x06\x61tomic\"\x85\x01\n\x16\x43lusterRoleBindingList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x38\n\x05items\x18\x02 \x03(\x0b\x32!.knarr.rbac.v1.ClusterRoleBindingB\x06\xca\xda\x18\x02\x10\x01\"w\n\x0f\x43lusterRoleList\x12\x31\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.knarr.meta.v1.ListMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x31\n\x05items\x18\x02 \x03(\x0b\x32\x1a.knarr.rbac.v1.ClusterRoleB\x06\xca\xda\x18\x02\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,7 +52,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROLEBINDING'].fields_by_name['metadata']._loaded_options = None
   _globals['_ROLEBINDING'].fields_by_name['metadata']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_ROLEBINDING'].fields_by_name['roleRef']._loaded_options = None
-  _globals['_ROLEBINDING'].fields_by_name['roleRef']._serialized_options = b'\312\332\030\002\020\001'
+  _globals['_ROLEBINDING'].fields_by_name['roleRef']._serialized_options = b'\312\332\030\n\020\001*\006atomic'
   _globals['_ROLEBINDINGLIST'].fields_by_name['metadata']._loaded_options = None
   _globals['_ROLEBINDINGLIST'].fields_by_name['metadata']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_ROLEBINDINGLIST'].fields_by_name['items']._loaded_options = None
@@ -68,7 +68,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLUSTERROLEBINDING'].fields_by_name['metadata']._loaded_options = None
   _globals['_CLUSTERROLEBINDING'].fields_by_name['metadata']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_CLUSTERROLEBINDING'].fields_by_name['roleRef']._loaded_options = None
-  _globals['_CLUSTERROLEBINDING'].fields_by_name['roleRef']._serialized_options = b'\312\332\030\002\020\001'
+  _globals['_CLUSTERROLEBINDING'].fields_by_name['roleRef']._serialized_options = b'\312\332\030\n\020\001*\006atomic'
   _globals['_CLUSTERROLEBINDINGLIST'].fields_by_name['metadata']._loaded_options = None
   _globals['_CLUSTERROLEBINDINGLIST'].fields_by_name['metadata']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_CLUSTERROLEBINDINGLIST'].fields_by_name['items']._loaded_options = None
@@ -86,19 +86,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROLE']._serialized_start=427
   _globals['_ROLE']._serialized_end=536
   _globals['_ROLEBINDING']._serialized_start=539
-  _globals['_ROLEBINDING']._serialized_end=696
-  _globals['_ROLEBINDINGLIST']._serialized_start=698
-  _globals['_ROLEBINDINGLIST']._serialized_end=817
-  _globals['_ROLELIST']._serialized_start=819
-  _globals['_ROLELIST']._serialized_end=924
-  _globals['_CLUSTERROLE']._serialized_start=927
-  _globals['_CLUSTERROLE']._serialized_end=1100
-  _globals['_AGGREGATIONRULE']._serialized_start=1102
-  _globals['_AGGREGATIONRULE']._serialized_end=1179
-  _globals['_CLUSTERROLEBINDING']._serialized_start=1182
-  _globals['_CLUSTERROLEBINDING']._serialized_end=1346
-  _globals['_CLUSTERROLEBINDINGLIST']._serialized_start=1349
-  _globals['_CLUSTERROLEBINDINGLIST']._serialized_end=1482
-  _globals['_CLUSTERROLELIST']._serialized_start=1484
-  _globals['_CLUSTERROLELIST']._serialized_end=1603
+  _globals['_ROLEBINDING']._serialized_end=704
+  _globals['_ROLEBINDINGLIST']._serialized_start=706
+  _globals['_ROLEBINDINGLIST']._serialized_end=825
+  _globals['_ROLELIST']._serialized_start=827
+  _globals['_ROLELIST']._serialized_end=932
+  _globals['_CLUSTERROLE']._serialized_start=935
+  _globals['_CLUSTERROLE']._serialized_end=1108
+  _globals['_AGGREGATIONRULE']._serialized_start=1110
+  _globals['_AGGREGATIONRULE']._serialized_end=1187
+  _globals['_CLUSTERROLEBINDING']._serialized_start=1190
+  _globals['_CLUSTERROLEBINDING']._serialized_end=1362
+  _globals['_CLUSTERROLEBINDINGLIST']._serialized_start=1365
+  _globals['_CLUSTERROLEBINDINGLIST']._serialized_end=1498
+  _globals['_CLUSTERROLELIST']._serialized_start=1500
+  _globals['_CLUSTERROLELIST']._serialized_end=1619
 # @@protoc_insertion_point(module_scope)
