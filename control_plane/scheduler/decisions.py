@@ -1,0 +1,68 @@
+"""What the scheduler decides: values, without behaviour beyond their wording."""
+
+from dataclasses import dataclass
+
+from control_plane.scheduler.framework import Cause
+from control_plane.scheduler.shape import Shape
+
+NO_NODES = "no nodes available to schedule pods"
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPod:
+    """A pod that waits for a node. `key` is "namespace/name"."""
+
+    key: str
+    uid: str
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The nodes that one filter refused for one reason. A node can be in several of them when its filter
+    gives several reasons (Insufficient cpu and memory), else only in that of the first filter to refuse
+    it."""
+
+    filter: str
+    reason: str
+    nodes: tuple[str, ...]
+    evictable: bool  # evicting pods from these nodes can help
+
+
+@dataclass(frozen=True, slots=True)
+class Unschedulable:
+    """No node takes the pod, and why: filter by filter, in their order."""
+
+    pod: PendingPod
+    nodes: int  # how many there are
+    refused: tuple[Refused, ...]
+    wakes: Cause  # what can change it, on the node where it happens
+    wakes_anywhere: Cause  # the same, but on any node
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """reason -> number of nodes."""
+        counts: dict[str, int] = {}
+        for refused in self.refused:
+            counts[refused.reason] = counts.get(refused.reason, 0) + len(refused.nodes)
+        return counts
+
+    @property
+    def message(self) -> str:
+        """Kubernetes' sentence: "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were
+        unschedulable."."""
+        if self.nodes == 0:
+            return NO_NODES
+        reasons = sorted(f"{count} {reason}" for reason, count in self.counts.items())
+        return f"0/{self.nodes} nodes are available: {', '.join(reasons)}."
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The pod goes to this node; the cluster assumes it already."""
+
+    pod: PendingPod
+    node: str
+
+
+Decision = Placed | Unschedulable

@@ -1,0 +1,130 @@
+"""Runs the filters and scores of a profile for one shape: where it may run, how good each node is, why not.
+Pure."""
+
+from typing import cast
+
+import numpy as np
+
+from control_plane.scheduler.cluster import Cluster
+from control_plane.scheduler.decisions import PendingPod, Refused, Unschedulable
+from control_plane.scheduler.framework import Cause, Filter, Profile, RowFilter, Scope, View
+from control_plane.scheduler.node_matching import named_nodes
+from control_plane.scheduler.nodes import PODS_ROW, Amount, Mask, Rows
+from control_plane.scheduler.shape import Shape
+
+
+def look(cluster: Cluster, shape: Shape) -> View:
+    """A view of the cluster for a pod of this shape."""
+    return View(cluster, shape, cluster.memo.of(shape, cluster.nodes.version, cluster.nodes.size))
+
+
+def feasible(view: View, profile: Profile) -> Mask:
+    """Rows on which the pod may run. The caller may change the mask."""
+    mask = node_mask(view, profile)
+    for filter_ in profile.filters:
+        if filter_.scope(view.shape) is not Scope.NODES:
+            own = filter_.mask(view)
+            if own is not None:
+                mask &= own
+    return mask
+
+
+def node_mask(view: View, profile: Profile) -> Mask:
+    """Rows that pass all filters that look at nodes alone; a new one each time."""
+    return view.once(profile.name, lambda view: _node_mask(view, profile)).copy()
+
+
+def _node_mask(view: View, profile: Profile) -> Mask:
+    mask: Mask = view.nodes.alive[: view.size].copy()
+    for filter_ in profile.filters:
+        if filter_.scope(view.shape) is Scope.NODES:
+            own = filter_.mask(view)
+            if own is not None:
+                mask &= own
+    return mask
+
+
+def plugin_scores(view: View, profile: Profile, mask: Mask) -> dict[str, Amount]:
+    """score -> weighted vector, for scores that have an opinion."""
+    found: dict[str, Amount] = {}
+    for score, weight in profile.scores:
+        vector = score.score(view, mask)
+        if vector is not None:
+            found[score.name] = vector * weight
+    return found
+
+
+def total_score(view: View, profile: Profile, mask: Mask) -> Amount:
+    """The weighted sum of all scores, for feasible rows."""
+    total = np.zeros(view.size)
+    for score, weight in profile.scores:
+        vector = score.score(view, mask)
+        if vector is not None:
+            total += vector if weight == 1 else vector * weight
+    return total
+
+
+def choose(view: View, profile: Profile, mask: Mask, rotation: int) -> int:
+    """The best feasible row. Among equals the one with fewest pods, then the next after row `rotation`."""
+    rows = np.flatnonzero(mask)
+    if len(rows) == 1:
+        return int(rows[0])
+    total = total_score(view, profile, mask)[rows]
+    best = rows[total == total.max()]
+    if len(best) == 1:
+        return int(best[0])
+    pods = view.nodes.requested[PODS_ROW, best]
+    best = best[pods == pods.min()]
+    return int(best[np.argmin((best - rotation) % view.size)])
+
+
+def explain(cluster: Cluster, pod: PendingPod, profile: Profile) -> Unschedulable:
+    """Why no node takes the pod. Each node counts for the first filter that refuses it."""
+    view = look(cluster, pod.shape)
+    rows = looked_at(view)
+    wakes, anywhere, refused = Cause.NODE_ADDED, Cause(0), []
+    for filter_ in profile.filters:
+        mask = filter_.mask(view)
+        if mask is None or mask[rows].all():
+            continue
+        refused += _refused(view, filter_, rows[~mask[rows]])
+        wakes |= filter_.wakes
+        if filter_.scope(pod.shape) is Scope.CLUSTER:
+            anywhere |= filter_.wakes
+        rows = rows[mask[rows]]
+    return Unschedulable(pod, cluster.nodes.count, tuple(refused), wakes, anywhere)
+
+
+def could_fit(cluster: Cluster, shape: Shape, profile: Profile, rows: Rows) -> bool:
+    """Whether any of `rows` passes all filters that do not look at other nodes' pods: cheap, never wrong
+    with no."""
+    view = look(cluster, shape)
+    mask = node_mask(view, profile)[rows]
+    none_before = np.zeros((1, 1))
+    for filter_ in profile.filters:
+        if filter_.scope(shape) is Scope.ROW:
+            own = cast(RowFilter, filter_).ahead(view, rows, none_before)
+            if own is not None:
+                mask &= own[0]
+    return bool(mask.any())
+
+
+def looked_at(view: View) -> Rows:
+    """The rows that are judged at all: every node, or those alone that the pod's affinity names."""
+    names = named_nodes(view.shape)
+    if names is None:
+        return np.flatnonzero(view.nodes.alive[: view.size])
+    return np.array(sorted(view.nodes.rows[name] for name in names if name in view.nodes.rows), np.intp)
+
+
+def _refused(view: View, filter_: Filter, rows: Rows) -> list[Refused]:
+    names = view.nodes.names
+    return [
+        Refused(
+            filter_.name,
+            refusal.reason,
+            tuple(names[row] for row in refusal.rows.tolist()),
+            refusal.evictable,
+        )
+        for refusal in filter_.refusals(view, rows)
+    ]

@@ -1,0 +1,29 @@
+"""NodeName: a pod that names its node runs there or nowhere."""
+
+from collections.abc import Sequence
+
+from control_plane.scheduler.framework import Cause, Refusal, Scope, View
+from control_plane.scheduler.nodes import Mask, Rows
+from control_plane.scheduler.shape import Shape
+
+REASON = "node(s) didn't match the requested node name"
+
+
+class NodeName:
+    name = "NodeName"
+    wakes = Cause.NODE_ADDED
+
+    def scope(self, shape: Shape) -> Scope:
+        return Scope.NODES
+
+    def mask(self, view: View) -> Mask | None:
+        if not view.shape.node_name:
+            return None
+        mask = view.nothing()
+        row = view.nodes.rows.get(view.shape.node_name)
+        if row is not None:
+            mask[row] = True
+        return mask
+
+    def refusals(self, view: View, rows: Rows) -> Sequence[Refusal]:
+        return (Refusal(REASON, rows, evictable=False),)

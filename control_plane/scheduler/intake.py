@@ -1,0 +1,160 @@
+"""Turns changes of objects into changes of the scheduler's picture and queue. No I/O; time is an argument.
+
+Changes are collected by key, the newest alone, and taken in by portions, so that neither a burst nor the
+first full list holds the event loop. What they can help is collected too (Wakes) and looked at once for many
+changes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from control_plane.objects.interface import ObjectChange, ObjectKey
+from control_plane.scheduler.cluster import Cluster, PlacedPod
+from control_plane.scheduler.decisions import PendingPod, Unschedulable
+from control_plane.scheduler.evaluate import could_fit
+from control_plane.scheduler.framework import Cause, Profile
+from control_plane.scheduler.nodes import node_facts
+from control_plane.scheduler.queue import Queue
+from control_plane.scheduler.settings import SchedulerSettings
+from control_plane.scheduler.shape import Shapes
+from knarr.proto.kubernetes import core_v1_pb2 as core
+
+NOTHING = Cause(0)
+_FINISHED = ("Succeeded", "Failed")
+
+
+@dataclass(slots=True)
+class Wakes:
+    """What has happened since parked pods were last looked at: causes, and the rows they concern."""
+
+    causes: Cause = NOTHING
+    rows: dict[Cause, set[int]] = field(default_factory=dict)
+
+    def add(self, cause: Cause, row: int | None) -> None:
+        self.causes |= cause
+        if row is not None:
+            self.rows.setdefault(cause, set()).add(row)
+
+    def helps(self, verdict: Unschedulable, cluster: Cluster, profile: Profile) -> bool:
+        """Whether a pod with this verdict may fit now. Refusals that look at other nodes' pods are trusted to
+        their typed cause; all others are checked on the rows that have changed."""
+        if self.causes & verdict.wakes_anywhere:
+            return True
+        rows = set[int]().union(*(rows for cause, rows in self.rows.items() if cause & verdict.wakes))
+        if not rows:
+            return False
+        return could_fit(cluster, verdict.pod.shape, profile, np.array(sorted(rows), np.intp))
+
+
+class Intake:
+    """See the module's docstring. `report` is called for a new pod whose like are parked already."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        queue: Queue,
+        settings: SchedulerSettings,
+        in_flight: Callable[[str], bool],
+        report: Callable[[str, Unschedulable], None],
+        forget: Callable[[str], None],
+    ) -> None:
+        self.wakes = Wakes()
+        self._cluster, self._queue, self._settings = cluster, queue, settings
+        self._in_flight, self._report, self._forget = in_flight, report, forget
+        self._shapes = Shapes()
+        self._changes: dict[ObjectKey, ObjectChange] = {}
+
+    def collect(self, changes: Sequence[ObjectChange]) -> None:
+        """Keep the newest change of each object."""
+        for change in changes:
+            self._changes[change.key] = change
+
+    @property
+    def waiting(self) -> bool:
+        """Whether changes are still to be taken in."""
+        return bool(self._changes)
+
+    def take_in(self, most: int, now: float) -> None:
+        """Apply up to `most` changes."""
+        for key in [key for key, _ in zip(self._changes, range(most), strict=False)]:
+            new = self._changes.pop(key).new
+            if key.kind == "Pod":
+                self.apply_pod(f"{key.namespace}/{key.name}", new if isinstance(new, core.Pod) else None, now)
+            elif key.kind == "Node":
+                self.apply_node(key.name, new if isinstance(new, core.Node) else None)
+            elif isinstance(new, core.Namespace):
+                self._cluster.put_namespace(key.name, dict(new.metadata.labels))
+                self.wakes.add(Cause.NAMESPACE, None)
+            else:
+                self._cluster.remove_namespace(key.name)
+
+    def apply_node(self, name: str, node: core.Node | None) -> None:
+        """Learn of a node, or (None) that it is gone."""
+        nodes = self._cluster.nodes
+        if node is None:
+            self._cluster.remove_node(name)
+            return
+        row = nodes.rows.get(name)
+        before = None if row is None else nodes.facts[row]
+        row = self._cluster.put_node(facts := node_facts(node))
+        if before is None:
+            self.wakes.add(Cause.NODE_ADDED, row)
+            return
+        if before.allocatable != facts.allocatable:
+            self.wakes.add(Cause.NODE_ALLOCATABLE, row)
+        if before.labels != facts.labels:
+            self.wakes.add(Cause.NODE_LABELS, row)
+        if before.taints != facts.taints or before.unschedulable != facts.unschedulable:
+            self.wakes.add(Cause.NODE_TAINTS, row)
+
+    def apply_pod(self, key: str, pod: core.Pod | None, now: float) -> None:
+        """Learn of a pod, or (None) that it is gone."""
+        if pod is None or pod.status.phase in _FINISHED:
+            self._gone(key)
+        elif pod.spec.nodeName:
+            self._placed(key, pod)
+        elif not self._is_ours(pod):
+            self._gone(key)
+        elif not self._in_flight(key):
+            self._cluster.remove_pod(key)  # one of the same name that was bound
+            verdict = self._queue.add(PendingPod(key, pod.metadata.uid, self._shapes.of(pod)), now)
+            if verdict is not None:
+                self._report(key, verdict)
+
+    def _gone(self, key: str) -> None:
+        self._queue.remove(key)
+        self._forget(key)
+        before = self._cluster.remove_pod(key)
+        if before is not None:
+            self.wakes.add(Cause.POD_GONE, self._cluster.nodes.rows.get(before.node))
+
+    def _placed(self, key: str, pod: core.Pod) -> None:
+        self._queue.remove(key)
+        self._forget(key)
+        before = self._cluster.pods.get(key)
+        placed = PlacedPod(
+            key,
+            pod.metadata.uid,
+            self._shapes.of(pod),
+            pod.spec.nodeName,
+            terminating=pod.metadata.HasField("deletionTimestamp"),
+            started=float(pod.status.startTime.seconds),
+        )
+        self._cluster.put_pod(placed)
+        row = self._cluster.nodes.rows.get(placed.node)
+        if before is None or before.shape is not placed.shape or before.node != placed.node:
+            self.wakes.add(Cause.POD_PLACED, row)
+            if before is not None:
+                self.wakes.add(Cause.POD_GONE, self._cluster.nodes.rows.get(before.node))
+        elif placed.terminating and not before.terminating:
+            self.wakes.add(Cause.POD_GONE, row)
+
+    def _is_ours(self, pod: core.Pod) -> bool:
+        """Whether we are to schedule this unbound pod."""
+        return (
+            pod.spec.schedulerName in self._settings.scheduler_names
+            and not pod.spec.schedulingGates
+            and not pod.metadata.HasField("deletionTimestamp")
+        )

@@ -1,0 +1,31 @@
+"""The default profile: Kubernetes' default plugins in their order, and their weights."""
+
+from control_plane.scheduler.filters.node_affinity import NodeAffinity
+from control_plane.scheduler.filters.node_name import NodeName
+from control_plane.scheduler.filters.node_ports import NodePorts
+from control_plane.scheduler.filters.node_resources_fit import NodeResourcesFit
+from control_plane.scheduler.filters.node_unschedulable import NodeUnschedulable
+from control_plane.scheduler.filters.taint_toleration import TaintToleration
+from control_plane.scheduler.framework import Profile
+from control_plane.scheduler.scores.balanced_allocation import BalancedAllocation
+from control_plane.scheduler.scores.least_allocated import LeastAllocated
+from control_plane.scheduler.scores.node_affinity import NodeAffinityScore
+from control_plane.scheduler.scores.taint_toleration import TaintTolerationScore
+
+DEFAULT = Profile(
+    name="default-scheduler",
+    filters=(
+        NodeUnschedulable(),
+        NodeName(),
+        TaintToleration(),
+        NodeAffinity(),
+        NodePorts(),
+        NodeResourcesFit(),
+    ),
+    scores=(
+        (TaintTolerationScore(), 3),
+        (NodeAffinityScore(), 2),
+        (LeastAllocated(), 1),
+        (BalancedAllocation(), 1),
+    ),
+)

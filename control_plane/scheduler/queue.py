@@ -1,0 +1,210 @@
+"""The pods that wait, and when to try which: by priority, then age. Pure: time is an argument.
+
+Pods of one shape form a group, because what is decided for one holds for all: when no node takes one, the
+whole group is parked in one step, until a change that can help wakes it (Unschedulable.wakes, looked at by
+the caller) and its back-off has passed, or until the flush. A pod whose binding failed backs off on its own.
+
+No starvation: a group stands in line with the age of its oldest pod and is taken in bounded portions.
+"""
+
+import heapq
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count, islice
+
+from control_plane.scheduler.decisions import PendingPod, Unschedulable
+from control_plane.scheduler.settings import SchedulerSettings
+from control_plane.scheduler.shape import Shape
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """Waiting pods of one shape, oldest first. `verdict`: parked, and why."""
+
+    shape: Shape
+    pods: dict[str, tuple[int, PendingPod]] = field(default_factory=dict)
+    verdict: Unschedulable | None = None
+    parked_at: float = 0.0
+    not_before: float = 0.0
+    attempts: int = 0
+    queued: bool = False  # has a valid entry in the line or among the timers
+
+    @property
+    def oldest(self) -> int:
+        return next(iter(self.pods.values()))[0]
+
+
+class Queue:
+    """See the module's docstring. Pods are named by their key."""
+
+    def __init__(self, settings: SchedulerSettings, random: random.Random) -> None:
+        self._settings = settings
+        self._random = random
+        self._sequence = count()
+        self._groups: dict[Shape, Group] = {}
+        self._group_of: dict[str, Group] = {}
+        self._line: list[tuple[int, int, int, Group]] = []  # (-priority, age, tie, group)
+        self._timers: list[tuple[float, int, Group | PendingPod]] = []
+        self._resting: dict[str, PendingPod] = {}  # backing off on their own
+        self._failures: dict[str, int] = {}
+        self._parked: dict[Shape, Group] = {}
+
+    def __len__(self) -> int:
+        return len(self._group_of) + len(self._resting)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._group_of or key in self._resting
+
+    @property
+    def ready(self) -> bool:
+        """Whether a pod can be taken now."""
+        return bool(self._line)
+
+    @property
+    def parked(self) -> int:
+        """How many pods wait for something to change."""
+        return sum(len(group.pods) for group in self._parked.values())
+
+    @property
+    def resting(self) -> int:
+        """How many pods back off on their own."""
+        return len(self._resting)
+
+    def add(self, pod: PendingPod, now: float) -> Unschedulable | None:
+        """Let a pod wait, or replace it. Returns the verdict when its like are parked: it holds for it
+        too."""
+        known = self._group_of.get(pod.key)
+        if known is not None:
+            _, before = known.pods[pod.key]
+            if before.shape is pod.shape and before.uid == pod.uid:
+                return None
+        elif pod.key in self._resting and self._resting[pod.key].uid == pod.uid:
+            self._resting[pod.key] = pod
+            return None
+        self.remove(pod.key)
+        return self._join(pod, now)
+
+    def remove(self, key: str) -> None:
+        """Forget a pod."""
+        self._failures.pop(key, None)
+        self._resting.pop(key, None)
+        group = self._group_of.pop(key, None)
+        if group is not None:
+            del group.pods[key]
+            self._drop_if_empty(group)
+
+    def take(self, limit: int) -> list[PendingPod]:
+        """The next pods to decide about, all of one shape, oldest first; [] when nothing is ready."""
+        while self._line:
+            _, age, _, group = heapq.heappop(self._line)
+            if not group.pods or group.verdict is not None or not group.queued:
+                continue
+            if group.oldest != age:  # its oldest pod has gone: stand in line with the age it has now
+                self._stand(group)
+                continue
+            group.queued = False
+            taken = [pod for _, pod in islice(group.pods.values(), limit)]
+            for pod in taken:
+                del group.pods[pod.key], self._group_of[pod.key]
+            if group.pods:
+                self._stand(group)
+            else:
+                self._drop_if_empty(group)
+            return taken
+        return []
+
+    def park(self, verdict: Unschedulable, pods: list[PendingPod], now: float) -> None:
+        """Put pods back that no node took, and let all their like wait for a change."""
+        group = self._groups.get(pods[0].shape) or self._new_group(pods[0].shape)
+        later = group.pods
+        group.pods = {pod.key: (next(self._sequence), pod) for pod in pods}
+        for key, (_, pod) in later.items():
+            group.pods[key] = (next(self._sequence), pod)
+        for pod in pods:
+            self._group_of[pod.key] = group
+        group.attempts += 1
+        group.verdict, group.parked_at, group.queued = verdict, now, False
+        group.not_before = now + self._backoff(group.attempts)
+        self._parked[group.shape] = group
+
+    def retry(self, pod: PendingPod, now: float) -> None:
+        """Try a pod again after a back-off of its own: its binding failed."""
+        failures = self._failures[pod.key] = self._failures.get(pod.key, 0) + 1
+        self._resting[pod.key] = pod
+        heapq.heappush(self._timers, (now + self._backoff(failures), next(self._sequence), pod))
+
+    def done(self, key: str) -> None:
+        """The pod is bound: its failures no longer count."""
+        self._failures.pop(key, None)
+
+    def wake(self, helps: Callable[[Unschedulable], bool], now: float) -> int:
+        """Let parked groups try again whose verdict `helps` says may change; returns how many groups."""
+        woken = [group for group in self._parked.values() if group.verdict and helps(group.verdict)]
+        for group in woken:
+            self._wake(group, now)
+        return len(woken)
+
+    def advance(self, now: float) -> None:
+        """Move on what has waited long enough: back-offs that are over, and the flush."""
+        while self._timers and self._timers[0][0] <= now:
+            _, _, waiting = heapq.heappop(self._timers)
+            if isinstance(waiting, Group):
+                if waiting.queued and waiting.pods:
+                    self._stand(waiting)
+            elif self._resting.get(waiting.key) is not None:
+                self._join(self._resting.pop(waiting.key), now)
+        for group in [g for g in self._parked.values() if now - g.parked_at >= self._settings.flush_s]:
+            self._wake(group, now)
+
+    def next_time(self) -> float | None:
+        """When advance() has something to do, at the latest; None: never."""
+        times = [group.parked_at + self._settings.flush_s for group in self._parked.values()]
+        if self._timers:
+            times.append(self._timers[0][0])
+        return min(times, default=None)
+
+    def verdicts(self) -> Iterator[Unschedulable]:
+        """Why the parked groups are parked, one each."""
+        return (group.verdict for group in self._parked.values() if group.verdict is not None)
+
+    def _join(self, pod: PendingPod, now: float) -> Unschedulable | None:
+        group = self._groups.get(pod.shape) or self._new_group(pod.shape)
+        group.pods[pod.key] = (next(self._sequence), pod)
+        self._group_of[pod.key] = group
+        if group.verdict is None and not group.queued:
+            self._stand(group)
+        return group.verdict
+
+    def _new_group(self, shape: Shape) -> Group:
+        group = self._groups[shape] = Group(shape)
+        return group
+
+    def _stand(self, group: Group) -> None:
+        group.queued = True
+        entry = (-group.shape.priority, group.oldest, next(self._sequence), group)
+        heapq.heappush(self._line, entry)
+
+    def _wake(self, group: Group, now: float) -> None:
+        del self._parked[group.shape]
+        group.verdict = None
+        if group.not_before <= now:
+            self._stand(group)
+        else:
+            group.queued = True
+            heapq.heappush(self._timers, (group.not_before, next(self._sequence), group))
+
+    def _drop_if_empty(self, group: Group) -> None:
+        if not group.pods:
+            group.queued = False
+            group.verdict = None
+            self._parked.pop(group.shape, None)
+            if self._groups.get(group.shape) is group:
+                del self._groups[group.shape]
+
+    def _backoff(self, attempts: int) -> float:
+        """Seconds: doubling up to the most, the last quarter of it random, so that many do not come at
+        once."""
+        settings = self._settings
+        whole = min(settings.backoff_most_s, settings.backoff_first_s * 2.0 ** min(attempts - 1, 30))
+        return whole * (0.75 + 0.25 * self._random.random())

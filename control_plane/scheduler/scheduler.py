@@ -1,0 +1,192 @@
+"""The scheduler's shell: takes changes in, has pods decided in short slices, sends bindings, reports.
+
+Decides nothing itself (decide.py does) and holds the event loop for no longer than a slice. Idle, it waits
+for a change or for the next timer, whichever is first.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from control_plane.objects.interface import ObjectChange, Objects, Writer
+from control_plane.scheduler.binder import Binder
+from control_plane.scheduler.cluster import Cluster
+from control_plane.scheduler.decide import decide
+from control_plane.scheduler.decisions import Placed, Unschedulable
+from control_plane.scheduler.framework import Cause, Profile
+from control_plane.scheduler.intake import Intake, Wakes
+from control_plane.scheduler.metrics import SchedulerMetrics
+from control_plane.scheduler.profiles import DEFAULT
+from control_plane.scheduler.queue import Queue
+from control_plane.scheduler.reporter import Bucket, Recorder, Reporter
+from control_plane.scheduler.settings import SchedulerSettings
+from knarr.clock import Clock
+from knarr.errors import ApiError
+from knarr.proto.kubernetes import core_v1_pb2 as core
+
+log = structlog.get_logger()
+_PORTION = 100  # changes taken in between two looks at the clock
+
+
+class Scheduler:
+    """See the module's docstring. One at a time decides: run() only on the leader."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        writer: Writer,
+        recorder: Recorder,
+        clock: Clock,
+        random: random.Random,
+        settings: SchedulerSettings | None = None,
+        *,
+        profile: Profile = DEFAULT,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        self._objects, self._recorder = objects, recorder
+        self._clock, self._random = clock, random
+        self._settings = settings or SchedulerSettings()
+        self._profile = profile
+        self._metrics = SchedulerMetrics(registry or CollectorRegistry())
+        self._writer = writer
+        self._awake = asyncio.Event()
+        self._pods_per_s = 1_000.0  # how fast decisions were of late: sizes the next portion
+
+    def _reset(self) -> None:
+        """Begin with an empty picture: leadership may come back after others have decided."""
+        self.cluster = Cluster()
+        self.queue = Queue(self._settings, self._random)
+        self._reporter = Reporter(self._objects, self._writer, self._recorder, self._clock, self._settings)
+        self._binder = Binder(
+            self._writer, self._clock, self._settings, self._metrics, self._bound, self._not_bound
+        )
+        self._intake = Intake(
+            self.cluster,
+            self.queue,
+            self._settings,
+            self._binder.__contains__,
+            self._reporter.report,
+            self._reporter.forget,
+        )
+        settings, now = self._settings, self._clock.monotonic()
+        self._events = Bucket(settings.scheduled_events_per_s, settings.scheduled_events_burst, now)
+
+    async def run(self) -> None:
+        """Schedule until cancelled. Does nothing before the cache is filled."""
+        self._reset()
+        await self._objects.synced()
+        unsubscribe = self._objects.subscribe((core.Namespace, core.Node, core.Pod), self._changed)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._binder.run(), name="scheduler-binder")
+                group.create_task(self._reporter.run(), name="scheduler-reporter")
+                group.create_task(self._loop(), name="scheduler-loop")
+        finally:
+            unsubscribe()
+
+    def _changed(self, changes: Sequence[ObjectChange]) -> None:
+        self._intake.collect(changes)
+        self._awake.set()
+
+    async def _loop(self) -> None:
+        while True:
+            self._awake.clear()
+            began = self._clock.monotonic()
+            busy = self._slice(began)
+            self._metrics.slice_seconds.observe(self._clock.monotonic() - began)
+            if busy:
+                await asyncio.sleep(0)  # let everything else run between two slices
+            else:
+                self._count_pending()
+                await self._wait()
+
+    async def _wait(self) -> None:
+        """Until a change or the next timer."""
+        next_time = self.queue.next_time()
+        timeout = None if next_time is None else max(0.0, next_time - self._clock.monotonic())
+        try:
+            async with asyncio.timeout(timeout):
+                await self._awake.wait()
+        except TimeoutError:
+            return
+
+    def _slice(self, began: float) -> bool:
+        """Work for at most a slice; returns whether there is more to do at once."""
+        end = began + self._settings.slice_s
+        while self._intake.waiting:
+            self._intake.take_in(_PORTION, began)
+            if self._clock.monotonic() >= end:
+                return True
+        self._wake_parked(began)
+        self.queue.advance(began)
+        while self.queue.ready and not self._binder.full:
+            self._decide_some(end)
+            if self._clock.monotonic() >= end:
+                return True
+        return False
+
+    def _wake_parked(self, now: float) -> None:
+        wakes, self._intake.wakes = self._intake.wakes, Wakes()
+        if wakes.causes:
+            woken = self.queue.wake(lambda verdict: wakes.helps(verdict, self.cluster, self._profile), now)
+            self._metrics.wakes.inc(woken)
+
+    def _decide_some(self, end: float) -> None:
+        """Decide about the next pods, as many as should fit before `end`."""
+        began = self._clock.monotonic()
+        size = int(max(0.002, end - began) * self._pods_per_s)
+        pods = self.queue.take(max(1, min(self._settings.group_limit, size)))
+        if not pods:
+            return
+        rotation = self._random.randrange(1 << 16)
+        decisions = decide(self.cluster, pods, self._profile, rotation)
+        placed = [decision for decision in decisions if isinstance(decision, Placed)]
+        refused = [decision for decision in decisions if isinstance(decision, Unschedulable)]
+        if placed:
+            self._binder.add(placed)
+        if refused:
+            self._park(refused)
+        took = max(1e-6, self._clock.monotonic() - began)
+        self._pods_per_s += 0.5 * (min(1e6, len(pods) / took) - self._pods_per_s)
+
+    def _park(self, refused: list[Unschedulable]) -> None:
+        self.queue.park(refused[0], [verdict.pod for verdict in refused], self._clock.monotonic())
+        self._metrics.attempts.labels("unschedulable").inc(len(refused))
+        for verdict in refused:
+            self._reporter.report(verdict.pod.key, verdict)
+
+    def _bound(self, placed: Placed) -> None:
+        self.queue.done(placed.pod.key)
+        self._metrics.attempts.labels("scheduled").inc()
+        self._awake.set()
+        if self._events.take(self._clock.monotonic()):
+            namespace, _, name = placed.pod.key.partition("/")
+            pod = self._objects.get(core.Pod, namespace, name)
+            if pod is not None:
+                message = f"Successfully assigned {placed.pod.key} to {placed.node}"
+                self._recorder.record(pod, "Normal", "Scheduled", message)
+
+    def _not_bound(self, placed: Placed, error: ApiError) -> None:
+        """Take back what was assumed and look at the pod anew: it may have changed, be bound, or be gone."""
+        pod = placed.pod
+        self._metrics.attempts.labels("error").inc()
+        log.info("pod_not_bound", pod=pod.key, node=placed.node, error=str(error))
+        row = self.cluster.nodes.rows.get(placed.node)
+        if self.cluster.undo(pod.key, pod.uid):
+            self._intake.wakes.add(Cause.POD_GONE, row)
+        namespace, _, name = pod.key.partition("/")
+        current = self._objects.get(core.Pod, namespace, name)
+        if current is not None and current.metadata.uid == pod.uid and not current.spec.nodeName:
+            self.queue.retry(pod, self._clock.monotonic())
+        else:
+            self._intake.apply_pod(pod.key, current, self._clock.monotonic())
+        self._awake.set()
+
+    def _count_pending(self) -> None:
+        parked, resting = self.queue.parked, self.queue.resting
+        self._metrics.pending.labels("unschedulable").set(parked)
+        self._metrics.pending.labels("backoff").set(resting)
+        self._metrics.pending.labels("active").set(len(self.queue) - parked - resting)

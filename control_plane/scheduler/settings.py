@@ -1,0 +1,35 @@
+"""Settings of the scheduler: each with unit, default and reason."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerSettings:
+    """All of them; the defaults fit clusters of 1 to 5,000 nodes."""
+
+    # Pods with one of these in spec.schedulerName are ours; an empty one is the default scheduler.
+    scheduler_names: frozenset[str] = frozenset(("", "default-scheduler", "knarr-scheduler"))
+    # The longest the event loop is held by deciding or by taking in changes; latency of all else hangs on it.
+    slice_s: float = 0.015
+    # The most pods of one shape decided at once; a slice is cut again by what the last decision cost.
+    group_limit: int = 1_000
+    # Bindings sent in one call of Writer.bind: enough to fill the store's batches, few enough to answer soon.
+    bind_batch: int = 500
+    # Calls of Writer.bind at the same time: hides the store's latency.
+    bind_flights: int = 6
+    # Decided but not yet bound pods; above it deciding waits.
+    bind_backlog: int = 4_000
+    # How long a binding may take before it is looked at as failed.
+    bind_timeout_s: float = 15.0
+    # First and longest wait before a pod that failed is tried again; doubles, with jitter, as in Kubernetes.
+    backoff_first_s: float = 1.0
+    backoff_most_s: float = 10.0
+    # Pods that no event woke are tried again after this, in case a hint was wrong; as in Kubernetes.
+    flush_s: float = 300.0
+    # Conditions and FailedScheduling events written per second: explanations must not crowd out bindings.
+    reports_per_s: float = 100.0
+    # A condition whose counts alone changed is written again no sooner than this.
+    report_again_s: float = 30.0
+    # Scheduled events per second, and how many at once: the binding itself stands in the pod.
+    scheduled_events_per_s: float = 20.0
+    scheduled_events_burst: float = 200.0
