@@ -43,6 +43,7 @@ class Executor:
         self._pulls: dict[str, asyncio.Task[None]] = {}
         self._images: dict[str, ImageState] = {}
         self._mounts: Mapping[str, tuple[Mount, ...]] | None = None
+        self._files_stale = False
 
     @property
     def busy(self) -> bool:
@@ -50,8 +51,19 @@ class Executor:
         return bool(self._stops or self._pulls)
 
     def files_changed(self) -> None:
-        """Look at the pod's volumes anew before the next start."""
-        self._mounts = None
+        """What the pod's volumes show may have changed."""
+        self._files_stale = True
+
+    async def refresh_files(self, pod: core.Pod) -> None:
+        """Bring the volumes of a pod that runs up to date, if something has changed."""
+        if not self._files_stale:
+            return
+        self._files_stale = False
+        if self._mounts is not None or (pod.spec.volumes and self.pod_ip):
+            # What is missing now was there at the start; the containers keep what they have.
+            with contextlib.suppress(ConfigError, OSError):
+                parts = self._parts
+                self._mounts = await parts.files.prepare(pod, parts.config, parts.node, self.pod_ip)
 
     async def perform(self, action: Action, pod: core.Pod | None, wanted: DesiredPod | None) -> None:
         """Do it, or set it going. Raises EngineUnavailable."""

@@ -43,12 +43,19 @@ class PodWorker:
         self._status: core.PodStatus | None = None
         self._pauses = 0
 
+    @property
+    def wanted(self) -> bool:
+        """Whether the node shall have the pod."""
+        return self._pod is not None
+
     def update(self, pod: core.Pod | None) -> None:
         """The pod's newest version; None: it is no longer wanted here."""
         if pod is not None and self._status is not None:
             pod.status.CopyFrom(merged(self._status, pod.status))
         self._pod = pod
         self._wanted = desired(pod) if pod is not None else None
+        if self._executor is not None:
+            self._executor.files_changed()
         self._woken.set()
 
     def config_changed(self) -> None:
@@ -89,6 +96,8 @@ class PodWorker:
             executor.history = executor.history.seen(observed)
             executor.pod_ip = _pod_ip(pod, observed, self._parts)
             prober.sync(pod, observed)
+            if pod is not None:
+                await executor.refresh_files(pod)
             actions = decide(wanted, observed, executor.history, now)
             if pod is None or wanted is None or wanted.deleted:
                 executor.cancel_pulls()
