@@ -17,10 +17,10 @@ from control_plane.objects.feed import Feed
 from control_plane.objects.interface import Handler, ObjectKey
 from control_plane.objects.progress import Progress
 from control_plane.objects.records import CachedRecord
-from control_plane.objects.selection import matcher
 from control_plane.objects.table import RecordHandler
 from control_plane.store.interface import Store
 from knarr.api.kinds import Kind, of
+from knarr.api.selectors import from_message
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 M = TypeVar("M", bound=Message)
@@ -62,8 +62,8 @@ class CachedObjects:
         feed = self._feed(of(kind))
         records: Iterable[CachedRecord] = feed.table.find(namespace, owner_uid, node_name)
         if labels is not None:
-            matches = matcher(labels)
-            records = (record for record in records if matches(record.labels))
+            selector = from_message(labels)
+            records = (record for record in records if selector.matches(dict(record.labels)))
         message = feed.table.reader.message
         return [cast(M, message(record.value, record.version)) for record in records]
 

@@ -31,7 +31,9 @@ class CompactedError(StoreError):
     """The version asked for is no longer kept; list again at `oldest` or later."""
 
     def __init__(self, asked: int, oldest: int) -> None:
-        super().__init__(f"version {asked} was compacted, the oldest kept is {oldest}")
+        super().__init__(
+            f"version {asked} was compacted" + (f", the oldest kept is {oldest}" if oldest else "")
+        )
         self.asked = asked
         self.oldest = oldest
 

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from control_plane.store.interface import StoreError, UnavailableError
+from control_plane.store.interface import AmbiguousError, StoreError, UnavailableError
 
 RENEWALS_PER_TTL = 3  # one renewal may be lost without the lease being in danger
 
@@ -77,7 +77,7 @@ class RenewedLease:
         try:
             async with asyncio.timeout_at(self.ends_at):
                 await self._renew()
-        except (UnavailableError, TimeoutError):
+        except (UnavailableError, AmbiguousError, TimeoutError):
             return False
         self.ends_at = sent_at + self.ttl_s
         return True

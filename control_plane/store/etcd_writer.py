@@ -1,0 +1,166 @@
+"""Writes of many callers, queued for a moment and sent in batches.
+
+At most one write of a key is on its way, several batches are. A batch whose answer got lost is sent again as
+it is until etcd answers: each comparison holds at most once, so nothing is done twice, and a write that is
+found stored was ours. What cannot be told in time is AmbiguousError, or UnavailableError if nothing was sent.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from control_plane.store.backoff import Backoff
+from control_plane.store.etcd_batch import MAX_WRITES, Batch, Call, Entry, outcomes, request, take
+from control_plane.store.etcd_client import EtcdClient
+from control_plane.store.interface import (
+    AmbiguousError,
+    Failed,
+    Outcome,
+    StoreError,
+    UnavailableError,
+    Write,
+)
+
+MAX_IN_FLIGHT = 8  # batches
+MAX_QUEUED = 20_000  # writes; callers wait beyond
+GATHER_S = 0.002  # how long a batch that is not full waits for more, while others are on their way
+
+
+class BatchWriter:
+    """Turns writes into batches."""
+
+    def __init__(self, client: EtcdClient) -> None:
+        self._client = client
+        self._queue: deque[Entry] = deque()  # different keys, none of them on its way
+        self._behind: dict[str, deque[Entry]] = {}  # of each queued or sent key: its later writes
+        self._batches: set[asyncio.Task[None]] = set()
+        self._gathering: asyncio.TimerHandle | None = None
+        self._room = asyncio.Event()
+        self._room.set()
+        self._queued = 0
+        self._turn = 0
+        self._closed = False
+
+    async def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """Outcomes in order. Cancelling the caller does not take back what was queued."""
+        if not writes:
+            return []
+        call = Call(len(writes))
+        for index, write in enumerate(writes):
+            while self._queued >= MAX_QUEUED:
+                self._room.clear()
+                self._send_ready()
+                await self._room.wait()
+            self._enqueue(Entry(write, call, index))
+        self._send_ready()
+        await call.done
+        return [outcome for outcome in call.outcomes if outcome is not None]
+
+    async def close(self) -> None:
+        """Stop; what is queued or on its way fails."""
+        self._closed = True
+        self._stop_gathering()
+        for task in self._batches:
+            task.cancel()
+        if self._batches:
+            await asyncio.wait(self._batches)
+        behind = [entry for entries in self._behind.values() for entry in entries]
+        for entry in (*self._queue, *behind):
+            entry.settle(Failed(UnavailableError("the store was closed")))
+        self._queue.clear()
+        self._behind.clear()
+
+    def _enqueue(self, entry: Entry) -> None:
+        if self._closed:
+            entry.settle(Failed(UnavailableError("the store was closed")))
+            return
+        self._queued += 1
+        behind = self._behind.get(entry.write.key)
+        if behind is not None:
+            behind.append(entry)
+        else:
+            self._behind[entry.write.key] = deque()
+            self._queue.append(entry)
+
+    def _send_ready(self) -> None:
+        """Send full batches at once, and the rest too when nothing is on its way."""
+        while self._queue and len(self._batches) < MAX_IN_FLIGHT:
+            if len(self._queue) < MAX_WRITES and self._batches:
+                if self._gathering is None:
+                    self._gathering = asyncio.get_running_loop().call_later(GATHER_S, self._gathered)
+                return
+            self._send_one()
+
+    def _gathered(self) -> None:
+        self._gathering = None
+        if self._queue and len(self._batches) < MAX_IN_FLIGHT:
+            self._send_one()
+
+    def _stop_gathering(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+
+    def _send_one(self) -> None:
+        batch = take(self._queue, self._turn)
+        self._turn += 1
+        task = asyncio.create_task(self._run(batch), name="store-batch")
+        self._batches.add(task)
+        task.add_done_callback(self._batches.discard)
+
+    async def _run(self, batch: Batch) -> None:
+        try:
+            settled = await self._settled(batch)
+        except asyncio.CancelledError:
+            settled = [Failed(AmbiguousError("the store was closed"))] * len(batch)
+        for (_, entry), outcome in zip(batch, settled, strict=True):
+            self._next_of_key(entry.write.key)
+            entry.settle(outcome)
+        self._queued -= len(batch)
+        self._room.set()
+        task = asyncio.current_task()
+        if task is not None:
+            self._batches.discard(task)
+        if not self._closed:
+            self._send_ready()
+
+    def _next_of_key(self, key: str) -> None:
+        behind = self._behind.get(key)
+        if behind:
+            self._queue.append(behind.popleft())
+        else:
+            self._behind.pop(key, None)
+
+    async def _settled(self, batch: Batch) -> list[Outcome]:
+        """The outcomes of a batch. A refusal of the whole (one write too large, a lease that has ended) is
+        narrowed down to the writes that deserve it."""
+        try:
+            return await self._answered(batch)
+        except StoreError as error:
+            if len(batch) == 1 or isinstance(error, (UnavailableError, AmbiguousError)):
+                return [Failed(error)] * len(batch)
+        half = len(batch) // 2
+        return await self._settled(batch[:half]) + await self._settled(batch[half:])
+
+    async def _answered(self, batch: Batch) -> list[Outcome]:
+        """Send until answered or until the deadline."""
+        loop = asyncio.get_running_loop()
+        backoff = Backoff(self._client.rng, 0.02, 0.5)
+        deadline = loop.time() + self._client.timeout_s
+        again = False
+        while True:
+            try:
+                txn = request(batch, again)
+                left_s = max(0.05, deadline - loop.time())
+                response = await self._client.attempt(lambda endpoint: endpoint.kv.Txn, txn, left_s)
+                return outcomes(batch, response, again)
+            except (UnavailableError, AmbiguousError) as error:
+                again = again or isinstance(error, AmbiguousError)
+                pause_s = backoff.next_s()
+                if loop.time() + pause_s >= deadline:
+                    raise (AmbiguousError if again else UnavailableError)(str(error)) from error
+            except StoreError as error:
+                if again:
+                    raise AmbiguousError(str(error)) from error
+                raise
+            await asyncio.sleep(pause_s)
