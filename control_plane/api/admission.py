@@ -1,0 +1,100 @@
+"""What is allowed and added beyond an object's own rules: namespaces, priorities, tolerations. Pure.
+
+As Kubernetes' admission plugins NamespaceLifecycle, Priority and DefaultTolerationSeconds.
+"""
+
+from collections.abc import Callable, Iterable
+
+from google.protobuf.message import Message
+
+from control_plane.api.messages import metadata
+from control_plane.api.refusals import forbidden, not_found
+from knarr.api.kinds import EVENT, NAMESPACE, PRIORITY_CLASS, Kind
+from knarr.errors import Cause, Forbidden
+from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
+
+IMMORTAL = ("default", "kube-system", "kube-public", "kube-node-lease")
+NOT_READY = "node.kubernetes.io/not-ready"
+UNREACHABLE = "node.kubernetes.io/unreachable"
+SYSTEM_PRIORITIES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
+
+FindClass = Callable[[str], scheduling.PriorityClass | None]
+
+
+def admit_namespace(kind: Kind, obj: Message, namespace: core.Namespace | None) -> None:
+    """A new object's namespace must exist and not be on its way out."""
+    if not kind.namespaced:
+        return
+    own = metadata(obj)
+    if namespace is None:
+        raise not_found(NAMESPACE, own.namespace)
+    if namespace.metadata.HasField("deletionTimestamp") and kind is not EVENT:
+        why = f"unable to create new content in namespace {own.namespace} because it is being terminated"
+        cause = Cause(
+            "metadata.namespace", "NamespaceTerminating", f"namespace {own.namespace} is being terminated"
+        )
+        raise forbidden(kind, own.name, why, [cause])
+
+
+def admit_namespace_deletion(name: str) -> None:
+    """The namespaces that everything rests on stay."""
+    if name in IMMORTAL:
+        raise forbidden(NAMESPACE, name, "this namespace may not be deleted")
+
+
+def admit_priority(
+    kind: Kind, pod: core.Pod, find: FindClass, classes: Iterable[scheduling.PriorityClass]
+) -> None:
+    """Resolve priorityClassName to a number, in place."""
+    spec = pod.spec
+    name = spec.priorityClassName
+    if name in SYSTEM_PRIORITIES:
+        value, policy = SYSTEM_PRIORITIES[name], "PreemptLowerPriority"
+    else:
+        chosen = find(name) if name else next((found for found in classes if found.globalDefault), None)
+        if name and chosen is None:
+            raise forbidden(kind, pod.metadata.name, f"no PriorityClass with name {name} was found")
+        value, policy = 0, "PreemptLowerPriority"
+        if chosen is not None:
+            spec.priorityClassName = chosen.metadata.name
+            value, policy = chosen.value, chosen.preemptionPolicy or policy
+    if spec.HasField("priority") and spec.priority != value:
+        raise _provided(kind, pod, "integer value of priority", str(spec.priority), str(value))
+    if spec.HasField("preemptionPolicy") and spec.preemptionPolicy != policy:
+        raise _provided(kind, pod, "string value of preemptionPolicy", spec.preemptionPolicy, policy)
+    spec.priority, spec.preemptionPolicy = value, policy
+
+
+def _provided(kind: Kind, pod: core.Pod, what: str, given: str, computed: str) -> Forbidden:
+    why = (
+        f"the {what} ({given}) must not be provided in pod spec; "
+        f"priority admission controller computed {computed} from the given PriorityClass name"
+    )
+    return forbidden(kind, pod.metadata.name, why)
+
+
+def admit_tolerations(pod: core.Pod, seconds: int) -> None:
+    """Let a pod stay for a while on a node that is not ready or out of reach, unless it says otherwise."""
+    for key in (NOT_READY, UNREACHABLE):
+        if not any(_tolerates(toleration, key) for toleration in pod.spec.tolerations):
+            pod.spec.tolerations.add(
+                key=key, operator="Exists", effect="NoExecute", tolerationSeconds=seconds
+            )
+
+
+def _tolerates(toleration: core.Toleration, key: str) -> bool:
+    return toleration.key in (key, "") and toleration.effect in ("NoExecute", "")
+
+
+def admit_priority_class(obj: scheduling.PriorityClass, classes: Iterable[scheduling.PriorityClass]) -> None:
+    """At most one class is the global default."""
+    if not obj.globalDefault:
+        return
+    for other in classes:
+        if other.globalDefault and other.metadata.name != obj.metadata.name:
+            why = (
+                f"PriorityClass {other.metadata.name} is already marked as default. "
+                "Only one default can exist"
+            )
+            raise forbidden(PRIORITY_CLASS, obj.metadata.name, why)

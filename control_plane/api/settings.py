@@ -1,0 +1,36 @@
+"""What can be set about the API server."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Bounds and defaults. Sizes are in bytes, times in seconds."""
+
+    # An object serialised. etcd refuses requests over 1.5 MiB, and an object shares one with its key and
+    # its comparison.
+    max_object_bytes: int = 1_048_576
+    # How long a pod stays on a node that is not ready or cannot be reached, when it does not say itself.
+    # Kubernetes has 300; ours is part of "running elsewhere within 20 s".
+    toleration_s: int = 5
+    # One request to the store, its own reconnects included; longer, and the caller is told.
+    store_timeout_s: float = 5.0
+    # Tries of one unconditional write that meets newer versions each time.
+    write_attempts: int = 12
+    # Wait before the second try; doubles, with jitter, up to the longest.
+    retry_s: float = 0.002
+    retry_longest_s: float = 0.1
+    # How long a write waits for the cache to show it before it returns all the same.
+    seen_timeout_s: float = 5.0
+    # Objects read from the store, and bytes handed on, at once by a list: both bound its memory.
+    list_page: int = 500
+    list_part_bytes: int = 1_048_576
+    # Recent changes of one kind kept for watches to resume from; the watch that falls behind them ends.
+    watch_history: int = 8_192
+    watch_history_bytes: int = 16_777_216
+    # Changes handed on at once by a watch.
+    watch_batch: int = 128
+    # A quiet watch that asked for bookmarks gets one this often.
+    bookmark_s: float = 60.0
+    # Items of one batch request.
+    batch_limit: int = 1_000
