@@ -25,7 +25,7 @@ class NodeServicer(NodeServiceServicer):
     def __init__(self, sessions: NodeSessions) -> None:
         self._sessions = sessions
 
-    async def Bootstrap(  # type: ignore[override]
+    async def Bootstrap(
         self,
         request: wire.BootstrapRequest,
         context: grpc.aio.ServicerContext[wire.BootstrapRequest, wire.BootstrapResponse],

@@ -35,7 +35,7 @@ class PodServicer(PodServiceServicer):
         self._replica = replica
         self._dial = dial
 
-    async def Logs(  # type: ignore[override]
+    async def Logs(
         self, request: wire.LogsRequest, context: LogsContext
     ) -> AsyncIterator[wire.LogsChunk]:
         try:
