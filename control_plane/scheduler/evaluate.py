@@ -89,7 +89,7 @@ def explain(cluster: Cluster, pod: PendingPod, profile: Profile) -> Unschedulabl
             continue
         refused += _refused(view, filter_, rows[~mask[rows]])
         wakes |= filter_.wakes
-        if filter_.scope(pod.shape) is Scope.CLUSTER:
+        if filter_.scope(pod.shape) in (Scope.OTHERS, Scope.CLUSTER):
             anywhere |= filter_.wakes
         rows = rows[mask[rows]]
     return Unschedulable(pod, cluster.nodes.count, tuple(refused), wakes, anywhere)

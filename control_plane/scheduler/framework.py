@@ -24,7 +24,8 @@ class Scope(Enum):
 
     NODES = auto()  # on what nodes are: stays true while NodeTable.version does
     ROW = auto()  # also on the pods of the same row: placing a pod changes that row alone
-    CLUSTER = auto()  # also on pods elsewhere
+    OTHERS = auto()  # also on pods elsewhere, but not on pods of this shape
+    CLUSTER = auto()  # also on pods elsewhere, those of this shape too
 
 
 class Cause(Flag):

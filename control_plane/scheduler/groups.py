@@ -74,7 +74,7 @@ def _fixed_scores(view: View, profile: Profile, mask: Mask) -> _Fixed:
     rows = np.flatnonzero(mask)
     total, sensitive = np.zeros(len(rows)), np.zeros(len(rows), np.bool_)
     for score, weight in profile.scores:
-        if score.scope(view.shape) is not Scope.NODES:
+        if score.scope(view.shape) is Scope.ROW:
             continue
         vector = score.score(view, mask)
         if vector is None:

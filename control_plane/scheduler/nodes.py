@@ -126,6 +126,7 @@ class NodeTable:
         self.free: Amount = np.zeros((len(BASE_RESOURCES), _FIRST_CAPACITY))  # allocatable less requested
         self.scored: Amount = np.zeros((2, _FIRST_CAPACITY))  # requested cpu, memory as scores count them
         self.labels: dict[str, LabelColumn] = {}
+        self.images: dict[str, dict[int, int]] = {}  # image name -> row -> bytes
         self.taint_sets: list[tuple[Taint, ...]] = [()]
         self._taint_ids: dict[tuple[Taint, ...], int] = {(): 0}
         self._free_rows: list[int] = []
@@ -149,6 +150,7 @@ class NodeTable:
         self.unschedulable[row] = facts.unschedulable
         self.taint_set[row] = self._taint_set_id(facts.taints)
         self._set_labels(row, before.labels if before else {}, facts.labels)
+        self._set_images(row, before.images if before else {}, facts.images)
         self._set_allocatable(row, facts.allocatable)
         return row
 
@@ -160,6 +162,7 @@ class NodeTable:
         facts = self.facts[row]
         self.version += 1
         self._set_labels(row, facts.labels if facts else {}, {})
+        self._set_images(row, facts.images if facts else {}, {})
         self._set_allocatable(row, {})
         self.facts[row], self.names[row] = None, ""
         self.alive[row] = self.unschedulable[row] = False
@@ -249,6 +252,14 @@ class NodeTable:
             if column is None:
                 column = self.labels[key] = LabelColumn(self.capacity)
             column.set(row, value)
+
+    def _set_images(self, row: int, before: Mapping[str, int], after: Mapping[str, int]) -> None:
+        for name in before.keys() - after.keys():
+            del self.images[name][row]
+            if not self.images[name]:
+                del self.images[name]
+        for name, size_bytes in after.items():
+            self.images.setdefault(name, {})[row] = size_bytes
 
     def _set_allocatable(self, row: int, allocatable: Mapping[str, int]) -> None:
         indexes = [(self.resource(name), value) for name, value in allocatable.items()]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from control_plane.scheduler.shape import Shape
+from control_plane.scheduler.shape import PodTerm, Shape
 
 Weigh = Callable[[Shape, Mapping[str, str]], int]  # shape and its labels -> weight of one pod
 _MAX_BYTES = 64 * 2**20
@@ -38,10 +38,16 @@ class _Crowd:
 
 
 class Population:
-    """See the module's docstring. `version` grows when a shape appears or disappears."""
+    """See the module's docstring.
+
+    `anti_terms` and `score_terms`: the required anti-affinity terms, and those that count for scores, of all
+    pods there are, with the number of shapes that carry them; `terms_version` grows with each change of them.
+    """
 
     def __init__(self) -> None:
-        self.version = 0
+        self.terms_version = 0
+        self.anti_terms: dict[PodTerm, int] = {}
+        self.score_terms: dict[PodTerm, int] = {}
         self._crowds: dict[Shape, _Crowd] = {}
         self._tallies: OrderedDict[Hashable, Tally] = OrderedDict()
         self._capacity = 0
@@ -78,7 +84,7 @@ class Population:
             crowd.tallies = [pair for pair in crowd.tallies if not pair[0].dropped]
         if not crowd.rows:
             del self._crowds[shape]
-            self.version += 1
+            self._carry(shape, -1)
 
     def tally(self, key: Hashable, weigh: Weigh, counts_terminating: bool) -> npt.NDArray[np.int32]:
         """The vector for a key; `weigh` must be the same function of shapes each time."""
@@ -111,8 +117,22 @@ class Population:
             if weight:
                 crowd.tallies.append((tally, weight))
         self._crowds[shape] = crowd
-        self.version += 1
+        self._carry(shape, 1)
         return crowd
+
+    def _carry(self, shape: Shape, sign: int) -> None:
+        """Note that a shape with these terms has appeared or disappeared."""
+        if shape.has_no_terms:
+            return
+        scored = [*shape.affinity, *(row.term for row in shape.preferred_affinity)]
+        for table, terms in ((self.anti_terms, shape.anti_affinity), (self.score_terms, scored)):
+            for term in terms:
+                carriers = table.get(term, 0) + sign
+                if carriers:
+                    table[term] = carriers
+                else:
+                    del table[term]
+                self.terms_version += carriers in (0, sign)
 
     def _shrink(self) -> None:
         most = max(16, _MAX_BYTES // max(1, 4 * self._capacity))

@@ -1,15 +1,20 @@
 """The default profile: Kubernetes' default plugins in their order, and their weights."""
 
+from control_plane.scheduler.filters.inter_pod_affinity import InterPodAffinity
 from control_plane.scheduler.filters.node_affinity import NodeAffinity
 from control_plane.scheduler.filters.node_name import NodeName
 from control_plane.scheduler.filters.node_ports import NodePorts
 from control_plane.scheduler.filters.node_resources_fit import NodeResourcesFit
 from control_plane.scheduler.filters.node_unschedulable import NodeUnschedulable
+from control_plane.scheduler.filters.pod_topology_spread import PodTopologySpread
 from control_plane.scheduler.filters.taint_toleration import TaintToleration
 from control_plane.scheduler.framework import Profile
 from control_plane.scheduler.scores.balanced_allocation import BalancedAllocation
+from control_plane.scheduler.scores.image_locality import ImageLocality
+from control_plane.scheduler.scores.inter_pod_affinity import InterPodAffinityScore
 from control_plane.scheduler.scores.least_allocated import LeastAllocated
 from control_plane.scheduler.scores.node_affinity import NodeAffinityScore
+from control_plane.scheduler.scores.pod_topology_spread import PodTopologySpreadScore
 from control_plane.scheduler.scores.taint_toleration import TaintTolerationScore
 
 DEFAULT = Profile(
@@ -21,11 +26,16 @@ DEFAULT = Profile(
         NodeAffinity(),
         NodePorts(),
         NodeResourcesFit(),
+        PodTopologySpread(),
+        InterPodAffinity(),
     ),
     scores=(
         (TaintTolerationScore(), 3),
         (NodeAffinityScore(), 2),
         (LeastAllocated(), 1),
+        (PodTopologySpreadScore(), 2),
+        (InterPodAffinityScore(), 2),
         (BalancedAllocation(), 1),
+        (ImageLocality(), 1),
     ),
 )

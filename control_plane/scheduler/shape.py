@@ -107,6 +107,11 @@ class Shape:
     def label_map(self) -> dict[str, str]:
         return dict(self.labels)
 
+    @property
+    def has_no_terms(self) -> bool:
+        """Whether where such pods are means nothing to affinity of others."""
+        return not (self.affinity or self.anti_affinity or self.preferred_affinity)
+
 
 _FIELDS = tuple(field.name for field in fields(Shape))
 
@@ -185,7 +190,7 @@ def compile_shape(pod: core.Pod, node_name: str = "") -> Shape:
             for row in node_affinity.preferredDuringSchedulingIgnoredDuringExecution
         ),
         spread=tuple(_spread(row, labels) for row in spec.topologySpreadConstraints),
-        images=tuple(container.image for container in containers),
+        images=tuple(_image(container.image) for container in containers),
         containers=len(containers),
         **_pod_terms(spec.affinity, metadata.namespace, labels),
     )
@@ -200,6 +205,11 @@ def _ports(spec: core.PodSpec) -> tuple[HostPort, ...]:
         for port in container.ports
         if port.hostPort > 0
     )
+
+
+def _image(name: str) -> str:
+    """The name with its tag, as nodes report it."""
+    return name if name.rfind(":") > name.rfind("/") else f"{name}:latest"
 
 
 def _node_term(term: core.NodeSelectorTerm) -> NodeTerm:

@@ -1,0 +1,83 @@
+"""PodTopologySpread: no domain may have more than maxSkew matching pods above the domain that has fewest.
+
+Counted are nodes that have the labels of all hard constraints and that the constraint's policies include.
+With fewer domains than minDomains the fewest is taken to be 0. A node without the label is refused.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from control_plane.scheduler.framework import Cause, Refusal, Scope, View
+from control_plane.scheduler.nodes import Mask, Rows
+from control_plane.scheduler.shape import Shape, SpreadConstraint
+from control_plane.scheduler.spreading import included, matching_pods, self_match
+from control_plane.scheduler.topology import domain_of, domain_totals, has_all, per_row
+
+REASON = "node(s) didn't match pod topology spread constraints"
+MISSING_LABEL = "node(s) didn't match pod topology spread constraints (missing required label)"
+
+
+class PodTopologySpread:
+    name = "PodTopologySpread"
+    wakes = (
+        Cause.NODE_ADDED | Cause.NODE_LABELS | Cause.NODE_TAINTS | Cause.POD_GONE | Cause.POD_PLACED
+    )  # a pod placed elsewhere raises the fewest
+
+    def scope(self, shape: Shape) -> Scope:
+        return Scope.CLUSTER if any(c.hard for c in shape.spread) else Scope.NODES
+
+    def mask(self, view: View) -> Mask | None:
+        hard = _hard(view)
+        if not hard:
+            return None
+        mask = np.ones(view.size, np.bool_)
+        for constraint in hard:
+            mask &= _within_skew(view, constraint)
+        return mask
+
+    def refusals(self, view: View, rows: Rows) -> Sequence[Refusal]:
+        """For each row the first constraint that refuses it counts."""
+        found: list[Refusal] = []
+        for constraint in _hard(view):
+            domain = domain_of(view.nodes, view.size, constraint.topology_key)
+            labelled = np.zeros(len(rows), np.bool_) if domain is None else domain[rows] >= 0
+            found.append(Refusal(MISSING_LABEL, rows[~labelled], evictable=False))
+            rows = rows[labelled]
+            fits = _within_skew(view, constraint)[rows]
+            found.append(Refusal(REASON, rows[~fits]))
+            rows = rows[fits]
+        return tuple(refusal for refusal in found if len(refusal.rows))
+
+
+def _hard(view: View) -> list[SpreadConstraint]:
+    return [constraint for constraint in view.shape.spread if constraint.hard]
+
+
+def _counted_nodes(view: View) -> Mask:
+    keys = [constraint.topology_key for constraint in view.shape.spread if constraint.hard]
+    return view.nodes.alive[: view.size] & has_all(view.nodes, view.size, keys)
+
+
+def _within_skew(view: View, constraint: SpreadConstraint) -> Mask:
+    """Rows that have the label and stay within the skew with one more pod."""
+    domain = domain_of(view.nodes, view.size, constraint.topology_key)
+    if domain is None:
+        return view.nothing()
+    counted = view.once("spread nodes", _counted_nodes)
+    policy = included(view, constraint)
+    if policy is not None:
+        counted = counted & policy
+    totals = domain_totals(domain, matching_pods(view, constraint.selector), counted)
+    present = domain_totals(domain, np.ones(view.size, np.int32), counted) > 0
+    domains = int(present.sum())
+    if domains == 0:
+        fewest = np.inf
+    elif domains < constraint.min_domains:
+        fewest = 0.0
+    else:
+        fewest = float(totals[present].min())
+    own = self_match(view, constraint.selector)
+    within: Mask = per_row(domain, totals) + own - fewest <= constraint.max_skew
+    within &= domain >= 0
+    return within

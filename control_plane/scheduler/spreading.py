@@ -1,0 +1,57 @@
+"""What filter and score of PodTopologySpread share: which nodes and which pods a constraint counts. Pure.
+
+Source: kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from control_plane.scheduler.framework import View
+from control_plane.scheduler.node_matching import match_required
+from control_plane.scheduler.nodes import Mask
+from control_plane.scheduler.selectors import Selector
+from control_plane.scheduler.shape import SpreadConstraint
+from control_plane.scheduler.tolerations import first_repelling
+
+
+def matching_pods(view: View, selector: Selector | None) -> npt.NDArray[np.int32]:
+    """Pods of each row that the selector counts: of the pod's namespace, not terminating. A selector without
+    any requirement counts none, as in kube-scheduler."""
+    namespace = view.shape.namespace
+    if selector is None or not selector.requirements:
+        return view.keep("spread nothing", lambda view: np.zeros(view.size, np.int32))
+    return view.cluster.population.tally(
+        ("spread", namespace, selector),
+        lambda shape, labels: int(shape.namespace == namespace and selector.matches(labels)),
+        counts_terminating=False,
+    )
+
+
+def owned_pods(view: View, owner_uid: str) -> npt.NDArray[np.int32]:
+    """Pods of each row that this owner controls and that are not terminating."""
+    return view.cluster.population.tally(
+        ("owner", owner_uid), lambda shape, _: int(shape.owner_uid == owner_uid), counts_terminating=False
+    )
+
+
+def self_match(view: View, selector: Selector | None) -> bool:
+    """Whether the selector means the pod itself."""
+    return selector is not None and selector.matches(dict(view.shape.labels))
+
+
+def included(view: View, constraint: SpreadConstraint) -> Mask | None:
+    """Rows that the constraint's policies let count; None: all."""
+    mask: Mask | None = None
+    if constraint.honor_affinity:
+        mask = view.once("spread affinity", lambda view: match_required(view.nodes, view.size, view.shape))
+    if constraint.honor_taints:
+        untainted = view.once("spread taints", _untainted)
+        mask = untainted if mask is None else mask & untainted
+    return mask
+
+
+def _untainted(view: View) -> Mask:
+    tolerations = view.shape.tolerations
+    fits = [first_repelling(taints, tolerations) is None for taints in view.nodes.taint_sets]
+    mask: Mask = np.array(fits, np.bool_)[view.nodes.taint_set[: view.size]]
+    return mask
