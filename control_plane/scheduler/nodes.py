@@ -190,11 +190,16 @@ class NodeTable:
         self.requested[PODS_ROW, rows] += copies
         self.free[PODS_ROW, rows] -= copies
         for name, value in shape.requests:
-            resource = self.resource(name)
+            resource = self.resource(name)  # before the arrays are looked at: it may replace them
             self.requested[resource, rows] += copies * value
             self.free[resource, rows] -= copies * value
         self.scored[0, rows] += copies * shape.scored_cpu_millis
         self.scored[1, rows] += copies * shape.scored_memory_bytes
+
+    def free_of(self, name: str) -> Amount:
+        """What each row has free of a resource; 0 of one that no node and no pod knows."""
+        resource = self.resources.get(name)
+        return np.zeros(self.capacity) if resource is None else self.free[resource]
 
     def resource(self, name: str) -> int:
         """The index of a resource in `allocatable` and `requested`; unknown ones get a new one."""

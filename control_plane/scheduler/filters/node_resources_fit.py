@@ -21,20 +21,20 @@ class NodeResourcesFit:
         nodes, size = view.nodes, view.size
         mask: Mask = nodes.free[PODS_ROW, :size] >= 1
         for name, value in view.shape.requests:
-            mask &= nodes.free[nodes.resource(name), :size] >= value
+            mask &= nodes.free_of(name)[:size] >= value
         return mask
 
     def ahead(self, view: View, rows: Rows, copies: Amount) -> Mask | None:
         nodes, pods = view.nodes, copies + 1
         mask: Mask = nodes.free[PODS_ROW, rows] >= pods
         for name, value in view.shape.requests:
-            mask &= nodes.free[nodes.resource(name), rows] >= value * pods
+            mask &= nodes.free_of(name)[rows] >= value * pods
         return mask
 
     def refusals(self, view: View, rows: Rows) -> Sequence[Refusal]:
         nodes = view.nodes
         found = [Refusal(TOO_MANY_PODS, rows[nodes.free[PODS_ROW, rows] < 1])]
         for name, value in view.shape.requests:
-            short = nodes.free[nodes.resource(name), rows] < value
+            short = nodes.free_of(name)[rows] < value
             found.append(Refusal(f"Insufficient {name}", rows[short]))
         return tuple(refusal for refusal in found if len(refusal.rows))
