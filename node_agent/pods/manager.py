@@ -6,7 +6,7 @@ Those are stopped only once the control plane itself has said which pods the nod
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 
 import structlog
 
@@ -42,19 +42,20 @@ class PodManager:
         """The pods that the node has now, those that are going included."""
         return tuple(worker.ref for worker in self._workers.values())
 
-    def apply(self, pods: Mapping[str, core.Pod], *, authoritative: bool) -> None:
-        """The node's pods by uid, all of them. `authoritative`: the control plane has said so since this
-        process began, so that what is not named may be removed."""
+    def apply(self, pods: Mapping[str, core.Pod], changed: Set[str], authoritative: bool) -> None:
+        """The node's pods by uid, all of them, and which of them are new or have changed.
+
+        `authoritative`: the control plane itself says so, and not the disk, so that what is not named may be
+        removed."""
         self._authoritative = self._authoritative or authoritative
-        for uid, pod in pods.items():
-            worker = self._workers.get(uid)
+        for uid in changed:
+            pod, worker = pods[uid], self._workers.get(uid)
             if worker is None:
-                ref = PodRef(pod.metadata.namespace, pod.metadata.name, uid)
-                worker = self._add(ref, pod)
+                self._add(PodRef(pod.metadata.namespace, pod.metadata.name, uid), pod)
             else:
                 worker.update(pod)
         for uid, worker in self._workers.items():
-            if uid not in pods:
+            if uid not in pods and worker.wanted:
                 worker.update(None)
         self._relist.set()
 
