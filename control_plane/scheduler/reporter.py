@@ -6,7 +6,7 @@ than so many a second; of several reports about one pod the newest is written. O
 
 import asyncio
 from collections import OrderedDict
-from typing import Protocol
+from typing import Literal, Protocol
 
 import structlog
 from google.protobuf.message import Message
@@ -27,7 +27,7 @@ _REMEMBERED = 50_000
 class Recorder(Protocol):
     """Writes Event objects, in its own time."""
 
-    def record(self, obj: Message, type: str, reason: str, message: str) -> None:
+    def record(self, obj: Message, type: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         """Must not block; may drop what is too much."""
         ...
 

@@ -54,6 +54,7 @@ class Scheduler:
         self._writer = writer
         self._awake = asyncio.Event()
         self._pods_per_s = 1_000.0  # how fast decisions were of late: sizes the next portion
+        self._reset()
 
     def _reset(self) -> None:
         """Begin with an empty picture: leadership may come back after others have decided."""

@@ -1,8 +1,8 @@
-"""Compares decisions with those recorded from real kube-schedulers (1.30 and 1.20): `python run_scheduler.py [-v]`.
+"""Compares decisions with those recorded from real kube-schedulers, 1.30 and 1.20; `-v` lists all differences.
 
-Prints, per file, how many records agree on the exact feasible set, the chosen node (one of the recorded ties),
-every plugin's scores, the reason counts, and the nominated node with its victims. Lists each disagreement with -v;
-those that are wanted stand in WANTED with their reason. Ends with 1 when a share is below its target.
+Prints, per file, how many records agree on the exact feasible set, the chosen node (one of the recorded
+ties), every plugin's scores, the reason counts, and the nominated node with its victims. Differences that are
+wanted stand in WANTED with their reason. Ends with 1 when a share is below its target.
 """
 
 import gzip
@@ -35,8 +35,8 @@ NAMESPACES = {
     "ns-c": {"team": "c"},
 }
 WANTED = {
-    "schedulerError": "kube-scheduler fails the attempt when a preferred node term compares with a negative number; "
-    "here such a term matches no node, and the pod is placed",
+    "schedulerError": "kube-scheduler fails the attempt when a preferred node term compares with a negative "
+    "number; here such a term matches no node, and the pod is placed",
 }
 
 
@@ -79,9 +79,7 @@ def build(record: dict[str, Any]) -> tuple[Cluster, PendingPod]:
         key = f"{pod.metadata.namespace}/{pod.metadata.name}"
         terminating = pod.metadata.HasField("deletionTimestamp")
         started = float(pod.status.startTime.seconds)
-        cluster.put_pod(
-            PlacedPod(key, str(number), shapes.of(pod), pod.spec.nodeName, terminating, started)
-        )
+        cluster.put_pod(PlacedPod(key, str(number), shapes.of(pod), pod.spec.nodeName, terminating, started))
     pending = from_dict(record["pending"], core.Pod)
     key = f"{pending.metadata.namespace}/{pending.metadata.name}"
     return cluster, PendingPod(key, "pending", shapes.of(pending))
@@ -122,7 +120,8 @@ def run(name: str, compare: Callable[[dict[str, Any], Tally], None], verbose: bo
         share = tally.agree[aspect] / number
         low = share < TARGETS.get(aspect.split()[0], 0.0)
         met &= not low
-        print(f"  {aspect:44} {tally.agree[aspect]:5} / {number:5}  {share:8.2%}{'  BELOW TARGET' if low else ''}")
+        note = "  BELOW TARGET" if low else ""
+        print(f"  {aspect:44} {tally.agree[aspect]:5} / {number:5}  {share:8.2%}{note}")
     for difference, number in tally.wanted.items():
         print(f"  not compared: {number} {difference}: {WANTED[difference]}")
     for line in tally.different if verbose else tally.different[:5]:
