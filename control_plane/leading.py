@@ -18,7 +18,7 @@ class _LostError(Exception):
 
 
 async def lead(name: str, election: Election, begin: Callable[[], Work]) -> None:
-    """Campaign, do what `begin` returns while leading, stop it when leadership is lost, and again; for ever."""
+    """For ever: campaign, do what `begin` returns while leading, stop it when leadership is lost."""
     while True:
         leadership = await election.campaign()
         try:
