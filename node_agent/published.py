@@ -24,11 +24,11 @@ def publish(place: Path, files: Mapping[str, File], group: int | None) -> None:
     place.mkdir(parents=True, exist_ok=True)
     place.chmod(0o755)
     version = f"..{_digest(files, group)}"
-    if _target(place / _DATA) == version and (place / version).is_dir():
-        return
-    _write(place / version, files, group)
     old = _target(place / _DATA)
-    _link(place / _DATA, version)
+    if old != version or not (place / version).is_dir():
+        _write(place / version, files, group)
+        _link(place / _DATA, version)
+    # Looked at each time: a crash may have come between the replacement and the links.
     visible = {path.partition("/")[0] for path in files}
     for name in visible:
         if _target(place / name) != f"{_DATA}/{name}":
