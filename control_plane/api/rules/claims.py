@@ -1,0 +1,97 @@
+"""Rules and defaults of PersistentVolumeClaims, alone and as templates.
+
+Source: Kubernetes' pkg/apis/core/validation (ValidatePersistentVolumeClaimSpec) and pkg/apis/core/v1/defaults.go.
+"""
+
+from typing import Any, Final
+
+from control_plane.api.rules import causes as say
+from control_plane.api.rules.checks import DNS_SUBDOMAIN, LABELS, NOT_POSITIVE, nanos, one_of
+from control_plane.api.rules.engine import Causes, Checker, Table
+from control_plane.api.rules.metadata import ANNOTATIONS
+from control_plane.api.rules.resources import check_amount, rounding
+from control_plane.api.rules.rows import default_pointer, into, required, rule, whole
+from control_plane.api.rules.selectors import LABEL_SELECTOR
+from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.kubernetes import meta_v1_pb2 as meta
+
+ACCESS_MODES: Final = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+VOLUME_MODES: Final = ("Block", "Filesystem")
+
+
+def check_access_modes(values: Any, path: str, causes: Causes) -> None:
+    """Known modes; ReadWriteOncePod only alone."""
+    for value in values:
+        if value not in ACCESS_MODES:
+            causes.append(say.unsupported(path, value, ACCESS_MODES))
+    if "ReadWriteOncePod" in values and len(values) > 1:
+        why = "may not use ReadWriteOncePod with other access modes"
+        causes.append(say.forbidden(path, why))
+
+
+ACCESS: Final = Checker(check_access_modes, "each one of " + ", ".join(ACCESS_MODES))
+
+
+def _check_storage(claim: Any, path: str, causes: Causes) -> None:
+    requests = claim.resources.requests
+    if "storage" not in requests:
+        causes.append(say.required(f"{path}[storage]"))
+        return
+    amount = requests["storage"]
+    check_amount("storage", amount, f"{path}[storage]", causes)
+    if nanos(amount) <= 0:
+        causes.append(say.invalid(f"{path}[storage]", amount, NOT_POSITIVE))
+
+
+def _check_class_name(name: str, path: str, causes: Causes) -> None:
+    if name:
+        DNS_SUBDOMAIN.check(name, path, causes)
+
+
+def _check_data_source(source: Any, path: str, causes: Causes) -> None:
+    group = source.apiGroup
+    if not group and source.kind != "PersistentVolumeClaim":
+        causes.append(
+            say.invalid(
+                path, source.kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
+            )
+        )
+
+
+DATA_SOURCE: Final = Table(
+    core.TypedLocalObjectReference,
+    rules=(
+        required("name"),
+        required("kind"),
+        whole("a PersistentVolumeClaim, or a kind of another API group", _check_data_source),
+    ),
+)
+
+CLAIM_SPEC: Final = Table(
+    core.PersistentVolumeClaimSpec,
+    rules=(
+        required("accessModes", why="at least 1 access mode is required"),
+        rule("accessModes", ACCESS),
+        into("selector", LABEL_SELECTOR),
+        whole("resources.requests.storage is required and positive", _check_storage, at="resources"),
+        rule("storageClassName", Checker(_check_class_name, "a DNS subdomain")),
+        rule("volumeMode", one_of(*VOLUME_MODES)),
+        into("dataSource", DATA_SOURCE),
+        into(
+            "resources",
+            Table(core.VolumeResourceRequirements, defaults=(rounding("limits"), rounding("requests"))),
+        ),
+    ),
+    defaults=(default_pointer("volumeMode", "Filesystem"),),
+)
+
+CLAIM_TEMPLATE: Final = Table(
+    core.PersistentVolumeClaimTemplate,
+    rules=(
+        into(
+            "metadata",
+            Table(meta.ObjectMeta, rules=(rule("labels", LABELS), rule("annotations", ANNOTATIONS))),
+        ),
+        into("spec", CLAIM_SPEC),
+    ),
+)
