@@ -13,7 +13,8 @@ from knarr.api.support import check_support
 
 from control_plane.api import admission, deletion, refusals
 from control_plane.api.messages import copy, has_part, metadata
-from control_plane.api.ownership import Ownership
+from control_plane.api.patching import apply as server_side_apply
+from control_plane.api.patching import track_update
 from control_plane.api.rules import default_object, validate_create, validate_status_update, validate_update
 from control_plane.api.settings import ApiSettings
 from control_plane.api.storage import Storage, Stored
@@ -73,7 +74,6 @@ class Api:
         self.storage = Storage(store, objects, rng, self.settings)
         self._clock = clock
         self._ids = ids
-        self._ownership = Ownership()
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Message:
         """The newest state of one object; raises NotFound."""
@@ -111,7 +111,7 @@ class Api:
         if causes:
             raise refusals.invalid(kind, name, causes)
         if options.track:
-            self._ownership.updated(None, obj, kind, options.manager, self._clock.now())
+            track_update(None, obj, kind, manager=options.manager, now=self._clock.now())
         if options.dry_run:
             if self.storage.cached(kind, metadata(obj).namespace, name) is not None:
                 raise refusals.already_exists(kind, name)
@@ -184,25 +184,26 @@ class Api:
         force: bool = False,
     ) -> Result:
         """Server-side apply; creates the object when there is none."""
+
+        def merge(live: Message | None) -> Message:
+            return server_side_apply(
+                live, applied, kind, manager=options.manager, force=force, now=self._clock.now()
+            )
+
         for attempt in range(self.settings.write_attempts):
             try:
                 stored = await self.storage.likely(kind, namespace, name)
             except NotFound:
-                merged = self._ownership.apply(None, applied, kind, options.manager, force, self._clock.now())
+                merged = merge(None)
                 try:
                     return await self._create_applied(kind, namespace, merged, options)
                 except AlreadyExists:
                     await self.storage.pause(attempt)
                     continue
 
-            def change(current: Message) -> Message:
-                return self._ownership.apply(
-                    current, applied, kind, options.manager, force, self._clock.now()
-                )
-
             try:
                 return await self._change(
-                    kind, namespace, name, change, options, None, stored=stored, track=False
+                    kind, namespace, name, merge, options, None, stored=stored, track=False
                 )
             except NotFound:
                 continue
@@ -281,7 +282,9 @@ class Api:
         if causes:
             raise refusals.invalid(kind, own.name, causes)
         if options.track and track:
-            self._ownership.updated(old, new, kind, options.manager, self._clock.now(), subresource)
+            track_update(
+                old, new, kind, manager=options.manager, now=self._clock.now(), subresource=subresource
+            )
         return new, warnings
 
     def _admit_change(self, kind: Kind, new: Message, old: Message) -> None:
