@@ -44,7 +44,9 @@ def prepare_update(kind: Kind, new: Message, old: Message) -> None:
     """Put back, in place, what an update of the object itself may not change; count the generation."""
     _keep_metadata(metadata(new), metadata(old))
     if has_part(kind, "status"):
-        part(new, "status").CopyFrom(part(old, "status"))
+        new.ClearField("status")
+        if old.HasField("status"):
+            part(new, "status").CopyFrom(part(old, "status"))
     if isinstance(new, core.Namespace) and isinstance(old, core.Namespace):
         if not old.metadata.HasField("deletionTimestamp"):
             del new.spec.finalizers[:]
