@@ -41,7 +41,7 @@ class Program:
 
 
 Interference = Callable[[str, str], float]
-"""(verb, subject) -> seconds by which the engine is late; may raise RuntimeFailure. The subject is a container's
+"""(verb, subject) -> seconds by which the engine is late; may raise RuntimeFailure. Subject: a container's
 id, for create its name in the pod, for images the image."""
 
 
