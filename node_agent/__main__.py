@@ -2,6 +2,7 @@
 
 python -m node_agent run --connect HOST:PORT [--connect …] --node-name NAME --state-dir DIR
 python -m node_agent purge --node-name NAME --state-dir DIR
+python -m node_agent preflight: whether the engine can be used
 """
 
 import argparse
@@ -22,7 +23,7 @@ from node_agent.settings import DOCKER_URL, MAX_PODS, PAUSE_IMAGE, RUNTIMES, Age
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="knarr agent", description="Run one node agent in the foreground.")
-    made.add_argument("action", nargs="?", choices=("run", "purge"), default="run")
+    made.add_argument("action", nargs="?", choices=("run", "purge", "preflight"), default="run")
     made.add_argument(
         "--connect", action="append", default=[], metavar="HOST:PORT", help="a server; repeatable"
     )
@@ -95,6 +96,8 @@ async def _act(action: str, wanted: AgentSettings) -> int:
     gc.freeze()
     if action == "purge":
         print(f"removed {await wiring.purge(wanted)} containers of node {wanted.node_name}")
+    elif action == "preflight":
+        await wiring.preflight(wanted)
     else:
         await wiring.run_agent(wanted)
     return 0

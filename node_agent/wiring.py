@@ -82,6 +82,15 @@ async def purge(settings: AgentSettings) -> int:
     return len(found)
 
 
+async def preflight(settings: AgentSettings) -> None:
+    """Whether the engine can be used at all. Raises RuntimeFailure, which says what is wrong."""
+    engine = _engine(settings, "", SystemClock())
+    try:
+        await engine.list()
+    finally:
+        await engine.close()
+
+
 async def _run(settings: AgentSettings) -> None:
     from node_agent.transport import GrpcAgentTransport
 
