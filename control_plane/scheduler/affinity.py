@@ -4,7 +4,7 @@ Source: kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node (inter-p
 anti-affinity).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -85,14 +85,17 @@ def attraction(view: View, key: str) -> npt.NDArray[np.int32]:
     return cluster.population.tally(("attraction", incoming, key), weigh, counts_terminating=True)
 
 
-def _keys_meaning(view: View, name: str, terms: Iterable[PodTerm]) -> frozenset[str]:
+def _keys_meaning(view: View, name: str, terms: Collection[PodTerm]) -> frozenset[str]:
     """Topology keys of those of `terms` that mean the pod; found again only when terms or namespaces
     change."""
+    if not terms:
+        return frozenset()
     cluster = view.cluster
     version = (cluster.population.terms_version, cluster.namespace_version)
-    kept: tuple[tuple[int, int], frozenset[str]] | None = view.static.get(name)
+    known = cluster.memo.meant(view.shape)
+    kept: tuple[tuple[int, int], frozenset[str]] | None = known.get(name)
     if kept is not None and kept[0] == version:
         return kept[1]
     found = frozenset(term.topology_key for term in terms if means_shape(cluster, term, view.shape))
-    view.static[name] = (version, found)
+    known[name] = (version, found)
     return found

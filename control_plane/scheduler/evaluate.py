@@ -15,7 +15,7 @@ from control_plane.scheduler.shape import Shape
 
 def look(cluster: Cluster, shape: Shape) -> View:
     """A view of the cluster for a pod of this shape."""
-    return View(cluster, shape, cluster.memo.of(shape, cluster.nodes.version, cluster.nodes.size))
+    return View(cluster, shape, cluster.memo.judged(shape.wishes, cluster.nodes.version, cluster.nodes.size))
 
 
 def feasible(view: View, profile: Profile) -> Mask:
@@ -50,32 +50,39 @@ def plugin_scores(view: View, profile: Profile, mask: Mask) -> dict[str, Amount]
     for score, weight in profile.scores:
         vector = score.score(view, mask)
         if vector is not None:
-            found[score.name] = vector * weight
+            found[score.name] = np.broadcast_to(np.asarray(vector * weight), view.size)
     return found
 
 
 def total_score(view: View, profile: Profile, mask: Mask) -> Amount:
-    """The weighted sum of all scores, for feasible rows."""
-    total = np.zeros(view.size)
+    """The weighted sum of all scores, for feasible rows; a new vector."""
+    total, everywhere = np.zeros(view.size), 0.0
     for score, weight in profile.scores:
         vector = score.score(view, mask)
-        if vector is not None:
+        if vector is None:
+            continue
+        if isinstance(vector, float):
+            everywhere += vector * weight
+        else:
             total += vector if weight == 1 else vector * weight
+    total += everywhere
     return total
 
 
 def choose(view: View, profile: Profile, mask: Mask, rotation: int) -> int:
     """The best feasible row. Among equals the one with fewest pods, then the next after row `rotation`."""
-    rows = np.flatnonzero(mask)
-    if len(rows) == 1:
-        return int(rows[0])
-    total = total_score(view, profile, mask)[rows]
-    best = rows[total == total.max()]
-    if len(best) == 1:
-        return int(best[0])
-    pods = view.nodes.requested[PODS_ROW, best]
-    best = best[pods == pods.min()]
-    return int(best[np.argmin((best - rotation) % view.size)])
+    if np.count_nonzero(mask) == 1:
+        return int(mask.argmax())
+    total = total_score(view, profile, mask)
+    total += 1
+    total *= mask
+    best = np.flatnonzero(total == total.max())
+    if len(best) > 1:
+        pods = view.nodes.requested[PODS_ROW, best]
+        best = best[pods == pods.min()]
+    if len(best) > 1:
+        return int(best[np.argmin((best - rotation) % view.size)])
+    return int(best[0])
 
 
 def explain(cluster: Cluster, pod: PendingPod, profile: Profile) -> Unschedulable:

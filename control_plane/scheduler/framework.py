@@ -119,8 +119,9 @@ class Score(Protocol):
     @property
     def name(self) -> str: ...
     def scope(self, shape: Shape) -> Scope: ...
-    def score(self, view: View, feasible: Mask) -> Amount | None:
-        """0 to 100 for each feasible row (elsewhere: anything finite); None: it has no opinion, counts 0."""
+    def score(self, view: View, feasible: Mask) -> Amount | float | None:
+        """0 to 100 for each feasible row (elsewhere: anything finite, not below 0), or for all the same;
+        None: it has no opinion and counts 0."""
         ...
 
 

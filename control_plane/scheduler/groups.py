@@ -79,6 +79,9 @@ def _fixed_scores(view: View, profile: Profile, mask: Mask) -> _Fixed:
         vector = score.score(view, mask)
         if vector is None:
             continue
+        if isinstance(vector, float):
+            total += weight * vector
+            continue
         vector = vector[rows]
         total += weight * vector
         lowest, highest = vector.min(), vector.max()

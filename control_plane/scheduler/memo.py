@@ -1,32 +1,45 @@
-"""Remembers, per shape, what depends on nodes alone, until a node changes. Bounded; pure."""
+"""Remembers what depends on nodes alone, until a node changes, and who is meant by whose terms. Bounded;
+pure."""
 
 from collections import OrderedDict
 from typing import Any
 
-from control_plane.scheduler.shape import Shape
+from control_plane.scheduler.shape import NodeWishes, Shape
 
 _MAX_BYTES = 64 * 2**20
 _BYTES_PER_ROW = 24  # a mask and up to two raw scores
+_MAX_SHAPES = 4_096
 
 
 class Memo:
-    """Shape -> results that hold for one version of the nodes; the least recently used go first."""
+    """The least recently used goes first."""
 
     def __init__(self) -> None:
-        self._results: OrderedDict[Shape, dict[str, Any]] = OrderedDict()
+        self._judged: OrderedDict[NodeWishes, dict[str, Any]] = OrderedDict()
         self._version = -1
+        self._meant: OrderedDict[Shape, dict[str, Any]] = OrderedDict()
 
-    def of(self, shape: Shape, version: int, size: int) -> dict[str, Any]:
-        """What is known of a shape while nodes are at `version`; the caller adds to it."""
+    def judged(self, wishes: NodeWishes, version: int, size: int) -> dict[str, Any]:
+        """What is known of these wishes while nodes are at `version`; the caller adds to it."""
         if version != self._version:
-            self._results.clear()
+            self._judged.clear()
             self._version = version
-        found = self._results.get(shape)
-        if found is not None:
-            self._results.move_to_end(shape)
-            return found
-        fresh: dict[str, Any] = {}
-        self._results[shape] = fresh
-        if len(self._results) > max(16, _MAX_BYTES // max(1, _BYTES_PER_ROW * size)):
-            self._results.popitem(last=False)
-        return fresh
+        found = self._judged.get(wishes)
+        if found is None:
+            found = self._judged[wishes] = {}
+            if len(self._judged) > max(16, _MAX_BYTES // max(1, _BYTES_PER_ROW * size)):
+                self._judged.popitem(last=False)
+        else:
+            self._judged.move_to_end(wishes)
+        return found
+
+    def meant(self, shape: Shape) -> dict[str, Any]:
+        """What is known of terms that mean this shape; the caller adds to it and says when it is old."""
+        found = self._meant.get(shape)
+        if found is None:
+            found = self._meant[shape] = {}
+            if len(self._meant) > _MAX_SHAPES:
+                self._meant.popitem(last=False)
+        else:
+            self._meant.move_to_end(shape)
+        return found

@@ -58,13 +58,13 @@ def match_term(nodes: NodeTable, size: int, term: NodeTerm) -> Mask:
 
 def match_required(nodes: NodeTable, size: int, shape: Shape) -> Mask | None:
     """Rows that satisfy nodeSelector and required node affinity; None: the pod has neither."""
-    if not shape.node_selector and shape.node_terms is None:
+    if not shape.wishes.node_selector and shape.wishes.node_terms is None:
         return None
     mask = np.ones(size, np.bool_)
-    for requirement in shape.node_selector:
+    for requirement in shape.wishes.node_selector:
         mask &= match_requirement(nodes, size, requirement)
-    if shape.node_terms is not None:
-        mask &= _any_term(nodes, size, shape.node_terms)
+    if shape.wishes.node_terms is not None:
+        mask &= _any_term(nodes, size, shape.wishes.node_terms)
     return mask
 
 
@@ -79,10 +79,10 @@ def named_nodes(shape: Shape) -> frozenset[str] | None:
     """The nodes that required affinity names by metadata.name, when every term does; else None.
 
     Kubernetes then looks at, and counts in its message, these nodes alone."""
-    if not shape.node_terms:
+    if not shape.wishes.node_terms:
         return None
     named: set[str] = set()
-    for term in shape.node_terms:
+    for term in shape.wishes.node_terms:
         allowed: set[str] | None = None
         for field in term.fields:
             if field.key == NAME_FIELD and field.operator == "In":

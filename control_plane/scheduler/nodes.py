@@ -26,6 +26,17 @@ _FIRST_CAPACITY = 64
 ABSENT = -1  # the value id of a node without the label
 BASE_RESOURCES = (CPU, MEMORY, EPHEMERAL_STORAGE, PODS)
 CPU_ROW, MEMORY_ROW, PODS_ROW = 0, 1, 3
+_COLUMNS = (
+    "alive",
+    "unschedulable",
+    "taint_set",
+    "allocatable",
+    "requested",
+    "free",
+    "scored",
+    "divisor",
+    "kinds",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +136,8 @@ class NodeTable:
         self.requested: Amount = np.zeros((len(BASE_RESOURCES), _FIRST_CAPACITY))
         self.free: Amount = np.zeros((len(BASE_RESOURCES), _FIRST_CAPACITY))  # allocatable less requested
         self.scored: Amount = np.zeros((2, _FIRST_CAPACITY))  # requested cpu, memory as scores count them
+        self.divisor: Amount = np.ones((2, _FIRST_CAPACITY))  # allocatable cpu, memory; 1 where there is none
+        self.kinds: Amount = np.ones(_FIRST_CAPACITY)  # how many of cpu and memory there are, at least 1
         self.labels: dict[str, LabelColumn] = {}
         self.images: dict[str, dict[int, int]] = {}  # image name -> row -> bytes
         self.taint_sets: list[tuple[Taint, ...]] = [()]
@@ -233,9 +246,10 @@ class NodeTable:
 
     def _grow(self, capacity: int) -> None:
         more = capacity - self.capacity
-        for name in ("alive", "unschedulable", "taint_set", "allocatable", "requested", "free", "scored"):
+        for name in _COLUMNS:
             array = getattr(self, name)
-            pad = np.zeros((*array.shape[:-1], more), array.dtype)
+            fill = np.ones if name in ("divisor", "kinds") else np.zeros
+            pad = fill((*array.shape[:-1], more), array.dtype)
             setattr(self, name, np.concatenate((array, pad), axis=-1))
         for column in self.labels.values():
             column.grow(capacity)
@@ -271,4 +285,7 @@ class NodeTable:
         self.allocatable[:, row] = 0
         for resource, value in indexes:
             self.allocatable[resource, row] = value
+        scored = self.allocatable[[CPU_ROW, MEMORY_ROW], row]
+        self.divisor[:, row] = np.maximum(scored, 1)
+        self.kinds[row] = max(1, int(np.count_nonzero(scored)))
         self.free[:, row] = self.allocatable[:, row] - self.requested[:, row]

@@ -7,7 +7,7 @@ namespace, labels, owner and every field below are equal, whatever else differs.
 import hashlib
 import weakref
 from collections import OrderedDict
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from control_plane.scheduler import requests
@@ -78,6 +78,24 @@ class SpreadConstraint:
     honor_taints: bool
 
 
+@dataclass(frozen=True, slots=True)
+class NodeWishes:
+    """All of a shape that is judged by nodes alone; shapes with equal wishes share those judgements."""
+
+    node_name: str  # a node the pod insists on, "" for any
+    tolerations: tuple[Toleration, ...]
+    node_selector: tuple[Requirement, ...]
+    node_terms: tuple[NodeTerm, ...] | None  # required; None: no such rule; any one must match
+    preferred_nodes: tuple[WeightedNodeTerm, ...]
+    spread_keys: tuple[str, ...]  # topology keys of the hard spread constraints
+    images: tuple[str, ...]
+    containers: int  # init containers included
+    hashed: int = field(default=0, compare=False)  # of all above, once: it is looked up with every decision
+
+    def __hash__(self) -> int:
+        return self.hashed
+
+
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class Shape:
     """See the module's docstring. Amounts: cpu in millis, the rest in units; only those above 0."""
@@ -87,22 +105,16 @@ class Shape:
     owner_uid: str  # the controlling owner, "" without
     priority: int
     never_preempts: bool
-    node_name: str  # a node the pod insists on, "" for any
     group: str  # spec.schedulingGroup.podGroupName
     requests: tuple[tuple[str, int], ...]
     scored_cpu_millis: int
     scored_memory_bytes: int
     ports: tuple[HostPort, ...]
-    tolerations: tuple[Toleration, ...]
-    node_selector: tuple[Requirement, ...]
-    node_terms: tuple[NodeTerm, ...] | None  # required; None: no such rule; any one must match
-    preferred_nodes: tuple[WeightedNodeTerm, ...]
+    wishes: NodeWishes
     affinity: tuple[PodTerm, ...]
     anti_affinity: tuple[PodTerm, ...]
     preferred_affinity: tuple[WeightedPodTerm, ...]  # a weight below 0 is an anti-affinity
     spread: tuple[SpreadConstraint, ...]
-    images: tuple[str, ...]
-    containers: int  # init containers included
 
     def label_map(self) -> dict[str, str]:
         return dict(self.labels)
@@ -113,7 +125,8 @@ class Shape:
         return not (self.affinity or self.anti_affinity or self.preferred_affinity)
 
 
-_FIELDS = tuple(field.name for field in fields(Shape))
+_FIELDS = tuple(part.name for part in fields(Shape))
+_WISHES = tuple(part.name for part in fields(NodeWishes) if part.compare)
 
 
 class Shapes:
@@ -164,22 +177,30 @@ def compile_shape(pod: core.Pod, node_name: str = "") -> Shape:
     spec, metadata = pod.spec, pod.metadata
     labels = dict(metadata.labels)
     cpu, memory = requests.scored_requests(spec)
-    node_affinity = spec.affinity.nodeAffinity
-    required = node_affinity.requiredDuringSchedulingIgnoredDuringExecution
-    has_required = node_affinity.HasField("requiredDuringSchedulingIgnoredDuringExecution")
-    containers = [*spec.containers, *spec.initContainers]
     return Shape(
         namespace=metadata.namespace,
         labels=tuple(sorted(labels.items())),
         owner_uid=owner_uid(pod),
         priority=spec.priority,
         never_preempts=spec.preemptionPolicy == "Never",
-        node_name=node_name,
         group=spec.schedulingGroup.podGroupName,
         requests=tuple(sorted((k, v) for k, v in requests.pod_requests(spec).items() if v > 0)),
         scored_cpu_millis=cpu,
         scored_memory_bytes=memory,
         ports=_ports(spec),
+        wishes=_wishes(spec, node_name),
+        spread=tuple(_spread(row, labels) for row in spec.topologySpreadConstraints),
+        **_pod_terms(spec.affinity, metadata.namespace, labels),
+    )
+
+
+def _wishes(spec: core.PodSpec, node_name: str) -> NodeWishes:
+    node_affinity = spec.affinity.nodeAffinity
+    required = node_affinity.requiredDuringSchedulingIgnoredDuringExecution
+    has_required = node_affinity.HasField("requiredDuringSchedulingIgnoredDuringExecution")
+    containers = [*spec.containers, *spec.initContainers]
+    wishes = NodeWishes(
+        node_name=node_name,
         tolerations=tuple(
             Toleration(t.key, t.operator or "Equal", t.value, t.effect) for t in spec.tolerations
         ),
@@ -189,11 +210,16 @@ def compile_shape(pod: core.Pod, node_name: str = "") -> Shape:
             WeightedNodeTerm(row.weight, _node_term(row.preference))
             for row in node_affinity.preferredDuringSchedulingIgnoredDuringExecution
         ),
-        spread=tuple(_spread(row, labels) for row in spec.topologySpreadConstraints),
+        spread_keys=tuple(
+            row.topologyKey
+            for row in spec.topologySpreadConstraints
+            if row.whenUnsatisfiable != "ScheduleAnyway"
+        ),
         images=tuple(_image(container.image) for container in containers),
         containers=len(containers),
-        **_pod_terms(spec.affinity, metadata.namespace, labels),
     )
+    values = tuple(getattr(wishes, name) for name in _WISHES)
+    return replace(wishes, hashed=hash(values))
 
 
 def _ports(spec: core.PodSpec) -> tuple[HostPort, ...]:

@@ -51,7 +51,7 @@ def included(view: View, constraint: SpreadConstraint) -> Mask | None:
 
 
 def _untainted(view: View) -> Mask:
-    tolerations = view.shape.tolerations
+    tolerations = view.shape.wishes.tolerations
     fits = [first_repelling(taints, tolerations) is None for taints in view.nodes.taint_sets]
     mask: Mask = np.array(fits, np.bool_)[view.nodes.taint_set[: view.size]]
     return mask

@@ -1,5 +1,7 @@
 """Sums over topology domains: nodes that share one value of a label. Pure."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -31,7 +33,7 @@ def per_row(domain: Ids, totals: Amount) -> Amount:
     return found
 
 
-def has_all(nodes: NodeTable, size: int, keys: list[str]) -> Mask:
+def has_all(nodes: NodeTable, size: int, keys: Iterable[str]) -> Mask:
     """Rows that have all these labels."""
     mask = np.ones(size, np.bool_)
     for key in keys:

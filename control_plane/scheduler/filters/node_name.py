@@ -17,10 +17,10 @@ class NodeName:
         return Scope.NODES
 
     def mask(self, view: View) -> Mask | None:
-        if not view.shape.node_name:
+        if not view.shape.wishes.node_name:
             return None
         mask = view.nothing()
-        row = view.nodes.rows.get(view.shape.node_name)
+        row = view.nodes.rows.get(view.shape.wishes.node_name)
         if row is not None:
             mask[row] = True
         return mask

@@ -20,7 +20,7 @@ class NodeUnschedulable:
 
     def mask(self, view: View) -> Mask | None:
         cordoned = view.nodes.unschedulable[: view.size]
-        if not cordoned.any() or tolerated(CORDON, view.shape.tolerations):
+        if not cordoned.any() or tolerated(CORDON, view.shape.wishes.tolerations):
             return None
         return ~cordoned
 

@@ -55,8 +55,7 @@ def _hard(view: View) -> list[SpreadConstraint]:
 
 
 def _counted_nodes(view: View) -> Mask:
-    keys = [constraint.topology_key for constraint in view.shape.spread if constraint.hard]
-    return view.nodes.alive[: view.size] & has_all(view.nodes, view.size, keys)
+    return view.nodes.alive[: view.size] & has_all(view.nodes, view.size, view.shape.wishes.spread_keys)
 
 
 def _within_skew(view: View, constraint: SpreadConstraint) -> Mask:

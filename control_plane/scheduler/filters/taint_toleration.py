@@ -21,7 +21,7 @@ class TaintToleration:
         return Scope.NODES
 
     def mask(self, view: View) -> Mask | None:
-        tolerations = view.shape.tolerations
+        tolerations = view.shape.wishes.tolerations
         fits = [first_repelling(taints, tolerations) is None for taints in view.nodes.taint_sets]
         if all(fits):
             return None
@@ -32,7 +32,7 @@ class TaintToleration:
         found: dict[str, list[int]] = {}
         for row in rows.tolist():
             taints = view.nodes.taint_sets[view.nodes.taint_set[row]]
-            taint = first_repelling(taints, view.shape.tolerations)
+            taint = first_repelling(taints, view.shape.wishes.tolerations)
             if taint is not None:
                 found.setdefault(f"{{{taint.key}: {taint.value}}}", []).append(row)
         return tuple(

@@ -8,7 +8,7 @@ has none is left out.
 import numpy as np
 
 from control_plane.scheduler.framework import MAX_SCORE, Scope, View
-from control_plane.scheduler.nodes import CPU_ROW, MEMORY_ROW, Amount, Mask, Rows
+from control_plane.scheduler.nodes import Amount, Mask, Rows
 from control_plane.scheduler.requests import CPU, MEMORY
 from control_plane.scheduler.shape import Shape
 
@@ -20,27 +20,32 @@ class BalancedAllocation:
         return Scope.ROW
 
     def score(self, view: View, feasible: Mask) -> Amount | None:
-        return self.ahead(view, slice(0, view.size), np.zeros(1))
+        return _balance(view, slice(0, view.size), 1.0)
 
-    def ahead(self, view: View, rows: Rows | slice, copies: Amount) -> Amount | None:
-        nodes, pods = view.nodes, copies + 1
-        requests = dict(view.shape.requests)
-        cpu, memory = nodes.allocatable[CPU_ROW, rows], nodes.allocatable[MEMORY_ROW, rows]
-        cpu_share = _share(cpu, nodes.requested[CPU_ROW, rows] + requests.get(CPU, 0) * pods)
-        memory_share = _share(memory, nodes.requested[MEMORY_ROW, rows] + requests.get(MEMORY, 0) * pods)
-        cpu_share -= memory_share
-        cpu_share /= 2
-        deviation = np.abs(cpu_share, out=cpu_share)
-        one_only = (cpu <= 0) | (memory <= 0)
-        if one_only.any():
-            deviation *= ~one_only
-        np.subtract(1, deviation, out=deviation)
-        deviation *= MAX_SCORE
-        score: Amount = np.floor(deviation, out=deviation)
-        return score
+    def ahead(self, view: View, rows: Rows, copies: Amount) -> Amount | None:
+        return _balance(view, rows, copies + 1)
 
 
-def _share(allocatable: Amount, used: Amount) -> Amount:
-    used /= np.maximum(allocatable, 1)
-    share: Amount = np.minimum(used, 1, out=used)
+def _balance(view: View, rows: Rows | slice, pods: Amount | float) -> Amount:
+    nodes = view.nodes
+    requests = dict(view.shape.requests)
+    deviation = _share(view, 0, rows, requests.get(CPU, 0) * pods)
+    deviation -= _share(view, 1, rows, requests.get(MEMORY, 0) * pods)
+    deviation /= 2
+    np.abs(deviation, out=deviation)
+    kinds = nodes.kinds[rows]
+    if kinds.min(initial=2) < 2:
+        deviation *= kinds == 2
+    np.subtract(1, deviation, out=deviation)
+    deviation *= MAX_SCORE
+    return np.floor(deviation, out=deviation)
+
+
+def _share(view: View, resource: int, rows: Rows | slice, more: Amount | float) -> Amount:
+    """The used share of cpu (0) or memory (1) with `more` requested."""
+    nodes = view.nodes
+    share: Amount = nodes.requested[resource, rows] + more
+    share /= nodes.divisor[resource, rows]
+    if share.max(initial=0) > 1:
+        np.minimum(share, 1, out=share)
     return share

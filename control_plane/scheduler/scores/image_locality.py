@@ -22,7 +22,7 @@ class ImageLocality:
         return Scope.NODES
 
     def score(self, view: View, feasible: Mask) -> Amount | None:
-        if not any(image in view.nodes.images for image in view.shape.images):
+        if not any(image in view.nodes.images for image in view.shape.wishes.images):
             return None
         return view.once(self.name, _worth)
 
@@ -30,11 +30,11 @@ class ImageLocality:
 def _worth(view: View) -> Amount:
     nodes = view.nodes
     total = np.zeros(view.size)
-    for image in view.shape.images:
+    for image in view.shape.wishes.images:
         sizes = nodes.images.get(image, {})
         for row, size in sizes.items():
             total[row] += int(size * (len(sizes) / nodes.count))
-    most = _MOST_BYTES * max(1, view.shape.containers)
+    most = _MOST_BYTES * max(1, view.shape.wishes.containers)
     np.clip(total, _LEAST_BYTES, most, out=total)
     worth: Amount = np.floor(MAX_SCORE * (total - _LEAST_BYTES) / (most - _LEAST_BYTES))
     return worth

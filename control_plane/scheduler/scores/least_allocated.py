@@ -8,7 +8,7 @@ defaults for containers that name none.
 import numpy as np
 
 from control_plane.scheduler.framework import MAX_SCORE, Scope, View
-from control_plane.scheduler.nodes import CPU_ROW, MEMORY_ROW, Amount, Mask, Rows
+from control_plane.scheduler.nodes import Amount, Mask, Rows
 from control_plane.scheduler.shape import Shape
 
 
@@ -19,39 +19,26 @@ class LeastAllocated:
         return Scope.ROW
 
     def score(self, view: View, feasible: Mask) -> Amount | None:
-        nodes, shape, size = view.nodes, view.shape, view.size
-        return _mean(
-            nodes.allocatable[CPU_ROW, :size],
-            nodes.scored[0, :size] + shape.scored_cpu_millis,
-            nodes.allocatable[MEMORY_ROW, :size],
-            nodes.scored[1, :size] + shape.scored_memory_bytes,
-        )
+        return _mean(view, slice(0, view.size), 1.0)
 
     def ahead(self, view: View, rows: Rows, copies: Amount) -> Amount | None:
-        nodes, shape, pods = view.nodes, view.shape, copies + 1
-        return _mean(
-            nodes.allocatable[CPU_ROW, rows],
-            nodes.scored[0, rows] + shape.scored_cpu_millis * pods,
-            nodes.allocatable[MEMORY_ROW, rows],
-            nodes.scored[1, rows] + shape.scored_memory_bytes * pods,
-        )
+        return _mean(view, rows, copies + 1)
 
 
-def _mean(cpu: Amount, cpu_used: Amount, memory: Amount, memory_used: Amount) -> Amount:
-    total = _free_share(cpu, cpu_used)
-    total += _free_share(memory, memory_used)
-    counted = (cpu > 0).astype(np.float64)
-    counted += memory > 0
-    np.maximum(counted, 1, out=counted)
-    total /= counted
-    mean: Amount = np.floor(total, out=total)
-    return mean
+def _mean(view: View, rows: Rows | slice, pods: Amount | float) -> Amount:
+    nodes, shape = view.nodes, view.shape
+    total = _free_share(view, 0, rows, shape.scored_cpu_millis * pods)
+    total += _free_share(view, 1, rows, shape.scored_memory_bytes * pods)
+    total /= nodes.kinds[rows]
+    return np.floor(total, out=total)
 
 
-def _free_share(allocatable: Amount, used: Amount) -> Amount:
-    share = allocatable - used
-    np.maximum(share, 0, out=share)
+def _free_share(view: View, resource: int, rows: Rows | slice, more: Amount | float) -> Amount:
+    """What is left of cpu (0) or memory (1) with `more` requested, of 100, in whole numbers."""
+    nodes = view.nodes
+    share: Amount = nodes.allocatable[resource, rows] - (nodes.scored[resource, rows] + more)
+    if share.min() < 0:
+        np.maximum(share, 0, out=share)
     share *= MAX_SCORE
-    share /= np.maximum(allocatable, 1)
-    floored: Amount = np.floor(share, out=share)
-    return floored
+    share /= nodes.divisor[resource, rows]
+    return np.floor(share, out=share)

@@ -19,13 +19,13 @@ class NodeAffinityScore:
         return Scope.NODES
 
     def score(self, view: View, feasible: Mask) -> Amount | None:
-        if not view.shape.preferred_nodes:
+        if not view.shape.wishes.preferred_nodes:
             return None
         return normalized(view.once(self.name, _weights), feasible, reverse=False)
 
 
 def _weights(view: View) -> Amount:
     raw = np.zeros(view.size)
-    for preferred in view.shape.preferred_nodes:
+    for preferred in view.shape.wishes.preferred_nodes:
         raw += preferred.weight * match_term(view.nodes, view.size, preferred.term)
     return raw

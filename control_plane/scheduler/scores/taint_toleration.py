@@ -14,16 +14,14 @@ class TaintTolerationScore:
     def scope(self, shape: Shape) -> Scope:
         return Scope.NODES
 
-    def score(self, view: View, feasible: Mask) -> Amount | None:
+    def score(self, view: View, feasible: Mask) -> Amount | float | None:
         raw = view.once(self.name, _unwanted)
-        return (
-            np.full(view.size, float(MAX_SCORE)) if raw is None else normalized(raw, feasible, reverse=True)
-        )
+        return float(MAX_SCORE) if raw is None else normalized(raw, feasible, reverse=True)
 
 
 def _unwanted(view: View) -> Amount | None:
     """How many soft taints of each row are not tolerated; None: none anywhere."""
-    soft = tuple(t for t in view.shape.tolerations if t.effect in ("", PREFER_NO_SCHEDULE))
+    soft = tuple(t for t in view.shape.wishes.tolerations if t.effect in ("", PREFER_NO_SCHEDULE))
     counts = [
         sum(taint.effect == PREFER_NO_SCHEDULE and not tolerated(taint, soft) for taint in taints)
         for taints in view.nodes.taint_sets
