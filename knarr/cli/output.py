@@ -87,6 +87,12 @@ class TablePrinter:
     _widths: list[int] = field(default_factory=list)
     _columns: list[wire.Table.Column] = field(default_factory=list)
 
+    def fresh(self, *, with_kind: bool, with_namespace: bool) -> "TablePrinter":
+        """A printer of the same kind for another table."""
+        return TablePrinter(
+            self.wide, with_namespace, self.with_labels, with_kind, self.headers, self.label_columns
+        )
+
     def learn_columns(self, table: wire.Table) -> None:
         """Take the columns of a list whose rows are not printed."""
         self._columns = list(table.columns)

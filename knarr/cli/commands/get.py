@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -198,11 +197,8 @@ async def _show_tables(client: Client, query: Query, printer: TablePrinter) -> N
             continue
         if several and shown:
             click.echo()
-        fresh = replace(
-            printer,
-            with_kind=several,
-            with_namespace=printer.with_namespace and targets[0].kind.namespaced,
-        )
+        with_namespace = printer.with_namespace and targets[0].kind.namespaced
+        fresh = printer.fresh(with_kind=several, with_namespace=with_namespace)
         shown += fresh.print(tables, SystemClock().now())
     if not shown and not query.ignore_not_found:
         click.echo(f"No resources found{query.where()}.", err=True)

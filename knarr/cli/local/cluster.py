@@ -114,6 +114,8 @@ def free_port(preferred: int) -> int:
     """`preferred` if nobody listens there, else any free port of the loopback interface."""
     for port in (preferred, 0):
         with socket.socket() as probe:
+            # As the server itself will: connections of an earlier one that linger are no obstacle.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
