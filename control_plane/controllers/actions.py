@@ -5,16 +5,25 @@ out concurrently, so a decision must not rely on the order within such a run.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from google.protobuf.message import Message
 
 from control_plane.objects.interface import DeleteOptions, ObjectKey
 from knarr.api import kinds
-from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
+M = TypeVar("M", bound=Message)
+
 EventType = Literal["Normal", "Warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One object, not a later one with its name; `uid` "" means any."""
+
+    key: ObjectKey
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +47,11 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Write everything but status, if resourceVersion is still that of the object read."""
+    """Write everything but status, if resourceVersion is still that of the object read; `unless` as Delete."""
 
     obj: Message
     then: Record | None = None
+    unless: tuple[Instance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +63,15 @@ class UpdateStatus:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete the object if it is still the one with `options.uid`. One that is gone already is no error."""
+    """Delete the object if it is still the one with `options.uid`. One that is gone already is no error.
+
+    `unless`: objects of which none may exist, as the store says and not the cache: what is deleted cannot be
+    brought back, and the cache may not have heard of them yet."""
 
     key: ObjectKey
     options: DeleteOptions
     then: Record | None = None
+    unless: tuple[Instance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +94,13 @@ class Failure:
     message: str
 
 
+def copy_of(obj: M) -> M:
+    """A copy to be changed: what was read stays as it was."""
+    copy = type(obj)()
+    copy.CopyFrom(obj)
+    return copy
+
+
 def metadata(obj: Message) -> meta.ObjectMeta:
     """The metadata of an object of any kind."""
     found = getattr(obj, "metadata", None)
@@ -98,16 +119,3 @@ def delete(obj: Message, then: Record | None = None, grace_period_s: int | None 
     """The deletion of exactly this object, not of a later one with its name."""
     options = DeleteOptions(uid=metadata(obj).uid, grace_period_s=grace_period_s)
     return Delete(key_of(obj), options, then)
-
-
-def reference(obj: Message) -> core.ObjectReference:
-    """How an event names the object it is about."""
-    kind, meta_ = kinds.of(obj), metadata(obj)
-    return core.ObjectReference(
-        kind=kind.name,
-        apiVersion=kind.api_version,
-        namespace=meta_.namespace,
-        name=meta_.name,
-        uid=meta_.uid,
-        resourceVersion=meta_.resourceVersion,
-    )

@@ -19,16 +19,27 @@ from control_plane.controllers.actions import (
     Delete,
     EventType,
     Failure,
+    Instance,
     Record,
     RequeueAfter,
     Update,
     UpdateStatus,
+    copy_of,
     key_of,
     metadata,
 )
 from control_plane.objects.interface import ObjectKey, Writer
 from knarr.api.kinds import KINDS
-from knarr.errors import ApiError, BadRequest, Forbidden, Invalid, MethodNotAllowed, NotFound, TooLarge
+from knarr.errors import (
+    ApiError,
+    BadRequest,
+    Conflict,
+    Forbidden,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+)
 from knarr.errors import Timeout as ApiTimeout
 
 FINAL_ERRORS = (BadRequest, Forbidden, Invalid, MethodNotAllowed, TooLarge)
@@ -127,21 +138,32 @@ class Applier:
             case Create():
                 self._announce(action.then, metadata(await self._writer.create(action.obj)).name)
             case Update():
+                await self._check_absent(action.unless)
                 await self._write(self._writer.update, action.obj, written)
                 self._announce(action.then, metadata(action.obj).name)
             case UpdateStatus():
                 await self._write(self._writer.update_status, action.obj, written)
             case Delete():
-                key = action.key
-                try:
-                    await self._writer.delete(_KINDS[key.kind], key.namespace, key.name, action.options)
-                except NotFound:
-                    return
-                self._announce(action.then, key.name)
+                await self._delete(action)
             case Record():
                 self._recorder.record(action.subject, action.type, action.reason, action.message)
             case RequeueAfter():
                 pass
+
+    async def _check_absent(self, instances: Sequence[Instance]) -> None:
+        for one in instances:
+            key = one.key
+            if await self._writer.exists(_KINDS[key.kind], key.namespace, key.name, one.uid):
+                raise Conflict(f"{key} exists and the cache does not know it yet")
+
+    async def _delete(self, action: Delete) -> None:
+        key = action.key
+        await self._check_absent(action.unless)
+        try:
+            await self._writer.delete(_KINDS[key.kind], key.namespace, key.name, action.options)
+        except NotFound:
+            return
+        self._announce(action.then, key.name)
 
     async def _write(
         self,
@@ -154,10 +176,8 @@ class Applier:
         key, base = key_of(obj), metadata(obj).resourceVersion
         follows, version = written.get(key, ("", ""))
         if base and follows == base:
-            copy = type(obj)()
-            copy.CopyFrom(obj)
-            metadata(copy).resourceVersion = version
-            obj = copy
+            obj = copy_of(obj)
+            metadata(obj).resourceVersion = version
         written[key] = (base, metadata(await write(obj)).resourceVersion)
 
     def _announce(self, event: Record | None, name: str) -> None:

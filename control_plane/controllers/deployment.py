@@ -4,7 +4,7 @@ Source: Kubernetes' Deployment controller. It writes ReplicaSets and its Deploym
 writes to one object in one decision is one write, so that any of them may be the last one done.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import Message
@@ -18,10 +18,11 @@ from control_plane.controllers.actions import (
     RequeueAfter,
     Update,
     UpdateStatus,
+    copy_of,
     delete,
 )
 from control_plane.controllers.loop import KeysOf
-from control_plane.controllers.owners import claim, controller_of, controllers_concerned, itself
+from control_plane.controllers.owners import Orphans, claim, controller_of, itself
 from control_plane.controllers.pods import is_finished
 from control_plane.controllers.rolling import Fleet, Sizes
 from control_plane.controllers.status import (
@@ -46,8 +47,8 @@ class DeploymentSnapshot:
     """A Deployment and all that its decision depends on."""
 
     deployment: apps.Deployment
-    replica_sets: tuple[apps.ReplicaSet, ...]  # those it controls and those its selector matches
-    matching: frozenset[str]  # uids of the latter
+    replica_sets: tuple[apps.ReplicaSet, ...]  # those it controls and those it may adopt
+    matching: frozenset[str]  # uids of those that its selector matches
     pods: tuple[core.Pod, ...] = ()  # of ReplicaSets that are not all available, or all of them for Recreate
     namesake: apps.ReplicaSet | None = None  # has the name that a new ReplicaSet would get
     failure: Failure | None = None
@@ -57,11 +58,15 @@ class DeploymentController:
     """Rolls each Deployment out."""
 
     name = "deployment"
-    primary: type[Message] = apps.Deployment
+    primaries: Sequence[type[Message]] = (apps.Deployment,)
 
-    @property
-    def watches(self) -> Mapping[type[Message], KeysOf]:
-        return {apps.Deployment: itself, apps.ReplicaSet: _of_replica_set, core.Pod: _of_pod}
+    def __init__(self) -> None:
+        self._replica_sets = Orphans(apps.ReplicaSet, apps.Deployment)
+        self.watches: Mapping[type[Message], KeysOf] = {
+            apps.Deployment: itself,
+            apps.ReplicaSet: self._replica_sets.keys_of,
+            core.Pod: _of_pod,
+        }
 
     def snapshot(
         self, objects: Objects, key: ObjectKey, failure: Failure | None
@@ -69,24 +74,16 @@ class DeploymentController:
         deployment = objects.get(apps.Deployment, key.namespace, key.name)
         if deployment is None:
             return None
-        owned = objects.list(apps.ReplicaSet, key.namespace, owner_uid=deployment.metadata.uid)
-        matched = objects.list(apps.ReplicaSet, key.namespace, labels=deployment.spec.selector)
-        replica_sets = {one.metadata.uid: one for one in (*owned, *matched)}
+        replica_sets, matching = self._replica_sets.family(objects, deployment, deployment.spec.selector)
         recreate = deployment.spec.strategy.type == "Recreate"
         pods = (
             pod
-            for one in owned
+            for one in replica_sets
             if recreate or one.status.availableReplicas < one.spec.replicas
             for pod in objects.list(core.Pod, key.namespace, owner_uid=one.metadata.uid)
         )
-        return DeploymentSnapshot(
-            deployment,
-            tuple(replica_sets.values()),
-            frozenset(one.metadata.uid for one in matched),
-            tuple(pods),
-            objects.get(apps.ReplicaSet, key.namespace, revisions.name_of(deployment)),
-            failure,
-        )
+        namesake = objects.get(apps.ReplicaSet, key.namespace, revisions.name_of(deployment))
+        return DeploymentSnapshot(deployment, replica_sets, matching, tuple(pods), namesake, failure)
 
     def decide(self, snapshot: DeploymentSnapshot, now: float) -> tuple[Action, ...]:
         """Claim ReplicaSets and decide again; else size them, forget old ones, and say so. A failure is said
@@ -161,8 +158,7 @@ def _sized(fleet: Fleet, sizes: Sizes, *, forget: bool, is_rollout: bool = True)
     after: dict[str, apps.ReplicaSet] = {}
     for one in fleet.all:
         name, before = one.metadata.name, one.spec.replicas
-        copy = apps.ReplicaSet()
-        copy.CopyFrom(one)
+        copy = copy_of(one)
         if one is fleet.new:
             revisions.annotate_new(copy, fleet)
             copy.spec.minReadySeconds = fleet.deployment.spec.minReadySeconds
@@ -189,8 +185,7 @@ def _scaled(fleet: Fleet, name: str, before: int, after: int) -> Record:
 def _said(snapshot: DeploymentSnapshot, plan: _Plan, now: float) -> tuple[Action, ...]:
     """Revision and status of the Deployment, and when to look again."""
     before, fleet = snapshot.deployment, plan.fleet
-    after = apps.Deployment()
-    after.CopyFrom(before)
+    after = copy_of(before)
     actions: list[Action] = []
     revision = "" if fleet.new is None else fleet.new.metadata.annotations.get(revisions.REVISION, "")
     if revision and before.metadata.annotations.get(revisions.REVISION) != revision:
@@ -233,10 +228,6 @@ def _trouble(snapshot: DeploymentSnapshot, fleet: Fleet) -> str:
     uid = fleet.new.metadata.uid
     owners = ((pod, controller_of(pod.metadata)) for pod in snapshot.pods)
     return first_trouble(pod for pod, owner in owners if owner is not None and owner.uid == uid)
-
-
-def _of_replica_set(objects: Objects, change: ObjectChange) -> Iterable[ObjectKey]:
-    return controllers_concerned(objects, change, apps.Deployment)
 
 
 def _of_pod(objects: Objects, change: ObjectChange) -> Iterable[ObjectKey]:

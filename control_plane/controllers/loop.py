@@ -8,8 +8,9 @@ misses what the decision before it did. The loop may not know any kind.
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import structlog
 from google.protobuf.message import Message
@@ -29,6 +30,7 @@ S = TypeVar("S")
 KeysOf = Callable[[Objects, ObjectChange], Iterable[ObjectKey]]
 """Which keys a change concerns. Called for every change: cheap, and never raises."""
 
+SLICE = 500  # keys added before others run
 LOST_RACES = (Conflict, NotFound, AlreadyExists)  # ordinary: decide again from what is true now
 
 
@@ -39,8 +41,8 @@ class Controller(Protocol[S]):
     def name(self) -> str: ...
 
     @property
-    def primary(self) -> type[Message]:
-        """The kind whose objects are its keys; all of them are decided about again at each resync."""
+    def primaries(self) -> Sequence[type[Message]]:
+        """The kinds whose objects are decided about again at each resync."""
         ...
 
     @property
@@ -54,6 +56,15 @@ class Controller(Protocol[S]):
 
     def decide(self, snapshot: S, now: float) -> tuple[Action, ...]:
         """What to do, in order. Pure. `now` is seconds since 1970."""
+        ...
+
+
+@runtime_checkable
+class Triggered(Protocol):
+    """A controller that has reasons to decide which are not in the object store."""
+
+    def listen(self, trigger: Callable[[ObjectKey], None]) -> Callable[[], None]:
+        """Call `trigger` with each key that has such a reason; returns what ends it."""
         ...
 
 
@@ -88,6 +99,7 @@ class ControllerLoop(Generic[S]):
         self._random = jitter
         self._metrics = metrics
         self._settings = settings or LoopSettings()
+        self._keys_of = {kind.DESCRIPTOR.name: keys for kind, keys in controller.watches.items()}
         self._failures: dict[ObjectKey, Failure] = {}
         self._queue = WorkQueue[ObjectKey](
             self._settings.queue, jitter, metrics.queue_wait.labels(controller.name).observe
@@ -105,35 +117,32 @@ class ControllerLoop(Generic[S]):
     def name(self) -> str:
         return self._controller.name
 
-    def trigger(self, key: ObjectKey) -> None:
-        """Decide about the key soon, for a reason that is not in the object store."""
-        self._queue.add(key)
-
     async def run(self) -> None:
         """Run until cancelled. Never returns."""
         await self._objects.synced()
-        end = self._objects.subscribe(tuple(self._controller.watches), self._changed)
-        try:
+        with ExitStack() as ends:
+            ends.callback(self._queue.close)
+            ends.callback(self._objects.subscribe(tuple(self._controller.watches), self._changed))
+            if isinstance(self._controller, Triggered):
+                ends.callback(self._controller.listen(self._queue.add))
             async with asyncio.TaskGroup() as group:
                 for number in range(self._settings.workers):
                     group.create_task(self._work(), name=f"{self.name} worker {number}")
                 group.create_task(self._resync(), name=f"{self.name} resync")
-        finally:
-            end()
-            self._queue.close()
 
     def _changed(self, changes: Sequence[ObjectChange]) -> None:
-        watches = self._controller.watches
-        by_name = {kind.DESCRIPTOR.name: keys for kind, keys in watches.items()}
         for change in changes:
-            for key in by_name[change.key.kind](self._objects, change):
+            for key in self._keys_of[change.key.kind](self._objects, change):
                 self._queue.add(key)
 
     async def _resync(self) -> None:
         while True:
             await asyncio.sleep(self._settings.resync_s * self._random.uniform(0.8, 1.2))
-            for key in list(self._objects.keys(self._controller.primary)):
-                self._queue.add(key)
+            for kind in self._controller.primaries:
+                for number, key in enumerate(list(self._objects.keys(kind))):
+                    self._queue.add(key)
+                    if number % SLICE == 0:
+                        await asyncio.sleep(0)
 
     async def _work(self) -> None:
         while True:

@@ -6,7 +6,7 @@ again first.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import Message
@@ -18,14 +18,15 @@ from control_plane.controllers.actions import (
     Record,
     RequeueAfter,
     UpdateStatus,
+    copy_of,
     delete,
 )
 from control_plane.controllers.loop import KeysOf
 from control_plane.controllers.owners import (
+    Orphans,
     claim,
     controller_of,
     controller_reference,
-    controllers_concerned,
     itself,
 )
 from control_plane.controllers.pods import (
@@ -36,7 +37,7 @@ from control_plane.controllers.pods import (
     ready_since,
 )
 from control_plane.controllers.times import timestamp
-from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
+from control_plane.objects.interface import ObjectKey, Objects
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -48,8 +49,8 @@ class ReplicaSetSnapshot:
     """A ReplicaSet and all that its decision depends on."""
 
     replica_set: apps.ReplicaSet
-    pods: tuple[core.Pod, ...]  # those it controls and those its selector matches
-    matching: frozenset[str]  # uids of the latter
+    pods: tuple[core.Pod, ...]  # those it controls and those it may adopt
+    matching: frozenset[str]  # uids of those that its selector matches
     siblings: tuple[core.Pod, ...] = ()  # pods of ReplicaSets with the same controller, when some must go
     failure: Failure | None = None
 
@@ -58,11 +59,14 @@ class ReplicaSetController:
     """Brings the pods of each ReplicaSet to their number."""
 
     name = "replicaset"
-    primary: type[Message] = apps.ReplicaSet
+    primaries: Sequence[type[Message]] = (apps.ReplicaSet,)
 
-    @property
-    def watches(self) -> Mapping[type[Message], KeysOf]:
-        return {apps.ReplicaSet: itself, core.Pod: _of_pod}
+    def __init__(self) -> None:
+        self._pods = Orphans(core.Pod, apps.ReplicaSet)
+        self.watches: Mapping[type[Message], KeysOf] = {
+            apps.ReplicaSet: itself,
+            core.Pod: self._pods.keys_of,
+        }
 
     def snapshot(
         self, objects: Objects, key: ObjectKey, failure: Failure | None
@@ -70,14 +74,11 @@ class ReplicaSetController:
         replica_set = objects.get(apps.ReplicaSet, key.namespace, key.name)
         if replica_set is None:
             return None
-        owned = objects.list(core.Pod, key.namespace, owner_uid=replica_set.metadata.uid)
-        matched = objects.list(core.Pod, key.namespace, labels=replica_set.spec.selector)
-        pods = {pod.metadata.uid: pod for pod in (*owned, *matched)}
+        pods, matching = self._pods.family(objects, replica_set, replica_set.spec.selector)
         siblings: tuple[core.Pod, ...] = ()
-        if sum(map(is_active, owned)) > replica_set.spec.replicas:
+        if sum(map(is_active, pods)) > replica_set.spec.replicas:
             siblings = tuple(_siblings(objects, replica_set))
-        matching = frozenset(pod.metadata.uid for pod in matched)
-        return ReplicaSetSnapshot(replica_set, tuple(pods.values()), matching, siblings, failure)
+        return ReplicaSetSnapshot(replica_set, pods, matching, siblings, failure)
 
     def decide(self, snapshot: ReplicaSetSnapshot, now: float) -> tuple[Action, ...]:
         """First claim, then scale, then say so; a failure is said first, for scaling may fail again."""
@@ -86,8 +87,7 @@ class ReplicaSetController:
         scaling: tuple[Action, ...] = ()
         if not replica_set.metadata.HasField("deletionTimestamp"):
             scaling = _scale(replica_set, claims.owned, snapshot.siblings, now)
-        updated = apps.ReplicaSet()
-        updated.CopyFrom(replica_set)
+        updated = copy_of(replica_set)
         updated.status.CopyFrom(_status(snapshot, claims.owned, now))
         status = () if updated.status == replica_set.status else (UpdateStatus(updated),)
         timer = _timer(replica_set, claims.owned, now)
@@ -95,10 +95,6 @@ class ReplicaSetController:
             told = _failure_event(replica_set, updated)
             return (*claims.updates, *status, *told, *scaling, *timer)
         return (*claims.updates, *scaling, *status, *timer)
-
-
-def _of_pod(objects: Objects, change: ObjectChange) -> Iterable[ObjectKey]:
-    return controllers_concerned(objects, change, apps.ReplicaSet)
 
 
 def _siblings(objects: Objects, replica_set: apps.ReplicaSet) -> Iterable[core.Pod]:

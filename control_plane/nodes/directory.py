@@ -84,9 +84,10 @@ class SessionDirectory:
             return self._clock.monotonic()
         return self._ended.get(node_name)
 
-    def listen(self, listener: Listener) -> None:
-        """Call `listener(node, entry)` at every change; entry None: the session ended."""
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener(node, entry)` at every change; entry None: the session ended. The result ends it."""
         self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     async def synced(self) -> None:
         """Return once all sessions that were open at the start are known."""
@@ -137,7 +138,7 @@ class SessionDirectory:
                 return
             self._entries[node] = entry
             self._ended.pop(node, None)
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener(node, entry)
 
     def _remember_end(self, node: str) -> None:

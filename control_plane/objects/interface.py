@@ -143,6 +143,10 @@ class Writer(Protocol):
         """Raises NotFound, Conflict (preconditions)."""
         ...
 
+    async def exists(self, kind: Kind, namespace: str, name: str, uid: str) -> bool:
+        """Whether the object with this uid ("": any) is stored. Asks the store: the cache may be behind."""
+        ...
+
     async def bind(self, bindings: Sequence[Binding]) -> Sequence[ApiError | None]:
         """All at once, batched, each with its own outcome; also sets PodScheduled=True."""
         ...

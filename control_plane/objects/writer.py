@@ -17,7 +17,7 @@ from control_plane.objects.interface import Binding, DeleteOptions
 from control_plane.store.interface import Outcome, Refused, Write, Written
 from knarr.api.kinds import POD, Kind, of
 from knarr.clock import Clock
-from knarr.errors import ApiError
+from knarr.errors import ApiError, NotFound
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 M = TypeVar("M", bound=Message)
@@ -47,6 +47,12 @@ class ApiWriter:
 
     async def delete(self, kind: Kind, namespace: str, name: str, options: DeleteOptions) -> None:
         await self._api.delete(kind, namespace, name, options)
+
+    async def exists(self, kind: Kind, namespace: str, name: str, uid: str) -> bool:
+        try:
+            return uid in ("", metadata(await self._api.get(kind, namespace, name)).uid)
+        except NotFound:
+            return False
 
     async def bind(self, bindings: Sequence[Binding]) -> Sequence[ApiError | None]:
         """In a few rounds: a pod whose status was written meanwhile is bound in the next one."""

@@ -12,13 +12,14 @@ from control_plane.controllers.actions import (
     Record,
     Update,
     UpdateStatus,
+    copy_of,
     key_of,
     metadata,
 )
 from control_plane.controllers.loop import Controller
-from control_plane.objects.interface import ObjectKey
+from control_plane.objects.interface import ObjectChange, ObjectKey
 from knarr.errors import ApiError, NotFound
-from tests.support.model import Model, copy_of
+from tests.support.model import Model
 
 S = TypeVar("S")
 
@@ -67,3 +68,16 @@ def step(model: Model, controller: Controller[S], key: ObjectKey, at_most: int |
 def writes(actions: Sequence[Action]) -> tuple[Action, ...]:
     """The actions that change objects."""
     return tuple(one for one in actions if isinstance(one, Create | Update | UpdateStatus | Delete))
+
+
+def attach(model: Model, controller: Controller[S]) -> list[ObjectKey]:
+    """Let the controller see all changes, as its loop would; returns the list that the keys are added to."""
+    keys: list[ObjectKey] = []
+    by_name = {kind.DESCRIPTOR.name: of for kind, of in controller.watches.items()}
+
+    def changed(changes: Sequence[ObjectChange]) -> None:
+        for change in changes:
+            keys.extend(by_name[change.key.kind](model, change))
+
+    model.subscribe(tuple(controller.watches), changed)
+    return keys

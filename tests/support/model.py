@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from control_plane.controllers.actions import EventType, key_of, metadata
+from control_plane.controllers.actions import EventType, copy_of, key_of, metadata
 from control_plane.objects.interface import (
     Binding,
     ChangeType,
@@ -124,6 +124,10 @@ class Model:
     async def delete(self, kind: Kind, namespace: str, name: str, options: DeleteOptions) -> None:
         self.remove(ObjectKey(kind.name, namespace, name), options)
 
+    async def exists(self, kind: Kind, namespace: str, name: str, uid: str) -> bool:
+        found = self._stored.get(ObjectKey(kind.name, namespace, name))
+        return found is not None and uid in ("", metadata(found).uid)
+
     async def bind(self, bindings: Sequence[Binding]) -> Sequence[ApiError | None]:
         for binding in bindings:
             pod = self.one(core.Pod, binding.namespace, binding.name)
@@ -229,13 +233,6 @@ class Model:
         for names, handler in list(self._handlers):
             if change.key.kind in names:
                 handler([change])
-
-
-def copy_of(obj: M) -> M:
-    """A deep copy of a message."""
-    copy = type(obj)()
-    copy.CopyFrom(obj)
-    return copy
 
 
 def kind_of(key: ObjectKey) -> Kind:
