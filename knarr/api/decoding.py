@@ -296,7 +296,7 @@ def _raw(name: str) -> Convert:
         if not isinstance(value, dict):
             problems.append(mistyped("an object", value, path))
             return None
-        if _depth(value, MAX_RAW_DEPTH) < 0:
+        if depth_left(value, MAX_RAW_DEPTH) < 0:
             problems.append(Problem(path, value, f"is nested deeper than {MAX_RAW_DEPTH} levels"))
             return None
         try:
@@ -309,12 +309,12 @@ def _raw(name: str) -> Convert:
     return decode
 
 
-def _depth(value: Any, left: int) -> int:
+def depth_left(value: Any, left: int) -> int:
     """What is left of `left` levels at the deepest place; negative when it is too deep."""
     if left < 0 or not isinstance(value, dict | list):
         return left
     inner = value.values() if isinstance(value, dict) else value
-    return min((_depth(item, left - 1) for item in inner), default=left - 1)
+    return min((depth_left(item, left - 1) for item in inner), default=left - 1)
 
 
 _SCALARS: Final[dict[int, Convert]] = {

@@ -88,6 +88,11 @@ def read_documents(text: str, file: str) -> Iterator[YamlDocument]:
         raise NotYaml(reason, file, line, column) from error
 
 
+def is_plain_text(text: str) -> bool:
+    """Whether a scalar without quotes means this text itself."""
+    return text not in _WORDS and text[0] not in _NUMBER_STARTS
+
+
 class _Composer:
     """Builds the value of one document from its events."""
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from knarr.api import codec, manifest
 from knarr.api.errors import DecodeError, ManifestError
 from knarr.api.manifest import read_bytes, read_text
+from knarr.api.yaml_text import to_yaml
 from knarr.api.yaml_values import MAX_DOCUMENT_CHARS, read_documents
 
 GUESTBOOK = Path(__file__).parents[3] / "data" / "guestbook"
@@ -257,3 +258,17 @@ def test_unknown_kinds_have_a_suggestion() -> None:
         with pytest.raises(DecodeError) as raised:
             codec.object_from_dict(value)
         assert message in str(raised.value)
+
+
+@given(st.text(max_size=12) | st.text(alphabet=" \n\tyno0x1.-:#'\"|>&*!%@,[]{}e", max_size=8))
+def test_written_text_is_read_as_it_was(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return
+    value = {"a": text, "b": [text], "c": {text: 1}}
+    assert values(to_yaml(value)) == [value]
+
+
+def test_lines_are_written_as_lines() -> None:
+    assert to_yaml({"b": "x\ny\n", "a": ["yes", 1]}) == 'b: |\n  x\n  y\na:\n- "yes"\n- 1\n'
