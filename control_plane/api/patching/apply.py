@@ -187,7 +187,7 @@ class _Apply:
         """`merged` without what the applier said before, no longer says, and nobody else owns."""
         kind = self.type
         previous = typed.with_named_fields(previous, kind)
-        managed = EMPTY
+        managed = UNOWNED  # what names the object stays
         for owned in owners.values():
             managed = field_sets.union(managed, owned.fields)
         present = typed.with_named_fields(typed.fields_of(merged, kind), kind)

@@ -144,30 +144,30 @@ def _merge_objects(live: dict[str, Any], applied: dict[str, Any], kind: Type) ->
 
 
 def _merge_lists(live: list[Any], applied: list[Any], kind: Type) -> list[Any]:
-    """Elements in the order of `applied`; those that only `live` has stay where they stood between them."""
-    ours = named_elements(live, kind)
-    theirs = named_elements(applied, kind)
+    """Elements that both have take the order of `applied`; those that one has alone keep their neighbours."""
+    ours, theirs = named_elements(live, kind), named_elements(applied, kind)
     wanted = dict(theirs)
     old = dict(reversed(ours))  # of duplicates, the first
     shared = [name for name, _ in theirs if name in old]
     out: list[Any] = []
-
-    def take(name: str) -> None:
-        item = wanted[name]
-        out.append(merge(old[name], item, kind.element) if name in old and kind.element is not None else item)
-
-    position, next_shared = 0, 0
-    for name, _ in theirs:
-        if name in old and next_shared < len(shared):
-            # Everything of the server's own up to this element stays in front of it, unless the applier's
-            # order disagrees with the server's: then the applier's counts.
-            place = next((i for i in range(position, len(ours)) if ours[i][0] == name), None)
-            if place is not None:
-                out += [item for key, item in ours[position:place] if key not in wanted]
-                position = place + 1
-            next_shared += 1
-        take(name)
-    out += [item for key, item in ours[position:] if key not in wanted]
+    done: set[str] = set()
+    left = right = 0
+    while left < len(ours) or right < len(theirs):
+        name = ours[left][0] if left < len(ours) else ""
+        if name and name not in wanted:
+            out.append(ours[left][1])
+            left += 1
+        elif name in done or (name and shared[0] != name):
+            left += 1  # its turn was, or comes, in the order of `applied`
+        else:
+            wanted_name, item = theirs[right]
+            if wanted_name in old and kind.element is not None:
+                item = merge(old[wanted_name], item, kind.element)
+            out.append(item)
+            done.add(wanted_name)
+            right += 1
+            if shared and shared[0] == wanted_name:
+                del shared[0]
     return out
 
 
