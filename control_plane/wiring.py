@@ -16,12 +16,9 @@ from control_plane.api.api import Api
 from control_plane.api.reading import Lister
 from control_plane.api.watching.watcher import Watches
 from control_plane.cluster import make_namespaces
-from control_plane.controllers.deployment import DeploymentController
-from control_plane.controllers.eviction import EvictionController
-from control_plane.controllers.liveness import LivenessController, LivenessSettings
-from control_plane.controllers.loop import Controller, ControllerLoop
+from control_plane.controllers import standard_controllers
+from control_plane.controllers.loop import ControllerLoop
 from control_plane.controllers.metrics import ControllerMetrics
-from control_plane.controllers.replicaset import ReplicaSetController
 from control_plane.lag import measure_lag
 from control_plane.leading import Work, lead
 from control_plane.nodes.directory import SessionDirectory
@@ -120,19 +117,6 @@ class ControlPlane:
         self.directory.started_at = self._around.clock.monotonic()
         return [(loop.name, loop.run()) for loop in self._loops()]
 
-    def _controllers(self) -> Sequence[Controller[Any]]:
-        return (
-            DeploymentController(),
-            ReplicaSetController(),
-            LivenessController(self.directory, self._around.clock),
-            EvictionController(self._quiet_s),
-        )
-
-    def _quiet_s(self) -> float:
-        """Seconds that the first interval after a start, in which nobody is evicted, still lasts."""
-        end = self.directory.started_at + LivenessSettings().first_interval_s
-        return max(0.0, end - self._around.clock.monotonic())
-
     def _loops(self) -> Sequence[ControllerLoop[Any]]:
         """Loops of their own for each term as leader: nothing is remembered from the one before."""
         around = self._around
@@ -146,5 +130,5 @@ class ControlPlane:
                 around.rng,
                 self._controller_metrics,
             )
-            for controller in self._controllers()
+            for controller in standard_controllers(around.clock, self.directory)
         ]

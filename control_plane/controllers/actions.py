@@ -47,7 +47,7 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Write everything but status, if resourceVersion is still that of the object read; `unless` as Delete."""
+    """Write all but status, if resourceVersion is still that of the object read. `unless`: as Delete."""
 
     obj: Message
     then: Record | None = None
