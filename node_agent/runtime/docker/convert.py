@@ -168,7 +168,7 @@ def state(inspected: dict[str, Any]) -> ContainerState:
     found = inspected["State"]
     networks = inspected["NetworkSettings"]
     phase = _PHASES.get(found["Status"], Phase.RUNNING)
-    finished = seconds(found["FinishedAt"])
+    began, finished = seconds(found["StartedAt"]), seconds(found["FinishedAt"])
     if phase is Phase.CREATED and found.get("Error"):
         # The engine tried to start it and could not; it stays "created" with an exit code.
         phase = Phase.EXITED
@@ -179,13 +179,18 @@ def state(inspected: dict[str, Any]) -> ContainerState:
         image=inspected["Config"]["Image"],
         image_id=inspected["Image"],
         created_at=seconds(inspected["Created"]),
-        started_at=seconds(found["StartedAt"]),
-        finished_at=finished or (seconds(inspected["Created"]) if phase is Phase.EXITED else 0.0),
+        started_at=began,
+        finished_at=_end(inspected, began, finished) if phase is Phase.EXITED else 0.0,
         exit_code=found["ExitCode"],
         oom_killed=bool(found.get("OOMKilled")),
         error=found.get("Error", ""),
         ip=networks.get("IPAddress") or _first_ip(networks.get("Networks") or {}),
     )
+
+
+def _end(inspected: dict[str, Any], began: float, finished: float) -> float:
+    """When it ended. The engine notes a short run's end before its start, and none for a start that failed."""
+    return max(began, finished) or seconds(inspected["Created"])
 
 
 def _first_ip(networks: dict[str, Any]) -> str:

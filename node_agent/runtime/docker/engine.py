@@ -110,6 +110,9 @@ class DockerEngine:
         self._inspected.pop(container_id, None)
 
     async def logs(self, container_id: str, options: LogOptions) -> AsyncGenerator[bytes, None]:
+        # Looked for first: the SDK leaves a connection open behind the log of a container that is not there.
+        self._inspected.pop(container_id, None)
+        await self._inspect(container_id)
         client = await self._calls.client()
 
         def opened() -> Iterator[bytes]:
