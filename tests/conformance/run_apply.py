@@ -1,9 +1,9 @@
 """Compares server-side apply with what a real kube-apiserver 1.20 did, step by step; prints agreeing / all.
 
 Run as `python -m tests.conformance.run_apply [another recording of this form]`. A step agrees when the code,
-the object, the owners of every field and the conflicts do. Each step starts from the recorded state before it,
-so that a disagreement counts once. All are listed; those that are wanted are told apart with their reason. Ends
-with 1 below TARGET.
+the object, the owners of every field and the conflicts do. Each step starts from the recorded state before
+it, so that a disagreement counts once. All are listed, those that are wanted with their reason. Ends with 1
+below TARGET.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Compares patched objects with those that a real kube-apiserver 1.20 answered; prints agreeing / all.
 
-Run as `python -m tests.conformance.run_patches [another recording of this form]`. Every disagreement is listed;
-those that are wanted stand in WANTED with their reason. Ends with 1 below TARGET.
+Run as `python -m tests.conformance.run_patches [another recording of this form]`. Every disagreement is
+listed; those that are wanted stand in WANTED with their reason. Ends with 1 below TARGET.
 """
 
 import json

@@ -178,20 +178,37 @@ def _walk_map(old: Any, new: Any, changed: FieldSet, removed: FieldSet) -> None:
 
 def _list_walk(message: Descriptor | None, name: _Name) -> _Walk:
     def walk(old: Any, new: Any, changed: FieldSet, removed: FieldSet) -> None:
-        before, after = _grouped(old, name), _grouped(new, name)
-        for key, values in after.items():
-            prior = before.pop(key, None)
-            if prior == values:
-                continue
-            if prior is None or message is None or len(prior) != 1 or len(values) != 1:
-                # Doubles of an element have no names of their own: they change together.
-                changed[key] = _together(message, values)
-            else:
-                _descend(key, _walker(message), prior[0], values[0], changed, removed)
-        for key, values in before.items():
-            removed[key] = _together(message, values)
+        if message is not None and len(old) == len(new):
+            pairs = [(prior, value) for prior, value in zip(old, new, strict=True) if prior != value]
+            keys = [name(value) for _, value in pairs]
+            if len(set(keys)) == len(keys) and keys == [name(prior) for prior, _ in pairs]:
+                for key, (prior, value) in zip(keys, pairs, strict=True):
+                    _descend(key, _walker(message), prior, value, changed, removed)
+                return
+        _walk_groups(message, _grouped(old, name), _grouped(new, name), changed, removed)
 
     return walk
+
+
+def _walk_groups(
+    message: Descriptor | None,
+    before: dict[str, list[Any]],
+    after: dict[str, list[Any]],
+    changed: FieldSet,
+    removed: FieldSet,
+) -> None:
+    """As a walk, of elements by name, wherever they stand."""
+    for key, values in after.items():
+        prior = before.pop(key, None)
+        if prior == values:
+            continue
+        if prior is None or message is None or len(prior) != 1 or len(values) != 1:
+            # Doubles of an element have no names of their own: they change together.
+            changed[key] = _together(message, values)
+        else:
+            _descend(key, _walker(message), prior[0], values[0], changed, removed)
+    for key, values in before.items():
+        removed[key] = _together(message, values)
 
 
 def _grouped(items: Iterable[Any], name: _Name) -> dict[str, list[Any]]:

@@ -5,8 +5,8 @@ whose set has become empty go. Pure.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from control_plane.api.patching import field_sets
 from control_plane.api.patching.field_sets import FieldSet, FieldSetError
@@ -19,8 +19,7 @@ ANCIENT: Final = "ancient-changes"
 BEFORE_FIRST_APPLY: Final = "before-first-apply"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Identity:
+class Identity(NamedTuple):
     """What tells entries apart."""
 
     manager: str
@@ -51,6 +50,15 @@ class Owned:
     fields: FieldSet
     version: str  # apiVersion of its last write
     time: int  # of its last write, seconds since 1970; 0 for none
+    raw: bytes = field(default=b"", compare=False)  # the fields as they were read; empty when they changed
+
+    def with_fields(self, fields: FieldSet) -> "Owned":
+        """The same with other fields; itself when they are the same."""
+        return self if fields is self.fields else Owned(fields, self.version, self.time)
+
+    def at(self, time: int) -> "Owned":
+        """The same, last written at another time."""
+        return Owned(self.fields, self.version, time, self.raw)
 
 
 Managers = Mapping[Identity, Owned]
@@ -66,7 +74,8 @@ def read(entries: Iterable[meta.ManagedFieldsEntry]) -> dict[Identity, Owned]:
         if entry.fieldsType not in ("FieldsV1", ""):
             raise FieldSetError(f"managedFields: unknown fieldsType {entry.fieldsType!r}")
         name = Identity(entry.manager, operation, version if operation == UPDATE else "", entry.subresource)
-        owned = Owned(field_sets.decode(entry.fieldsV1.Raw), version, entry.time.seconds)
+        raw = entry.fieldsV1.Raw
+        owned = Owned(field_sets.decode(raw), version, entry.time.seconds, raw)
         other = found.get(name)
         found[name] = owned if other is None else _joined(other, owned)
     return found
@@ -74,7 +83,7 @@ def read(entries: Iterable[meta.ManagedFieldsEntry]) -> dict[Identity, Owned]:
 
 def _joined(left: Owned, right: Owned) -> Owned:
     newer = left if left.time > right.time else right
-    return replace(newer, fields=field_sets.union(left.fields, right.fields))
+    return newer.with_fields(field_sets.union(left.fields, right.fields))
 
 
 def is_reset(entries: Iterable[meta.ManagedFieldsEntry]) -> bool:
@@ -85,7 +94,7 @@ def is_reset(entries: Iterable[meta.ManagedFieldsEntry]) -> bool:
 def write(managers: Managers, metadata: meta.ObjectMeta) -> None:
     """Set metadata.managedFields: appliers first, then by time and name."""
     capped = cap(managers)
-    names = sorted(capped, key=lambda name: (name.operation, capped[name].time, name))
+    names = sorted(capped, key=lambda name: (name.operation, capped[name].time, name.manager, name))
     del metadata.managedFields[:]
     for name in names:
         owned = capped[name]
@@ -96,7 +105,7 @@ def write(managers: Managers, metadata: meta.ObjectMeta) -> None:
             fieldsType="FieldsV1",
             subresource=name.subresource,
         )
-        entry.fieldsV1.Raw = field_sets.encode(owned.fields)
+        entry.fieldsV1.Raw = owned.raw or field_sets.encode(owned.fields)
         if owned.time:
             entry.time.seconds = owned.time
 
@@ -104,6 +113,8 @@ def write(managers: Managers, metadata: meta.ObjectMeta) -> None:
 def cap(managers: Managers) -> dict[Identity, Owned]:
     """Without empty entries, and with at most MAX_UPDATERS updates: the oldest of each version become one."""
     kept = {name: owned for name, owned in managers.items() if owned.fields}
+    if len(kept) <= MAX_UPDATERS:
+        return kept
     updates = sorted(
         (name for name in kept if name.operation == UPDATE), key=lambda name: (kept[name].time, name)
     )
@@ -121,7 +132,7 @@ def cap(managers: Managers) -> dict[Identity, Owned]:
             continue
         if bucket not in kept:
             kept[bucket] = kept.pop(oldest)
-        kept[bucket] = replace(_joined(kept[bucket], kept[name]), time=kept[name].time)
+        kept[bucket] = _joined(kept[bucket], kept[name]).at(kept[name].time)
         del kept[name]
         excess -= 1
     return kept

@@ -4,7 +4,6 @@ On the path of every write, so what has not changed is not walked, and sets of f
 apart from the message it is told to write to.
 """
 
-from dataclasses import replace
 from typing import Any, Final, cast
 
 from google.protobuf.message import Message
@@ -63,41 +62,41 @@ def track_update(
     a writer opts out for objects of its own (a first apply then gives all of it to "before-first-apply"). One
     empty entry in `new` (`managedFields: [{}]`) forgets all owners, as in Kubernetes.
     """
+    if old == new:
+        return
     metadata = _metadata(new)
     if managers.is_reset(metadata.managedFields):
         del metadata.managedFields[:]
         return
-    stored = _metadata(old).managedFields if old is not None else ()
-    source = _readable(metadata, stored, ignore_new=bool(subresource))
+    sent = None if subresource else _readable(metadata)
+    source = sent or (stored_managers(_metadata(old).managedFields) if old is not None else {})
     if not source and old is not None:
         del metadata.managedFields[:]
         return
     change = compare(kind.message() if old is None else old, new)
     identity = managers.updater(manager, kind.api_version, subresource)
     after = after_update(source, ownable(change, reset_fields(kind, subresource)), identity, int(now))
-    if after != source or len(metadata.managedFields) != len(after):
+    if after != source:
         managers.write(after, metadata)
+    elif not sent and old is not None:
+        carry_over(old, new)
 
 
 def carry_over(old: Message, new: Message) -> None:
     """Leave all ownership as it was: for writes of the system that own nothing, whatever they change."""
-    metadata, stored = _metadata(new), _metadata(old)
+    metadata = _metadata(new)
     del metadata.managedFields[:]
-    metadata.managedFields.extend(stored.managedFields)
+    metadata.managedFields.extend(_metadata(old).managedFields)
 
 
 def after_update(source: Managers, change: Change, identity: Identity, now: int) -> Managers:
     """The owners after `identity` made `change`: it owns what it changed, and nobody owns what went."""
     after = released(source, field_sets.union(change.changed, change.removed), identity)
-    mine = source.get(identity)
-    if mine is not None:
-        rest = field_sets.difference(mine.fields, change.removed)
-        after[identity] = mine if rest is mine.fields else replace(mine, fields=rest)
-    if change.changed:
-        fields = change.changed if mine is None else field_sets.union(after[identity].fields, change.changed)
-        after[identity] = Owned(fields, identity.version, now)
-    elif mine is not None and not after[identity].fields:
-        del after[identity]
+    mine = source.get(identity) or Owned(EMPTY, identity.version, now)
+    fields = field_sets.union(field_sets.difference(mine.fields, change.removed), change.changed)
+    if fields:
+        mine = mine.with_fields(fields)
+        after[identity] = mine.at(now) if change.changed else mine
     return after
 
 
@@ -109,7 +108,7 @@ def released(owners: Managers, taken: FieldSet, keeper: Identity) -> dict[Identi
             continue
         rest = field_sets.difference(owned.fields, taken)
         if rest:
-            after[name] = owned if rest is owned.fields else replace(owned, fields=rest)
+            after[name] = owned.with_fields(rest)
     return after
 
 
@@ -122,14 +121,12 @@ def ownable(change: Change, reset: FieldSet = EMPTY) -> Change:
     return Change(field_sets.difference_below(changed, reset), field_sets.difference_below(removed, reset))
 
 
-def _readable(metadata: meta.ObjectMeta, stored: Any, *, ignore_new: bool) -> dict[Identity, Owned]:
-    """What the client sent back, or what is stored where it sent nothing readable."""
-    if metadata.managedFields and not ignore_new:
-        try:
-            return managers.read(metadata.managedFields)
-        except FieldSetError:
-            pass
-    return stored_managers(stored)
+def _readable(metadata: meta.ObjectMeta) -> dict[Identity, Owned] | None:
+    """The owners that a client sent back; None where it sent none or they cannot be read."""
+    try:
+        return managers.read(metadata.managedFields)
+    except FieldSetError:
+        return None
 
 
 def stored_managers(stored: Any) -> dict[Identity, Owned]:
