@@ -111,14 +111,17 @@ class Cluster:
             placed.append(pod)
         if len(placed) == 1:
             self._count(placed[0], int(rows[0]), 1)
-            return placed
+        else:
+            self._count_many(shape, rows)
+        return placed
+
+    def _count_many(self, shape: Shape, rows: Rows) -> None:
         distinct, copies = np.unique(rows, return_counts=True)
         self.nodes.request_many(shape, distinct, copies.astype(np.float64))
         for row, many in zip(distinct.tolist(), copies.tolist(), strict=True):
             self.population.add(shape, row, many)
             for port in shape.ports:
                 self.ports.add(port, row, many)
-        return placed
 
     def undo(self, key: str, uid: str) -> bool:
         """Take back what was assumed of a pod, unless it is known to be bound by now."""

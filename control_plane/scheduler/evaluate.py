@@ -12,6 +12,8 @@ from control_plane.scheduler.node_matching import named_nodes
 from control_plane.scheduler.nodes import PODS_ROW, Amount, Mask, Rows
 from control_plane.scheduler.shape import Shape
 
+_MOST_PODS = 1 << 20  # of one node
+
 
 def look(cluster: Cluster, shape: Shape) -> View:
     """A view of the cluster for a pod of this shape."""
@@ -56,33 +58,41 @@ def plugin_scores(view: View, profile: Profile, mask: Mask) -> dict[str, Amount]
 
 def total_score(view: View, profile: Profile, mask: Mask) -> Amount:
     """The weighted sum of all scores, for feasible rows; a new vector."""
-    total, everywhere = np.zeros(view.size), 0.0
+    total: Amount | None = None
+    everywhere = 0.0
     for score, weight in profile.scores:
         vector = score.score(view, mask)
         if vector is None:
             continue
         if isinstance(vector, float):
             everywhere += vector * weight
+        elif total is None:
+            total = vector * weight
         else:
             total += vector if weight == 1 else vector * weight
-    total += everywhere
+    if total is None:
+        return np.full(view.size, everywhere)
+    if everywhere:
+        total += everywhere
     return total
 
 
 def choose(view: View, profile: Profile, mask: Mask, rotation: int) -> int:
-    """The best feasible row. Among equals the one with fewest pods, then the next after row `rotation`."""
+    """The best feasible row. Among equals the one with fewest pods, then the next at or after row
+    `rotation`."""
     if np.count_nonzero(mask) == 1:
         return int(mask.argmax())
-    total = total_score(view, profile, mask)
-    total += 1
-    total *= mask
-    best = np.flatnonzero(total == total.max())
-    if len(best) > 1:
-        pods = view.nodes.requested[PODS_ROW, best]
-        best = best[pods == pods.min()]
-    if len(best) > 1:
-        return int(best[np.argmin((best - rotation) % view.size)])
-    return int(best[0])
+    key = total_score(view, profile, mask)
+    key += 1  # so that 0 is left for rows that are not feasible
+    key *= mask
+    key *= _MOST_PODS
+    key -= view.nodes.requested[PODS_ROW, : view.size]
+    start = rotation % view.size
+    after = start + int(key[start:].argmax())
+    if start == 0:
+        return after
+    before = int(key[:start].argmax())
+    return before if key[before] > key[after] else after
 
 
 def explain(cluster: Cluster, pod: PendingPod, profile: Profile) -> Unschedulable:

@@ -33,7 +33,7 @@ _COLUMNS = (
     "allocatable",
     "requested",
     "free",
-    "scored",
+    "scored_free",
     "divisor",
     "kinds",
 )
@@ -135,7 +135,7 @@ class NodeTable:
         self.allocatable: Amount = np.zeros((len(BASE_RESOURCES), _FIRST_CAPACITY))
         self.requested: Amount = np.zeros((len(BASE_RESOURCES), _FIRST_CAPACITY))
         self.free: Amount = np.zeros((len(BASE_RESOURCES), _FIRST_CAPACITY))  # allocatable less requested
-        self.scored: Amount = np.zeros((2, _FIRST_CAPACITY))  # requested cpu, memory as scores count them
+        self.scored_free: Amount = np.zeros((2, _FIRST_CAPACITY))  # cpu, memory free as scores count them
         self.divisor: Amount = np.ones((2, _FIRST_CAPACITY))  # allocatable cpu, memory; 1 where there is none
         self.kinds: Amount = np.ones(_FIRST_CAPACITY)  # how many of cpu and memory there are, at least 1
         self.labels: dict[str, LabelColumn] = {}
@@ -185,7 +185,7 @@ class NodeTable:
 
     def request(self, shape: Shape, row: int, sign: int) -> None:
         """Count one pod of this shape on (+1) or off (-1) a row."""
-        requested, free, scored = self.requested, self.free, self.scored
+        requested, free, scored = self.requested, self.free, self.scored_free
         requested[PODS_ROW, row] += sign
         free[PODS_ROW, row] -= sign
         for name, value in shape.requests:
@@ -195,8 +195,8 @@ class NodeTable:
                 requested, free = self.requested, self.free
             requested[resource, row] += sign * value
             free[resource, row] -= sign * value
-        scored[0, row] += sign * shape.scored_cpu_millis
-        scored[1, row] += sign * shape.scored_memory_bytes
+        scored[0, row] -= sign * shape.scored_cpu_millis
+        scored[1, row] -= sign * shape.scored_memory_bytes
 
     def request_many(self, shape: Shape, rows: Rows, copies: Amount) -> None:
         """Count `copies` pods of this shape on each of `rows` (distinct)."""
@@ -206,8 +206,8 @@ class NodeTable:
             resource = self.resource(name)  # before the arrays are looked at: it may replace them
             self.requested[resource, rows] += copies * value
             self.free[resource, rows] -= copies * value
-        self.scored[0, rows] += copies * shape.scored_cpu_millis
-        self.scored[1, rows] += copies * shape.scored_memory_bytes
+        self.scored_free[0, rows] -= copies * shape.scored_cpu_millis
+        self.scored_free[1, rows] -= copies * shape.scored_memory_bytes
 
     def free_of(self, name: str) -> Amount:
         """What each row has free of a resource; 0 of one that no node and no pod knows."""
@@ -282,10 +282,13 @@ class NodeTable:
 
     def _set_allocatable(self, row: int, allocatable: Mapping[str, int]) -> None:
         indexes = [(self.resource(name), value) for name, value in allocatable.items()]
+        before = self.allocatable[:, row].copy()
         self.allocatable[:, row] = 0
         for resource, value in indexes:
             self.allocatable[resource, row] = value
+        change = self.allocatable[:, row] - before
+        self.free[:, row] += change
+        self.scored_free[:, row] += change[[CPU_ROW, MEMORY_ROW]]
         scored = self.allocatable[[CPU_ROW, MEMORY_ROW], row]
         self.divisor[:, row] = np.maximum(scored, 1)
         self.kinds[row] = max(1, int(np.count_nonzero(scored)))
-        self.free[:, row] = self.allocatable[:, row] - self.requested[:, row]

@@ -10,6 +10,7 @@ import numpy as np
 from control_plane.scheduler.framework import MAX_SCORE, Scope, View
 from control_plane.scheduler.nodes import Amount, Mask, Rows
 from control_plane.scheduler.requests import CPU, MEMORY
+from control_plane.scheduler.scores.least_allocated import has_both_kinds
 from control_plane.scheduler.shape import Shape
 
 
@@ -27,15 +28,13 @@ class BalancedAllocation:
 
 
 def _balance(view: View, rows: Rows | slice, pods: Amount | float) -> Amount:
-    nodes = view.nodes
     requests = dict(view.shape.requests)
     deviation = _share(view, 0, rows, requests.get(CPU, 0) * pods)
     deviation -= _share(view, 1, rows, requests.get(MEMORY, 0) * pods)
-    deviation /= 2
+    deviation *= 0.5
     np.abs(deviation, out=deviation)
-    kinds = nodes.kinds[rows]
-    if kinds.min(initial=2) < 2:
-        deviation *= kinds == 2
+    if not view.once("both kinds", has_both_kinds):
+        deviation *= view.nodes.kinds[rows] == 2
     np.subtract(1, deviation, out=deviation)
     deviation *= MAX_SCORE
     return np.floor(deviation, out=deviation)

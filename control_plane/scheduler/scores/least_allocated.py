@@ -26,19 +26,27 @@ class LeastAllocated:
 
 
 def _mean(view: View, rows: Rows | slice, pods: Amount | float) -> Amount:
-    nodes, shape = view.nodes, view.shape
+    shape = view.shape
     total = _free_share(view, 0, rows, shape.scored_cpu_millis * pods)
     total += _free_share(view, 1, rows, shape.scored_memory_bytes * pods)
-    total /= nodes.kinds[rows]
+    if view.once("both kinds", has_both_kinds):
+        total *= 0.5
+    else:
+        total /= view.nodes.kinds[rows]
     return np.floor(total, out=total)
 
 
 def _free_share(view: View, resource: int, rows: Rows | slice, more: Amount | float) -> Amount:
     """What is left of cpu (0) or memory (1) with `more` requested, of 100, in whole numbers."""
     nodes = view.nodes
-    share: Amount = nodes.allocatable[resource, rows] - (nodes.scored[resource, rows] + more)
-    if share.min() < 0:
+    share: Amount = nodes.scored_free[resource, rows] - more
+    if share.min(initial=0) < 0:
         np.maximum(share, 0, out=share)
     share *= MAX_SCORE
     share /= nodes.divisor[resource, rows]
     return np.floor(share, out=share)
+
+
+def has_both_kinds(view: View) -> bool:
+    """Whether all nodes have cpu and memory to give."""
+    return bool((view.nodes.kinds[: view.size][view.nodes.alive[: view.size]] == 2).all())

@@ -142,7 +142,7 @@ def assert_same_table(left: Cluster, right: Cluster) -> None:
                 assert left.nodes.free[index, row] == right.nodes.free_of(resource)[other]
             else:
                 assert left.nodes.requested[index, row] == 0
-        assert left.nodes.scored[:, row].tolist() == right.nodes.scored[:, other].tolist()
+        assert left.nodes.scored_free[:, row].tolist() == right.nodes.scored_free[:, other].tolist()
     dead = ~left.nodes.alive
     assert not left.nodes.requested[:, dead].any()
     assert not left.nodes.allocatable[:, dead].any()
