@@ -5,7 +5,24 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from control_plane.api.rules import cluster, config, events, pods, services, workloads
+from control_plane.api.rules import (
+    access,
+    autoscaling,
+    claims,
+    cluster,
+    config,
+    endpoints,
+    events,
+    jobs,
+    limits,
+    networking,
+    pods,
+    policy,
+    services,
+    stateful,
+    storage,
+    workloads,
+)
 from control_plane.api.rules.checks import SEGMENT
 from control_plane.api.rules.engine import Causes
 from control_plane.api.rules.metadata import check_metadata_update
@@ -15,7 +32,24 @@ from knarr.errors import Cause, Invalid, Subject
 
 BY_MESSAGE: Final[dict[type[Message], ObjectRules]] = {
     rules.message: rules
-    for family in (cluster, config, events, pods, services, workloads)
+    for family in (
+        access,
+        autoscaling,
+        claims,
+        cluster,
+        config,
+        endpoints,
+        events,
+        jobs,
+        limits,
+        networking,
+        pods,
+        policy,
+        services,
+        stateful,
+        storage,
+        workloads,
+    )
     for rules in family.RULES
 }
 
@@ -35,7 +69,10 @@ def default_object(kind: Kind, obj: Message) -> None:
 def validate_create(kind: Kind, obj: Any) -> list[Cause]:
     """Everything wrong with a new object, whose defaults are set and whose name is generated."""
     causes: Causes = []
-    rules_of(kind).table.check(obj, "", causes)
+    rules = rules_of(kind)
+    rules.table.check(obj, "", causes)
+    for rule in rules.create:
+        rule.check(obj, "", causes)
     if not causes:
         SEGMENT.check(obj.metadata.name, "metadata.name", causes)
     return causes

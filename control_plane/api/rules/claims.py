@@ -8,9 +8,10 @@ from typing import Any, Final
 from control_plane.api.rules import causes as say
 from control_plane.api.rules.checks import DNS_SUBDOMAIN, LABELS, NOT_POSITIVE, nanos, one_of
 from control_plane.api.rules.engine import Causes, Checker, Table
-from control_plane.api.rules.metadata import ANNOTATIONS
+from control_plane.api.rules.metadata import ANNOTATIONS, NAMED_BY_SUBDOMAIN
+from control_plane.api.rules.objects import ObjectRules
 from control_plane.api.rules.resources import check_amount, rounding
-from control_plane.api.rules.rows import default_pointer, into, required, rule, whole
+from control_plane.api.rules.rows import default_by, default_pointer, into, on_update, required, rule, whole
 from control_plane.api.rules.selectors import LABEL_SELECTOR
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
@@ -93,5 +94,53 @@ CLAIM_TEMPLATE: Final = Table(
             Table(meta.ObjectMeta, rules=(rule("labels", LABELS), rule("annotations", ANNOTATIONS))),
         ),
         into("spec", CLAIM_SPEC),
+    ),
+)
+
+
+def _fill_phase(claim: Any) -> None:
+    if not claim.status.phase:
+        claim.status.phase = "Pending"
+
+
+_PHASE: Final = default_by("status", _fill_phase, "phase Pending")
+# Without rules of metadata: as a StatefulSet's template it has none but a name.
+CLAIM_BODY: Final = Table(core.PersistentVolumeClaim, rules=(into("spec", CLAIM_SPEC),), defaults=(_PHASE,))
+CLAIM: Final = Table(
+    core.PersistentVolumeClaim,
+    rules=(into("metadata", NAMED_BY_SUBDOMAIN), into("spec", CLAIM_SPEC)),
+    defaults=(_PHASE,),
+)
+
+_FIXED: Final = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+
+
+def _check_update(new: Any, old: Any, path: str, causes: Causes) -> None:
+    """A bound claim may grow; an unbound one may be bound; nothing else changes."""
+    spec = core.PersistentVolumeClaimSpec()
+    spec.CopyFrom(new.spec)
+    if not old.spec.volumeName:
+        spec.volumeName = ""
+    if new.status.phase == "Bound":
+        if spec.resources.requests and "storage" in old.spec.resources.requests:
+            spec.resources.requests["storage"].CopyFrom(old.spec.resources.requests["storage"])
+        spec.ClearField("volumeAttributesClassName")
+        if old.spec.HasField("volumeAttributesClassName"):
+            spec.volumeAttributesClassName = old.spec.volumeAttributesClassName
+    if spec != old.spec:
+        causes.append(say.forbidden("spec", _FIXED))
+    if _storage(new) < _storage(old):
+        why = "field can not be less than status.capacity"
+        causes.append(say.forbidden("spec.resources.requests.storage", why))
+
+
+def _storage(claim: Any) -> int:
+    requests = claim.spec.resources.requests
+    return nanos(requests["storage"]) if "storage" in requests else 0
+
+
+RULES: Final = (
+    ObjectRules(
+        CLAIM, update=(on_update("only a bound claim's requested storage may grow", _check_update, "spec"),)
     ),
 )

@@ -45,10 +45,9 @@ def _check_images(pod: Any, path: str, causes: Causes) -> None:
             causes.append(say.invalid(f"{path}.{field}[{index}].image", image, why))
 
 
-def _check_create(pod: Any, path: str, causes: Causes) -> None:
-    """Only when a pod is created; a table has no such moment, so the rule looks for a pod that is new."""
-    if pod.spec.ephemeralContainers and not pod.metadata.uid:
-        causes.append(say.forbidden(path, "cannot be set on create"))
+def _check_no_ephemeral(pod: Any, path: str, causes: Causes) -> None:
+    if pod.spec.ephemeralContainers:
+        causes.append(say.forbidden("spec.ephemeralContainers", "cannot be set on create"))
 
 
 def _check_gated_node(pod: Any, path: str, causes: Causes) -> None:
@@ -68,7 +67,6 @@ POD: Final = Table(
         into("metadata", NAMED_BY_SUBDOMAIN),
         into("spec", POD_SPEC),
         whole("images have no spaces around them", _check_images, at="spec"),
-        whole("no ephemeral containers in a new pod", _check_create, at="spec.ephemeralContainers"),
         whole("no nodeName while there are scheduling gates", _check_gated_node, at="spec.nodeName"),
     ),
     defaults=(
@@ -228,6 +226,7 @@ def _check_status(new: Any, old: Any, path: str, causes: Causes) -> None:
 RULES: Final = (
     ObjectRules(
         POD,
+        create=(whole("a new pod has no ephemeral containers", _check_no_ephemeral),),
         update=POD_UPDATE,
         status=(on_update("the node is not part of status", _check_status, "status"),),
     ),

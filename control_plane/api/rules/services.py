@@ -248,5 +248,9 @@ def _check_update(new: Any, old: Any, path: str, causes: Causes) -> None:
 
 
 RULES: Final = (
-    ObjectRules(SERVICE, update=(on_update("may not change once set", _check_update, "spec.clusterIP"),)),
+    ObjectRules(
+        SERVICE,
+        unconditional=False,
+        update=(on_update("may not change once set", _check_update, "spec.clusterIP"),),
+    ),
 )
