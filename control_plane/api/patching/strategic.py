@@ -96,14 +96,10 @@ def _merge_ordered(
     merge_key = member.merge_key if member is not None else ""
     names = _list(order, _SET_ORDER + key)
     changes = patch.get(key)
-    if changes is None:
-        if key in patch:
-            merged.pop(key, None)
-    else:
-        ordering.require_same_order(_list(changes, key), names, merge_key)
+    ordering.require_same_order([] if changes is None else _list(changes, key), names, merge_key)
     old = merged.get(key)
     old = old if isinstance(old, list) else []
-    if changes is not None:
+    if key in patch:
         _merge_field(merged, key, changes, kind)
     if isinstance(merged.get(key), list):
         merged[key] = ordering.arrange(merged[key], names, old, merge_key)
