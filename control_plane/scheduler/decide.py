@@ -14,8 +14,10 @@ import numpy as np
 from control_plane.scheduler.cluster import Cluster
 from control_plane.scheduler.decisions import Decision, PendingPod, Placed, Unschedulable
 from control_plane.scheduler.evaluate import choose, explain, feasible, look
-from control_plane.scheduler.framework import Profile
+from control_plane.scheduler.framework import Profile, View
 from control_plane.scheduler.groups import is_local, pour
+from control_plane.scheduler.nodes import Mask, Rows
+from control_plane.scheduler.spread_groups import WORTH_IT, pour_spread, spreads_only
 
 
 def decide(
@@ -41,14 +43,22 @@ def _decide_group(
         if not mask.any():
             decisions += _refuse(cluster, left, profile)
             break
-        if len(left) > 1 and is_local(view, profile):
-            rows = pour(view, profile, mask, len(left), rotation)
-        else:
-            rows = np.array([choose(view, profile, mask, rotation)], np.intp)
+        rows = _next_rows(view, profile, mask, len(left), rotation)
         keys = [(pod.key, pod.uid) for pod in left[: len(rows)]]
         placed = cluster.assume_many(shape, keys, rows)
         decisions += [Placed(pod, there.node) for pod, there in zip(left, placed, strict=False)]
     return decisions
+
+
+def _next_rows(view: View, profile: Profile, mask: Mask, pods: int, rotation: int) -> Rows:
+    """Where the next pods go, at least one: all that can be told at once, by the quickest way there is."""
+    if pods > 1 and is_local(view, profile):
+        return pour(view, profile, mask, pods, rotation)
+    if pods >= WORTH_IT and spreads_only(view, profile):
+        rows = pour_spread(view, profile, mask, pods, rotation)
+        if rows is not None:
+            return rows
+    return np.array([choose(view, profile, mask, rotation)], np.intp)
 
 
 def _refuse(cluster: Cluster, pods: Sequence[PendingPod], profile: Profile) -> list[Unschedulable]:

@@ -21,10 +21,10 @@ def domain_totals(domain: Ids, vector: npt.NDArray[np.int32], counted: Mask | No
     """The sum of `vector` over the rows of each domain that are counted (None: all); one more 0 at the end,
     so that the result can be looked up by domain, ABSENT too."""
     weights = vector[: len(domain)] if counted is None else vector[: len(domain)] * counted
-    totals = np.bincount(domain + 1, weights=weights)
-    totals[0] = 0
-    rolled: Amount = np.roll(totals, -1)
-    return rolled
+    sums = np.bincount(domain + 1, weights=weights)
+    totals: Amount = np.zeros(len(sums))
+    totals[:-1] = sums[1:]
+    return totals
 
 
 def per_row(domain: Ids, totals: Amount) -> Amount:

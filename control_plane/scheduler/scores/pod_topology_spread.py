@@ -14,7 +14,7 @@ import numpy.typing as npt
 from control_plane.scheduler.framework import MAX_SCORE, Scope, View
 from control_plane.scheduler.nodes import Amount, Ids, Mask
 from control_plane.scheduler.shape import Shape, SpreadConstraint
-from control_plane.scheduler.spreading import included, matching_pods, owned_pods
+from control_plane.scheduler.spreading import included, matching_pods, owned_pods, self_match
 from control_plane.scheduler.topology import HOSTNAME, ZONE, domain_of, domain_totals, has_all, per_row
 
 _DEFAULTS = (
@@ -24,9 +24,25 @@ _DEFAULTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
-    constraint: SpreadConstraint
-    pods: npt.NDArray[np.int32]  # matching pods by row
+class SoftPart:
+    """One constraint as it counts now. `totals`: matching pods by domain, None where the domain is the host
+    itself; `per_pod`: what a pod of the shape adds to them."""
+
+    domain: Ids
+    totals: Amount | None
+    base: float
+    per_pod: int
+
+
+@dataclass(frozen=True, slots=True)
+class SoftSpread:
+    """All soft constraints of a pod. `scored`: feasible rows that have the labels; `host_pods`: matching pods
+    by row; `host_step`: what a pod of the shape adds to them."""
+
+    parts: tuple[SoftPart, ...]
+    scored: Mask
+    host_pods: npt.NDArray[np.int32]
+    host_step: int
 
 
 class PodTopologySpreadScore:
@@ -36,18 +52,37 @@ class PodTopologySpreadScore:
         return Scope.CLUSTER if _soft(shape) else Scope.NODES
 
     def score(self, view: View, feasible: Mask) -> Amount | None:
-        soft = _soft(view.shape)
-        if not soft:
+        if not _soft(view.shape):
             return None
-        size, scored = view.size, feasible
-        counts_all = view.nodes.alive[:size]
-        if view.shape.spread:  # constraints of the pod's own: nodes must have all their labels
-            labelled = has_all(view.nodes, size, [constraint.topology_key for constraint in soft])
-            scored, counts_all = feasible & labelled, counts_all & labelled
-        raw = np.zeros(size)
-        for constraint in soft:
-            raw += _share(view, _counted(view, constraint), scored, counts_all)
-        return _normalize(np.floor(raw + 0.5), scored)
+        spread = soft_spread(view, feasible)
+        raw = np.zeros(view.size)
+        for part in spread.parts:
+            raw += _share(part, spread)
+        return _normalize(np.floor(raw + 0.5), spread.scored)
+
+
+def soft_spread(view: View, feasible: Mask) -> SoftSpread:
+    """The soft constraints of the pod with what they count."""
+    soft, size = _soft(view.shape), view.size
+    scored, counts_all = feasible, view.nodes.alive[:size]
+    if view.shape.spread:  # constraints of the pod's own: nodes must have all their labels
+        labelled = has_all(view.nodes, size, [constraint.topology_key for constraint in soft])
+        scored, counts_all = feasible & labelled, counts_all & labelled
+    parts: list[SoftPart] = []
+    host_pods, host_step = np.zeros(size, np.int32), 0
+    for constraint in soft:
+        domain = domain_of(view.nodes, size, constraint.topology_key)
+        if domain is None:
+            continue
+        pods, step = _matching(view, constraint)
+        base, totals = float(constraint.max_skew - 1), None
+        if constraint.topology_key == HOSTNAME:
+            host_pods, host_step = pods[:size], step
+        else:
+            policy = included(view, constraint)
+            totals = domain_totals(domain, pods, counts_all if policy is None else counts_all & policy)
+        parts.append(SoftPart(domain, totals, base, step))
+    return SoftSpread(tuple(parts), scored, host_pods, host_step)
 
 
 def _soft(shape: Shape) -> tuple[SpreadConstraint, ...]:
@@ -56,27 +91,22 @@ def _soft(shape: Shape) -> tuple[SpreadConstraint, ...]:
     return _DEFAULTS if shape.owner_uid else ()
 
 
-def _counted(view: View, constraint: SpreadConstraint) -> _Counted:
-    if view.shape.spread:
-        return _Counted(constraint, matching_pods(view, constraint.selector))
-    return _Counted(constraint, owned_pods(view, view.shape.owner_uid))
+def _matching(view: View, constraint: SpreadConstraint) -> tuple[npt.NDArray[np.int32], int]:
+    """Matching pods by row, and how many a pod of the shape would be."""
+    if not view.shape.spread:
+        return owned_pods(view, view.shape.owner_uid), 1
+    selector = constraint.selector
+    counts = selector is not None and bool(selector.requirements) and self_match(view, selector)
+    return matching_pods(view, selector), int(counts)
 
 
-def _share(view: View, counted: _Counted, scored: Mask, counts_all: Mask) -> Amount | float:
+def _share(part: SoftPart, spread: SoftSpread) -> Amount:
     """What one constraint adds to each row: pods in its domain, weighted by how many domains there are."""
-    constraint = counted.constraint
-    domain = domain_of(view.nodes, view.size, constraint.topology_key)
-    if domain is None:
-        return 0.0
-    base = float(constraint.max_skew - 1)
-    if constraint.topology_key == HOSTNAME:
-        weight = math.log(int(scored.sum()) + 2)
-        return np.where(domain >= 0, counted.pods[: view.size] * weight + base, 0.0)
-    policy = included(view, constraint)
-    nodes = counts_all if policy is None else counts_all & policy
-    totals = domain_totals(domain, counted.pods, nodes)
-    weight = math.log(_domains(domain, scored) + 2)
-    return np.where(domain >= 0, per_row(domain, totals) * weight + base, 0.0)
+    if part.totals is None:
+        weight = math.log(int(np.count_nonzero(spread.scored)) + 2)
+        return np.where(part.domain >= 0, spread.host_pods * weight + part.base, 0.0)
+    weight = math.log(_domains(part.domain, spread.scored) + 2)
+    return np.where(part.domain >= 0, per_row(part.domain, part.totals) * weight + part.base, 0.0)
 
 
 def _domains(domain: Ids, scored: Mask) -> int:
