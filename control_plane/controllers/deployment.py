@@ -4,7 +4,7 @@ Source: Kubernetes' Deployment controller. It writes ReplicaSets and its Deploym
 writes to one object in one decision is one write, so that any of them may be the last one done.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import Message
@@ -23,7 +23,7 @@ from control_plane.controllers.actions import (
 )
 from control_plane.controllers.loop import KeysOf
 from control_plane.controllers.owners import Orphans, claim, controller_of, itself
-from control_plane.controllers.pods import is_finished
+from control_plane.controllers.pods import is_active, is_finished
 from control_plane.controllers.rolling import Fleet, Sizes
 from control_plane.controllers.status import (
     PROGRESSING,
@@ -41,6 +41,8 @@ from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
+TROUBLED_PODS = 8  # pods of a ReplicaSet looked at for what keeps a rollout
+
 
 @dataclass(frozen=True, slots=True)
 class DeploymentSnapshot:
@@ -49,7 +51,7 @@ class DeploymentSnapshot:
     deployment: apps.Deployment
     replica_sets: tuple[apps.ReplicaSet, ...]  # those it controls and those it may adopt
     matching: frozenset[str]  # uids of those that its selector matches
-    pods: tuple[core.Pod, ...] = ()  # of ReplicaSets that are not all available, or all of them for Recreate
+    pods: tuple[core.Pod, ...] = ()  # some that cannot run; all of them for Recreate
     namesake: apps.ReplicaSet | None = None  # has the name that a new ReplicaSet would get
     failure: Failure | None = None
 
@@ -65,8 +67,10 @@ class DeploymentController:
         self.watches: Mapping[type[Message], KeysOf] = {
             apps.Deployment: itself,
             apps.ReplicaSet: self._replica_sets.keys_of,
-            core.Pod: _of_pod,
+            core.Pod: self._of_pod,
         }
+        # Names of pods that cannot run, by the uid of their ReplicaSet: an index beside the cache.
+        self._troubled: dict[str, set[str]] = {}
 
     def snapshot(
         self, objects: Objects, key: ObjectKey, failure: Failure | None
@@ -75,15 +79,9 @@ class DeploymentController:
         if deployment is None:
             return None
         replica_sets, matching = self._replica_sets.family(objects, deployment, deployment.spec.selector)
-        recreate = deployment.spec.strategy.type == "Recreate"
-        pods = (
-            pod
-            for one in replica_sets
-            if recreate or one.status.availableReplicas < one.spec.replicas
-            for pod in objects.list(core.Pod, key.namespace, owner_uid=one.metadata.uid)
-        )
+        pods = self._pods(objects, deployment, replica_sets)
         namesake = objects.get(apps.ReplicaSet, key.namespace, revisions.name_of(deployment))
-        return DeploymentSnapshot(deployment, replica_sets, matching, tuple(pods), namesake, failure)
+        return DeploymentSnapshot(deployment, replica_sets, matching, pods, namesake, failure)
 
     def decide(self, snapshot: DeploymentSnapshot, now: float) -> tuple[Action, ...]:
         """Claim ReplicaSets and decide again; else size them, forget old ones, and say so. A failure is said
@@ -98,6 +96,42 @@ class DeploymentController:
             plan = _rollout(snapshot, fleet)
         said = _said(snapshot, plan, now)
         return (*said, *plan.actions) if snapshot.failure is not None else (*plan.actions, *said)
+
+    def _pods(
+        self, objects: Objects, deployment: apps.Deployment, replica_sets: Sequence[apps.ReplicaSet]
+    ) -> tuple[core.Pod, ...]:
+        namespace, uids = deployment.metadata.namespace, [one.metadata.uid for one in replica_sets]
+        if deployment.spec.strategy.type == "Recreate":
+            return tuple(pod for uid in uids for pod in objects.list(core.Pod, namespace, owner_uid=uid))
+        first = (name for uid in uids for name in sorted(self._troubled.get(uid, ()))[:TROUBLED_PODS])
+        found = (objects.get(core.Pod, namespace, name) for name in first)
+        return tuple(pod for pod in found if pod is not None)
+
+    def _of_pod(self, objects: Objects, change: ObjectChange) -> Sequence[ObjectKey]:
+        """A pod matters when it is gone or finished (Recreate waits for it), or when what ails it changes."""
+        new = change.new if isinstance(change.new, core.Pod) else None
+        old = change.old if isinstance(change.old, core.Pod) else None
+        trouble = "" if new is None or not is_active(new) else trouble_of(new)
+        owner = None if (pod := new or old) is None else controller_of(pod.metadata)
+        if owner is None or owner.kind != "ReplicaSet":
+            return ()
+        self._note_trouble(owner.uid, change.key.name, trouble)
+        is_news = old is not None and (new is None or is_finished(old) != is_finished(new))
+        if not is_news and trouble == ("" if old is None else trouble_of(old)):
+            return ()
+        replica_set = objects.get(apps.ReplicaSet, change.key.namespace, owner.name)
+        deployment = None if replica_set is None else controller_of(replica_set.metadata)
+        if deployment is None or deployment.kind != "Deployment":
+            return ()
+        return (ObjectKey("Deployment", change.key.namespace, deployment.name),)
+
+    def _note_trouble(self, owner_uid: str, name: str, trouble: str) -> None:
+        if trouble:
+            self._troubled.setdefault(owner_uid, set()).add(name)
+        elif name in self._troubled.get(owner_uid, ()):
+            self._troubled[owner_uid].discard(name)
+            if not self._troubled[owner_uid]:
+                del self._troubled[owner_uid]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,22 +262,3 @@ def _trouble(snapshot: DeploymentSnapshot, fleet: Fleet) -> str:
     uid = fleet.new.metadata.uid
     owners = ((pod, controller_of(pod.metadata)) for pod in snapshot.pods)
     return first_trouble(pod for pod, owner in owners if owner is not None and owner.uid == uid)
-
-
-def _of_pod(objects: Objects, change: ObjectChange) -> Iterable[ObjectKey]:
-    """A pod matters when it is gone or finished (Recreate waits for it), or when what ails it changes."""
-    old, new = change.old, change.new
-    if isinstance(old, core.Pod) and isinstance(new, core.Pod):
-        if is_finished(old) == is_finished(new) and trouble_of(old) == trouble_of(new):
-            return ()
-    elif new is not None:
-        return ()  # a new pod changes its ReplicaSet's status, which is an event of its own
-    pod = new or old
-    owner = controller_of(pod.metadata) if isinstance(pod, core.Pod) else None
-    if owner is None or owner.kind != "ReplicaSet":
-        return ()
-    replica_set = objects.get(apps.ReplicaSet, change.key.namespace, owner.name)
-    deployment = None if replica_set is None else controller_of(replica_set.metadata)
-    if deployment is None or deployment.kind != "Deployment":
-        return ()
-    return (ObjectKey("Deployment", change.key.namespace, deployment.name),)

@@ -74,7 +74,8 @@ class LoopSettings:
 
     workers: int = 8  # keys at once: decisions do not overlap, waiting for writes does
     resync_s: float = 300.0  # a missed event is repaired within five minutes
-    slow_decision_s: float = 0.02  # longer ones are logged: nothing may hold the event loop
+    rest_share: float = 3.0  # a key rests this many times as long as its decision took: large ones take turns
+    slow_decision_s: float = 0.1  # longer ones are logged: they are felt by everybody on the event loop
     queue: QueueSettings = field(default_factory=QueueSettings)
     apply: ApplySettings = field(default_factory=ApplySettings)
 
@@ -147,28 +148,30 @@ class ControllerLoop(Generic[S]):
     async def _work(self) -> None:
         while True:
             key = await self._queue.get()
-            started = self._clock.monotonic()
+            started, took_s = self._clock.monotonic(), 0.0
             try:
-                await self._decide_and_apply(key)
+                failure = self._failures.get(key)
+                actions, took_s = self._decide(key, failure)
+                self._finish(key, failure, await self._applier.apply(actions))
             except Exception:
                 self._metrics.errors.labels(self.name, "Exception").inc()
                 delay_s = self._queue.add_failed(key)
                 _log.exception("controller failed", controller=self.name, key=str(key), retry_in_s=delay_s)
             finally:
-                self._queue.done(key)
+                self._queue.done(key, took_s * self._settings.rest_share)
                 self._metrics.pass_.labels(self.name).observe(self._clock.monotonic() - started)
             await asyncio.sleep(0)  # a long queue of quick decisions must not hold the event loop
 
-    async def _decide_and_apply(self, key: ObjectKey) -> None:
+    def _decide(self, key: ObjectKey, failure: Failure | None) -> tuple[Sequence[Action], float]:
+        """The actions, and how many seconds it took to decide."""
         started = self._clock.monotonic()
-        failure = self._failures.get(key)
         snapshot = self._controller.snapshot(self._objects, key, failure)
         actions = () if snapshot is None else self._controller.decide(snapshot, self._clock.now())
         took_s = self._clock.monotonic() - started
         self._metrics.decision.labels(self.name).observe(took_s)
         if took_s > self._settings.slow_decision_s:
             _log.warning("decision was slow", controller=self.name, key=str(key), took_s=round(took_s, 3))
-        self._finish(key, failure, await self._applier.apply(actions))
+        return actions, took_s
 
     def _finish(self, key: ObjectKey, before: Failure | None, applied: Applied) -> None:
         if applied.requeue_after_s is not None:

@@ -107,14 +107,15 @@ class WorkQueue(Generic[K]):
         self._waited(asyncio.get_running_loop().time() - since)
         return key
 
-    def done(self, key: K) -> None:
-        """The caller has finished with the key."""
+    def done(self, key: K, rest_s: float = 0.0) -> None:
+        """The caller has finished with the key; it rests for `rest_s` or as set, whichever is longer."""
         if self._busy.get(key) is not _Busy.WORKING:
             raise ValueError(f"{key} is not being worked on")
-        if self._settings.rest_s > 0 and not self._closed:
+        rest_s = max(rest_s, self._settings.rest_s)
+        if rest_s > 0 and not self._closed:
             self._busy[key] = _Busy.RESTING
             loop = asyncio.get_running_loop()
-            self._rests[key] = loop.call_later(self._settings.rest_s, self._release, key)
+            self._rests[key] = loop.call_later(rest_s, self._release, key)
         else:
             self._release(key)
 

@@ -84,13 +84,15 @@ class ReplicaSetController:
         """First claim, then scale, then say so; a failure is said first, for scaling may fail again."""
         replica_set = snapshot.replica_set
         claims = claim(replica_set, snapshot.pods, snapshot.matching)
+        active = [pod for pod in claims.owned if is_active(pod)]
         scaling: tuple[Action, ...] = ()
         if not replica_set.metadata.HasField("deletionTimestamp"):
-            scaling = _scale(replica_set, claims.owned, snapshot.siblings, now)
+            scaling = _scale(replica_set, active, snapshot.siblings, now)
         updated = copy_of(replica_set)
-        updated.status.CopyFrom(_status(snapshot, claims.owned, now))
+        terminating = sum(map(is_terminating, claims.owned))
+        updated.status.CopyFrom(_status(snapshot, active, terminating, now))
         status = () if updated.status == replica_set.status else (UpdateStatus(updated),)
-        timer = _timer(replica_set, claims.owned, now)
+        timer = _timer(replica_set, active, now)
         if snapshot.failure is not None:
             told = _failure_event(replica_set, updated)
             return (*claims.updates, *status, *told, *scaling, *timer)
@@ -107,9 +109,8 @@ def _siblings(objects: Objects, replica_set: apps.ReplicaSet) -> Iterable[core.P
 
 
 def _scale(
-    replica_set: apps.ReplicaSet, owned: tuple[core.Pod, ...], siblings: tuple[core.Pod, ...], now: float
+    replica_set: apps.ReplicaSet, active: Sequence[core.Pod], siblings: Sequence[core.Pod], now: float
 ) -> tuple[Action, ...]:
-    active = [pod for pod in owned if is_active(pod)]
     surplus = len(active) - replica_set.spec.replicas
     if surplus < 0:
         created = Record(replica_set, "Normal", "SuccessfulCreate", "Created pod: {name}")
@@ -136,19 +137,19 @@ def pod_of(replica_set: apps.ReplicaSet) -> core.Pod:
     return pod
 
 
-def _status(snapshot: ReplicaSetSnapshot, owned: tuple[core.Pod, ...], now: float) -> apps.ReplicaSetStatus:
+def _status(
+    snapshot: ReplicaSetSnapshot, active: Sequence[core.Pod], terminating: int, now: float
+) -> apps.ReplicaSetStatus:
     replica_set = snapshot.replica_set
-    active = [pod for pod in owned if is_active(pod)]
     min_ready_s = replica_set.spec.minReadySeconds
-    template_labels = replica_set.spec.template.metadata.labels.items()
+    labels = dict(replica_set.spec.template.metadata.labels)
+    ready = [pod for pod in active if ready_since(pod) is not None]
     status = apps.ReplicaSetStatus(
         replicas=len(active),
-        fullyLabeledReplicas=sum(
-            all(pod.metadata.labels.get(key) == value for key, value in template_labels) for pod in active
-        ),
-        readyReplicas=sum(ready_since(pod) is not None for pod in active),
-        availableReplicas=sum(available_in(pod, min_ready_s, now) == 0.0 for pod in active),
-        terminatingReplicas=sum(map(is_terminating, owned)),
+        fullyLabeledReplicas=sum(labels.items() <= dict(pod.metadata.labels).items() for pod in active),
+        readyReplicas=len(ready),
+        availableReplicas=sum(available_in(pod, min_ready_s, now) == 0.0 for pod in ready),
+        terminatingReplicas=terminating,
         observedGeneration=replica_set.metadata.generation,
         conditions=[one for one in replica_set.status.conditions if one.type != "ReplicaFailure"],
     )
@@ -186,8 +187,11 @@ def _failure_event(before: apps.ReplicaSet, after: apps.ReplicaSet) -> tuple[Rec
     )
 
 
-def _timer(replica_set: apps.ReplicaSet, owned: tuple[core.Pod, ...], now: float) -> tuple[RequeueAfter, ...]:
+def _timer(replica_set: apps.ReplicaSet, active: Sequence[core.Pod], now: float) -> tuple[RequeueAfter, ...]:
     """The moment at which the next pod that is ready becomes available."""
-    waits = (available_in(pod, replica_set.spec.minReadySeconds, now) for pod in owned if is_active(pod))
+    min_ready_s = replica_set.spec.minReadySeconds
+    if min_ready_s == 0:
+        return ()
+    waits = (available_in(pod, min_ready_s, now) for pod in active)
     soonest = min((wait for wait in waits if 0.0 < wait < float("inf")), default=None)
     return () if soonest is None else (RequeueAfter(soonest),)
