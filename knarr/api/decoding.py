@@ -138,7 +138,7 @@ def _list(convert: Convert, descriptor: FieldDescriptor) -> Convert:
                 # Go reads null in a list as the zero value.
                 item = zero if item is None else convert(item, f"{path}[{index}]", problems)
             items.append(zero if item is None else item)
-        return items
+        return items or None
 
     return decode
 
@@ -160,7 +160,7 @@ def _map(convert: Convert, descriptor: FieldDescriptor) -> Convert:
                 # Go reads null in a map as the zero value.
                 item = zero if item is None else convert(item, f"{path}[{key}]", problems)
             entries[key] = zero if item is None else item
-        return entries
+        return entries or None
 
     return decode
 
