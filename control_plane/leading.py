@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from control_plane.store.election import Election
+from knarr.cancellation import check_cancelled
 
 log = structlog.get_logger()
 
@@ -30,6 +31,7 @@ async def lead(name: str, election: Election, begin: Callable[[], Work]) -> None
             log.info("stopped leading", part=name)
         finally:
             await leadership.resign()
+        check_cancelled()
 
 
 async def _until_lost(lost: Coroutine[Any, Any, None]) -> None:

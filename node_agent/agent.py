@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from knarr.cancellation import check_cancelled
 from knarr.clock import Clock
 from knarr.errors import ApiError, Conflict
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -129,6 +130,7 @@ class Agent:
             except* (ConnectionEnded, SessionRefused, Fenced, ApiError, TimeoutError) as group:
                 reasons = "; ".join(str(error) or type(error).__name__ for error in endings(group))
                 log.warning("session_ended", reason=reasons)
+            check_cancelled()
             steady = self._parts.clock.monotonic() - began >= STEADY_S
             failures = 1 if steady else failures + 1
             await asyncio.sleep(retry_s(failures, self._parts.random))
