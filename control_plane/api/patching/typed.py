@@ -94,7 +94,9 @@ def fields_of(value: Any, kind: Type) -> FieldSet:
             if inner is None:
                 fields[f"f:{key}"] = EMPTY
                 continue
-            _add(fields, f"f:{key}", item, inner, own=kind.shape is Shape.MAP or item is None or item == {})
+            # An empty object is something to own, an empty map is not: no stored object has one.
+            empty = item is None or (item == {} and inner.shape is Shape.STRUCT)
+            _add(fields, f"f:{key}", item, inner, own=kind.shape is Shape.MAP or empty)
     elif kind.shape in _LISTS and isinstance(value, list) and kind.element is not None:
         for name, item in named_elements(value, kind):
             _add(fields, name, item, kind.element, own=True)

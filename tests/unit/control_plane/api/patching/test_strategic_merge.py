@@ -187,9 +187,9 @@ def test_too_deep() -> None:
         strategic_merge({}, patch, core.Pod)
 
 
-KEYS = st.sampled_from(
-    "spec template containers env metadata finalizers name volumes args $patch $retainKeys"
-    " $setElementOrder/containers $deleteFromPrimitiveList/finalizers".split()
+KEYS = st.sampled_from(["spec", "template", "containers", "env", "metadata", "finalizers", "name"]) | (
+    st.sampled_from(["volumes", "args", "$patch", "$retainKeys", "$setElementOrder/containers"])
+    | st.just("$deleteFromPrimitiveList/finalizers")
 )
 SCALARS = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(["replace", "delete", "a", ""])
 JSON = st.recursive(
