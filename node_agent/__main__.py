@@ -5,6 +5,9 @@ python -m node_agent purge --node-name NAME --state-dir DIR
 python -m node_agent preflight: whether the engine can be used
 """
 
+import node_agent.lean  # noqa: F401 (before whoever imports structlog)
+
+# isort: split
 import argparse
 import asyncio
 import gc

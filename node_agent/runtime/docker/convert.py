@@ -189,7 +189,7 @@ def state(inspected: dict[str, Any]) -> ContainerState:
 
 
 def _end(inspected: dict[str, Any], began: float, finished: float) -> float:
-    """When it ended. The engine notes a short run's end before its start, and none for a start that failed."""
+    """When it ended. The engine may note a short run's end before its start, none for a failed start."""
     return max(began, finished) or seconds(inspected["Created"])
 
 
