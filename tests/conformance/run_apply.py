@@ -20,7 +20,7 @@ from control_plane.api.patching.schema import object_type
 from knarr.api import codec
 from knarr.api.kinds import Kind
 from knarr.errors import ApiError, Conflict
-from tests.conformance.small_server import SmallServer, differences, has_rules, kind_named, records
+from tests.conformance.small_server import NEWER, SmallServer, differences, has_rules, kind_named, records
 
 TARGET = 0.97
 RECORDING = Path(__file__).parent / "apply.jsonl.gz"
@@ -30,14 +30,8 @@ Step = dict[str, Any]
 UNCOMPARED = {
     "metadata": ("uid", "resourceVersion", "managedFields", "creationTimestamp", "generation"),
     "spec": (
-        *(
-            "allocateLoadBalancerNodePorts",
-            "internalTrafficPolicy",
-            "ipFamilies",
-            "ipFamilyPolicy",
-            "clusterIP",
-            "clusterIPs",
-        ),
+        *NEWER,
+        *("clusterIP", "clusterIPs"),
         *("serviceAccount", "serviceAccountName", "priority", "preemptionPolicy", "tolerations"),
     ),
     "status": ("qosClass", "phase"),

@@ -12,10 +12,9 @@ from typing import Any
 
 from knarr.api import codec
 from knarr.errors import ApiError
-from tests.conformance.small_server import SmallServer, differences, has_rules, kind_named, records
+from tests.conformance.small_server import NEWER, SmallServer, differences, has_rules, kind_named, records
 
 TARGET = 0.98
-NEWER = ("internalTrafficPolicy", "ipFamilies", "ipFamilyPolicy")  # of spec; defaults that 1.20 does not have
 RECORDING = Path(__file__).parent / "patches.jsonl.gz"
 # What is wanted: what the patch has in it, what the disagreement says, the reason.
 WANTED = (

@@ -35,6 +35,13 @@ TYPES = {
     "json": wire.PatchRequest.JSON,
     "application/json-patch+json": wire.PatchRequest.JSON,
 }
+# Of spec: what servers newer than the recorded one set by themselves.
+NEWER = frozenset(
+    {
+        *("allocateLoadBalancerNodePorts", "internalTrafficPolicy", "ipFamilies", "ipFamilyPolicy"),
+        *("completionMode", "suspend", "podReplacementPolicy", "persistentVolumeClaimRetentionPolicy"),
+    }
+)
 VERSION = "5"  # the resourceVersion of every stored object
 _MODULES = {
     "ServiceAccount": ("core_v1", ""),
