@@ -168,7 +168,7 @@ def _map(convert: Convert, descriptor: FieldDescriptor) -> Convert:
 def _zero(descriptor: FieldDescriptor) -> Any:
     message = descriptor.message_type
     if message is None:
-        return descriptor.default_value
+        return _SCALAR_ZEROS[descriptor.type]
     return _STRUCT_ZEROS.get(message.full_name, {})
 
 
@@ -323,6 +323,13 @@ _SCALARS: Final[dict[int, Convert]] = {
     FieldDescriptor.TYPE_INT32: _int(_INT32, "32 bits"),
     FieldDescriptor.TYPE_INT64: _int(_INT64, "64 bits"),
     FieldDescriptor.TYPE_BYTES: _bytes,
+}
+_SCALAR_ZEROS: Final[dict[int, Any]] = {
+    FieldDescriptor.TYPE_STRING: "",
+    FieldDescriptor.TYPE_BOOL: False,
+    FieldDescriptor.TYPE_INT32: 0,
+    FieldDescriptor.TYPE_INT64: 0,
+    FieldDescriptor.TYPE_BYTES: b"",
 }
 _SPECIAL: Final[dict[str, Convert]] = {
     META + "Time": _time,
