@@ -6,8 +6,8 @@ from typing import Any
 
 import structlog
 
-from control_plane.store.election import Election
-from knarr.cancellation import check_cancelled
+from control_plane.store.election import Election, Leadership
+from knarr.cancellation import contained
 
 log = structlog.get_logger()
 
@@ -23,17 +23,20 @@ async def lead(name: str, election: Election, begin: Callable[[], Work]) -> None
     while True:
         leadership = await election.campaign()
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_until_lost(leadership.lost()), name=f"{name}-leadership")
-                for task_name, work in begin():
-                    tasks.create_task(work, name=task_name)
+            await contained(_while_held(name, leadership, begin()), f"{name}-leader")
         except* _LostError:
             log.info("stopped leading", part=name)
         finally:
             await leadership.resign()
-        check_cancelled()
 
 
-async def _until_lost(lost: Coroutine[Any, Any, None]) -> None:
-    await lost
+async def _while_held(name: str, leadership: Leadership, parts: Work) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_until_lost(leadership), name=f"{name}-leadership")
+        for task_name, work in parts:
+            tasks.create_task(work, name=task_name)
+
+
+async def _until_lost(leadership: Leadership) -> None:
+    await leadership.lost()
     raise _LostError

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from knarr.cancellation import check_cancelled
+from knarr.cancellation import contained
 from knarr.clock import Clock
 from knarr.errors import ApiError, Conflict
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -126,11 +126,10 @@ class Agent:
         while True:
             began = self._parts.clock.monotonic()
             try:
-                await self._connect()
+                await contained(self._connect(), "session")
             except* (ConnectionEnded, SessionRefused, Fenced, ApiError, TimeoutError) as group:
                 reasons = "; ".join(str(error) or type(error).__name__ for error in endings(group))
                 log.warning("session_ended", reason=reasons)
-            check_cancelled()
             steady = self._parts.clock.monotonic() - began >= STEADY_S
             failures = 1 if steady else failures + 1
             await asyncio.sleep(retry_s(failures, self._parts.random))

@@ -16,7 +16,7 @@ from control_plane.nodes.streams import StreamBroker
 from control_plane.objects.interface import ObjectChange, Objects, Writer
 from control_plane.store.interface import Failed, Lease, Store, StoreError, Write, Written
 from knarr.api.kinds import POD
-from knarr.cancellation import check_cancelled
+from knarr.cancellation import contained
 from knarr.clock import Clock, Ids
 from knarr.errors import AlreadyExists, ApiError, Conflict, Unavailable
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -150,7 +150,7 @@ class NodeSessions:
             await self._catch_up(register.pods)
             nodes = max(1, len(self._directory))
             await session.send(wire.ServerMessage(welcome=self._welcome(epoch, nodes)))
-            await session.serve(self._settings.silence_s(nodes))
+            await contained(session.serve(self._settings.silence_s(nodes)), f"session-{node_name}")
         except* (ConnectionEnded, SessionSilent, TimeoutError) as group:
             log.info("session ended", node=node_name, epoch=epoch, reason=str(group.exceptions[0]))
         except* ApiError as group:
@@ -159,7 +159,6 @@ class NodeSessions:
             if self._sessions.get(node_name) is session:
                 del self._sessions[node_name]
             await self._release(node_name, epoch)
-        check_cancelled()
 
     def _welcome(self, epoch: int, nodes: int) -> wire.Welcome:
         jitter = 1 + self._settings.heartbeat_jitter * (2 * self._rng.random() - 1)
