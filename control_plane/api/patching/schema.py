@@ -37,7 +37,6 @@ class Type:
 
     name: str
     shape: Shape
-    is_list: bool = False
     members: dict[str, Member] = field(default_factory=dict)  # of objects with named fields
     element: Type | None = None  # of lists and of maps
     keys: tuple[str, ...] = ()  # of KEYED
@@ -88,13 +87,11 @@ def _type(item: json_schema.Field, rule: options_pb2.FieldRule) -> Type:
         return _value(item.descriptor, atomic=rule.list_type == "atomic")
     element = _value(item.descriptor)
     if rule.list_type == "set":
-        return Type(item.key, Shape.SET, is_list=True, element=element)
+        return Type(item.key, Shape.SET, element=element)
     if rule.list_type == "map":
         keys = tuple(rule.list_map_keys)
-        return Type(
-            item.key, Shape.KEYED, True, element=element, keys=keys, key_defaults=_defaults(item, keys)
-        )
-    return Type(item.key, Shape.ATOMIC, is_list=True, element=element)
+        return Type(item.key, Shape.KEYED, element=element, keys=keys, key_defaults=_defaults(item, keys))
+    return Type(item.key, Shape.ATOMIC, element=element)
 
 
 def _value(descriptor: FieldDescriptor, atomic: bool = False) -> Type:
