@@ -76,12 +76,12 @@ class Intake:
         """Whether changes are still to be taken in."""
         return bool(self._changes)
 
-    def take_in(self, most: int, now: float) -> None:
+    def take_in(self, most: int) -> None:
         """Apply up to `most` changes."""
         for key in [key for key, _ in zip(self._changes, range(most), strict=False)]:
             new = self._changes.pop(key).new
             if key.kind == "Pod":
-                self.apply_pod(f"{key.namespace}/{key.name}", new if isinstance(new, core.Pod) else None, now)
+                self.apply_pod(f"{key.namespace}/{key.name}", new if isinstance(new, core.Pod) else None)
             elif key.kind == "Node":
                 self.apply_node(key.name, new if isinstance(new, core.Node) else None)
             elif isinstance(new, core.Namespace):
@@ -109,7 +109,7 @@ class Intake:
         if before.taints != facts.taints or before.unschedulable != facts.unschedulable:
             self.wakes.add(Cause.NODE_TAINTS, row)
 
-    def apply_pod(self, key: str, pod: core.Pod | None, now: float) -> None:
+    def apply_pod(self, key: str, pod: core.Pod | None) -> None:
         """Learn of a pod, or (None) that it is gone."""
         if pod is None or pod.status.phase in _FINISHED:
             self._gone(key)
@@ -119,7 +119,7 @@ class Intake:
             self._gone(key)
         elif not self._in_flight(key):
             self._cluster.remove_pod(key)  # one of the same name that was bound
-            verdict = self._queue.add(PendingPod(key, pod.metadata.uid, self._shapes.of(pod)), now)
+            verdict = self._queue.add(PendingPod(key, pod.metadata.uid, self._shapes.of(pod)))
             if verdict is not None:
                 self._report(key, verdict)
 

@@ -9,7 +9,7 @@ No starvation: a group stands in line with the age of its oldest pod and is take
 
 import heapq
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count, islice
 
@@ -28,7 +28,7 @@ class Group:
     parked_at: float = 0.0
     not_before: float = 0.0
     attempts: int = 0
-    queued: bool = False  # has a valid entry in the line or among the timers
+    ticket: int = 0  # of its one valid entry, in the line or among the timers; 0: none
 
     @property
     def oldest(self) -> int:
@@ -41,7 +41,7 @@ class Queue:
     def __init__(self, settings: SchedulerSettings, random: random.Random) -> None:
         self._settings = settings
         self._random = random
-        self._sequence = count()
+        self._sequence = count(1)
         self._groups: dict[Shape, Group] = {}
         self._group_of: dict[str, Group] = {}
         self._line: list[tuple[int, int, int, Group]] = []  # (-priority, age, tie, group)
@@ -58,7 +58,7 @@ class Queue:
 
     @property
     def ready(self) -> bool:
-        """Whether a pod can be taken now."""
+        """Whether there may be a pod to take now."""
         return bool(self._line)
 
     @property
@@ -71,7 +71,7 @@ class Queue:
         """How many pods back off on their own."""
         return len(self._resting)
 
-    def add(self, pod: PendingPod, now: float) -> Unschedulable | None:
+    def add(self, pod: PendingPod) -> Unschedulable | None:
         """Let a pod wait, or replace it. Returns the verdict when its like are parked: it holds for it
         too."""
         known = self._group_of.get(pod.key)
@@ -83,7 +83,7 @@ class Queue:
             self._resting[pod.key] = pod
             return None
         self.remove(pod.key)
-        return self._join(pod, now)
+        return self._join(pod)
 
     def remove(self, key: str) -> None:
         """Forget a pod."""
@@ -92,41 +92,38 @@ class Queue:
         group = self._group_of.pop(key, None)
         if group is not None:
             del group.pods[key]
-            self._drop_if_empty(group)
+            if not group.pods:
+                self._drop(group)
 
     def take(self, limit: int) -> list[PendingPod]:
-        """The next pods to decide about, all of one shape, oldest first; [] when nothing is ready."""
+        """The next pods to decide about, all of one shape, oldest first; [] when nothing is ready. They stay
+        here until settle() says what became of them."""
         while self._line:
-            _, age, _, group = heapq.heappop(self._line)
-            if not group.pods or group.verdict is not None or not group.queued:
+            _, age, ticket, group = heapq.heappop(self._line)
+            if group.ticket != ticket:
                 continue
-            if group.oldest != age:  # its oldest pod has gone: stand in line with the age it has now
-                self._stand(group)
-                continue
-            group.queued = False
-            taken = [pod for _, pod in islice(group.pods.values(), limit)]
-            for pod in taken:
-                del group.pods[pod.key], self._group_of[pod.key]
-            if group.pods:
-                self._stand(group)
-            else:
-                self._drop_if_empty(group)
-            return taken
+            group.ticket = 0
+            if group.oldest == age:
+                return [pod for _, pod in islice(group.pods.values(), limit)]
+            self._stand(group)  # its oldest pod has gone: with the age it has now
         return []
 
-    def park(self, verdict: Unschedulable, pods: list[PendingPod], now: float) -> None:
-        """Put pods back that no node took, and let all their like wait for a change."""
-        group = self._groups.get(pods[0].shape) or self._new_group(pods[0].shape)
-        later = group.pods
-        group.pods = {pod.key: (next(self._sequence), pod) for pod in pods}
-        for key, (_, pod) in later.items():
-            group.pods[key] = (next(self._sequence), pod)
-        for pod in pods:
-            self._group_of[pod.key] = group
-        group.attempts += 1
-        group.verdict, group.parked_at, group.queued = verdict, now, False
-        group.not_before = now + self._backoff(group.attempts)
-        self._parked[group.shape] = group
+    def settle(self, shape: Shape, placed: Iterable[str], refused: Unschedulable | None, now: float) -> None:
+        """Say what became of pods taken: those `placed` wait no longer; `refused` parks what is left of the
+        group."""
+        group = self._groups[shape]
+        for key in placed:
+            del group.pods[key], self._group_of[key]
+        if not group.pods:
+            self._drop(group)
+        elif refused is None:
+            group.attempts = 0
+            self._stand(group)
+        else:
+            group.attempts += 1
+            group.verdict, group.parked_at = refused, now
+            group.not_before = now + self._backoff(group.attempts)
+            self._parked[shape] = group
 
     def retry(self, pod: PendingPod, now: float) -> None:
         """Try a pod again after a back-off of its own: its binding failed."""
@@ -138,73 +135,65 @@ class Queue:
         """The pod is bound: its failures no longer count."""
         self._failures.pop(key, None)
 
-    def wake(self, helps: Callable[[Unschedulable], bool], now: float) -> int:
-        """Let parked groups try again whose verdict `helps` says may change; returns how many groups."""
-        woken = [group for group in self._parked.values() if group.verdict and helps(group.verdict)]
-        for group in woken:
-            self._wake(group, now)
-        return len(woken)
-
-    def advance(self, now: float) -> None:
-        """Move on what has waited long enough: back-offs that are over, and the flush."""
-        while self._timers and self._timers[0][0] <= now:
-            _, _, waiting = heapq.heappop(self._timers)
-            if isinstance(waiting, Group):
-                if waiting.queued and waiting.pods:
-                    self._stand(waiting)
-            elif self._resting.get(waiting.key) is not None:
-                self._join(self._resting.pop(waiting.key), now)
-        for group in [g for g in self._parked.values() if now - g.parked_at >= self._settings.flush_s]:
-            self._wake(group, now)
-
-    def next_time(self) -> float | None:
-        """When advance() has something to do, at the latest; None: never."""
-        times = [group.parked_at + self._settings.flush_s for group in self._parked.values()]
-        if self._timers:
-            times.append(self._timers[0][0])
-        return min(times, default=None)
-
-    def verdicts(self) -> Iterator[Unschedulable]:
-        """Why the parked groups are parked, one each."""
-        return (group.verdict for group in self._parked.values() if group.verdict is not None)
-
-    def _join(self, pod: PendingPod, now: float) -> Unschedulable | None:
-        group = self._groups.get(pod.shape) or self._new_group(pod.shape)
-        group.pods[pod.key] = (next(self._sequence), pod)
-        self._group_of[pod.key] = group
-        if group.verdict is None and not group.queued:
-            self._stand(group)
-        return group.verdict
-
-    def _new_group(self, shape: Shape) -> Group:
-        group = self._groups[shape] = Group(shape)
-        return group
-
-    def _stand(self, group: Group) -> None:
-        group.queued = True
-        entry = (-group.shape.priority, group.oldest, next(self._sequence), group)
-        heapq.heappush(self._line, entry)
-
-    def _wake(self, group: Group, now: float) -> None:
-        del self._parked[group.shape]
+    def wake(self, shape: Shape, now: float) -> None:
+        """Let a parked group try again, once its back-off is over."""
+        group = self._parked.pop(shape, None)
+        if group is None:
+            return
         group.verdict = None
         if group.not_before <= now:
             self._stand(group)
         else:
-            group.queued = True
-            heapq.heappush(self._timers, (group.not_before, next(self._sequence), group))
+            group.ticket = next(self._sequence)
+            heapq.heappush(self._timers, (group.not_before, group.ticket, group))
 
-    def _drop_if_empty(self, group: Group) -> None:
-        if not group.pods:
-            group.queued = False
-            group.verdict = None
-            self._parked.pop(group.shape, None)
-            if self._groups.get(group.shape) is group:
-                del self._groups[group.shape]
+    def advance(self, now: float) -> None:
+        """Move on what has waited long enough: back-offs that are over, and the flush."""
+        while self._timers and self._timers[0][0] <= now:
+            _, ticket, waiting = heapq.heappop(self._timers)
+            if isinstance(waiting, Group):
+                if waiting.ticket == ticket:
+                    self._stand(waiting)
+            elif self._resting.get(waiting.key) is not None:
+                self._join(self._resting.pop(waiting.key))
+        while self._parked:
+            oldest = next(iter(self._parked.values()))
+            if now - oldest.parked_at < self._settings.flush_s:
+                break
+            self.wake(oldest.shape, now)
+
+    def next_time(self) -> float | None:
+        """When advance() has something to do, at the latest; None: never."""
+        times = [group.parked_at + self._settings.flush_s for group in islice(self._parked.values(), 1)]
+        if self._timers:
+            times.append(self._timers[0][0])
+        return min(times, default=None)
+
+    def verdicts(self) -> list[Unschedulable]:
+        """Why the parked groups are parked, one each."""
+        return [group.verdict for group in self._parked.values() if group.verdict is not None]
+
+    def _join(self, pod: PendingPod) -> Unschedulable | None:
+        group = self._groups.get(pod.shape)
+        if group is None:
+            group = self._groups[pod.shape] = Group(pod.shape)
+        group.pods[pod.key] = (next(self._sequence), pod)
+        self._group_of[pod.key] = group
+        if group.verdict is None and not group.ticket:
+            self._stand(group)
+        return group.verdict
+
+    def _stand(self, group: Group) -> None:
+        group.ticket = next(self._sequence)
+        heapq.heappush(self._line, (-group.shape.priority, group.oldest, group.ticket, group))
+
+    def _drop(self, group: Group) -> None:
+        group.ticket, group.verdict = 0, None
+        self._parked.pop(group.shape, None)
+        del self._groups[group.shape]
 
     def _backoff(self, attempts: int) -> float:
-        """Seconds: doubling up to the most, the last quarter of it random, so that many do not come at
-        once."""
+        """Seconds: doubling up to the most, the last quarter random, so that many do not come at once."""
         settings = self._settings
         whole = min(settings.backoff_most_s, settings.backoff_first_s * 2.0 ** min(attempts - 1, 30))
         return whole * (0.75 + 0.25 * self._random.random())

@@ -6,6 +6,7 @@ for a change or for the next timer, whichever is first.
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Sequence
 
 import structlog
@@ -72,6 +73,8 @@ class Scheduler:
             self._reporter.report,
             self._reporter.forget,
         )
+        self._wakes = Wakes()  # what is being looked at now, and for which verdicts still
+        self._looking: deque[Unschedulable] = deque()
         settings, now = self._settings, self._clock.monotonic()
         self._events = Bucket(settings.scheduled_events_per_s, settings.scheduled_events_burst, now)
 
@@ -118,10 +121,11 @@ class Scheduler:
         """Work for at most a slice; returns whether there is more to do at once."""
         end = began + self._settings.slice_s
         while self._intake.waiting:
-            self._intake.take_in(_PORTION, began)
+            self._intake.take_in(_PORTION)
             if self._clock.monotonic() >= end:
                 return True
-        self._wake_parked(began)
+        if not self._wake_parked(began, end):
+            return True
         self.queue.advance(began)
         while self.queue.ready and not self._binder.full:
             self._decide_some(end)
@@ -129,11 +133,19 @@ class Scheduler:
                 return True
         return False
 
-    def _wake_parked(self, now: float) -> None:
-        wakes, self._intake.wakes = self._intake.wakes, Wakes()
-        if wakes.causes:
-            woken = self.queue.wake(lambda verdict: wakes.helps(verdict, self.cluster, self._profile), now)
-            self._metrics.wakes.inc(woken)
+    def _wake_parked(self, now: float, end: float) -> bool:
+        """Wake those parked pods that changes may help; returns whether all have been looked at."""
+        if not self._looking and self._intake.wakes.causes:
+            self._wakes, self._intake.wakes = self._intake.wakes, Wakes()
+            self._looking = deque(self.queue.verdicts())
+        while self._looking:
+            verdict = self._looking.popleft()
+            if self._wakes.helps(verdict, self.cluster, self._profile):
+                self.queue.wake(verdict.pod.shape, now)
+                self._metrics.wakes.inc()
+            if self._clock.monotonic() >= end:
+                return False
+        return True
 
     def _decide_some(self, end: float) -> None:
         """Decide about the next pods, as many as should fit before `end`."""
@@ -146,18 +158,14 @@ class Scheduler:
         decisions = decide(self.cluster, pods, self._profile, rotation)
         placed = [decision for decision in decisions if isinstance(decision, Placed)]
         refused = [decision for decision in decisions if isinstance(decision, Unschedulable)]
-        if placed:
-            self._binder.add(placed)
-        if refused:
-            self._park(refused)
+        verdict = refused[0] if refused else None
+        self.queue.settle(pods[0].shape, [decision.pod.key for decision in placed], verdict, began)
+        self._binder.add(placed)
+        for decision in refused:
+            self._reporter.report(decision.pod.key, decision)
+        self._metrics.attempts.labels("unschedulable").inc(len(refused))
         took = max(1e-6, self._clock.monotonic() - began)
         self._pods_per_s += 0.5 * (min(1e6, len(pods) / took) - self._pods_per_s)
-
-    def _park(self, refused: list[Unschedulable]) -> None:
-        self.queue.park(refused[0], [verdict.pod for verdict in refused], self._clock.monotonic())
-        self._metrics.attempts.labels("unschedulable").inc(len(refused))
-        for verdict in refused:
-            self._reporter.report(verdict.pod.key, verdict)
 
     def _bound(self, placed: Placed) -> None:
         self.queue.done(placed.pod.key)
@@ -183,7 +191,7 @@ class Scheduler:
         if current is not None and current.metadata.uid == pod.uid and not current.spec.nodeName:
             self.queue.retry(pod, self._clock.monotonic())
         else:
-            self._intake.apply_pod(pod.key, current, self._clock.monotonic())
+            self._intake.apply_pod(pod.key, current)
         self._awake.set()
 
     def _count_pending(self) -> None:

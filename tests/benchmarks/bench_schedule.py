@@ -35,7 +35,7 @@ from tests.support.etcd import real_etcd
 
 Report = Callable[..., None]
 _NAMESPACE = "default"
-_CREATORS = 100
+_CREATORS = 200
 
 
 def make_node(number: int) -> core.Node:
