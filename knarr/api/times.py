@@ -36,6 +36,17 @@ _MAX_DURATION: Final = 2**63 - 1
 
 def parse_time(text: str) -> tuple[int, int]:
     """(seconds since 1970, nanos) of an RFC 3339 text; (0, 0) for the zero time. Raises FormatError."""
+    if len(text) == 20 and text[4] == text[7] == "-" and text[10] == "T" and text[19] == "Z":
+        try:  # the form that everything writes
+            seconds = int(datetime.fromisoformat(text).timestamp())
+        except ValueError:
+            pass
+        else:
+            return (0, 0) if seconds == _YEAR_ONE else (seconds, 0)
+    return _parse_any_time(text)
+
+
+def _parse_any_time(text: str) -> tuple[int, int]:
     found = _RFC3339.fullmatch(text)
     if found is None:
         raise FormatError(f"expected a time such as 2026-01-31T08:00:00Z, got {show(text)}")

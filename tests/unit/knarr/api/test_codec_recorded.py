@@ -55,9 +55,9 @@ def differences(recorded: Any, ours: Any, path: str) -> Iterator[tuple[str, Any,
 @pytest.mark.parametrize(
     ("file", "key", "at_least"),
     [
-        ("defaulting.jsonl.gz", "created", 600),
-        ("validation.jsonl.gz", "result", 0),
-        ("patches.jsonl.gz", "result", 0),
+        ("defaulting.jsonl.gz", "created", 200),
+        ("validation.jsonl.gz", "result", 100),
+        ("patches.jsonl.gz", "result", 100),
     ],
 )
 def test_recorded_objects_come_out_as_they_went_in(file: str, key: str, at_least: int) -> None:
