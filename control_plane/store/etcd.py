@@ -4,6 +4,7 @@ It puts together the batching writer, the resuming watch and the leases; nothing
 """
 
 import asyncio
+import collections
 import math
 import random
 from collections.abc import AsyncGenerator, Sequence
@@ -52,13 +53,13 @@ class EtcdStore:
     async def list(self, prefix: str, *, limit: int = 0, after: str = "", version: int = 0) -> Page:
         if limit:
             return await self._page(prefix, limit, after, version)
-        records: tuple[Record, ...] = ()
+        records: collections.deque[Record] = collections.deque()
         while True:
             page = await self._page(prefix, PAGE, after, version)
-            records += page.records
+            records.extend(page.records)
             version = page.version
             if not page.more:
-                return Page(records, version, False, 0)
+                return Page(tuple(records), version, False, 0)
             after = page.records[-1].key
 
     async def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:

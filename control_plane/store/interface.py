@@ -114,6 +114,11 @@ class Lease(Protocol):
 
     id: int
 
+    @property
+    def ended(self) -> bool:
+        """Whether the lease has, or may have, ended in the store."""
+        ...
+
     async def lost(self) -> None:
         """Return once the lease has, or may have, ended in the store."""
         ...

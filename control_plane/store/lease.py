@@ -37,7 +37,7 @@ class RenewedLease:
     @property
     def ended(self) -> bool:
         """Whether the lease has, or may have, ended in the store."""
-        return self._lost.is_set()
+        return self._lost.is_set() or asyncio.get_running_loop().time() >= self.ends_at
 
     async def lost(self) -> None:
         """Return once the lease has, or may have, ended in the store."""
