@@ -24,11 +24,10 @@ def make_node(
     labels: Mapping[str, str] | None = None,
     taints: Sequence[Mapping[str, str]] = (),
     unschedulable: bool = False,
-    **resources: str,
+    more: Mapping[str, str] | None = None,
 ) -> core.Node:
-    """A node with its hostname label; `resources`: more of status.allocatable, dashes as underscores."""
-    allocatable = {"cpu": cpu, "memory": memory, "pods": pods}
-    allocatable |= {key.replace("_", "-"): value for key, value in resources.items()}
+    """A node with its hostname label; `more`: of status.allocatable."""
+    allocatable = {"cpu": cpu, "memory": memory, "pods": pods, **(more or {})}
     return from_dict(
         {
             "metadata": {"name": name, "labels": {HOSTNAME: name, **(labels or {})}},
