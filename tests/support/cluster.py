@@ -73,6 +73,10 @@ class RealCluster:
         process.kill()
         process.wait(STOP_TIMEOUT_S)
 
+    def pid(self, name: str) -> int:
+        """Of "server" or of a node's agent."""
+        return self._processes[name].pid
+
     def kill_etcd(self) -> None:
         """kill -9 of the embedded etcd; the server starts it again."""
         os.kill(self.etcd_pid(), signal.SIGKILL)

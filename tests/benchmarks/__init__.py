@@ -1,0 +1,1 @@
+"""Benchmarks: what is measured stands in README.md beside this."""
