@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from knarr.api import quantity, times
-from knarr.api.decoding import MAX_RAW_DEPTH, depth_left
+from knarr.api.decoding_values import MAX_RAW_DEPTH, depth_left
 from knarr.api.errors import DecodeError, Problem, QuantityError, show
 from knarr.api.schema import META, SPECIAL, Field, fields
 from knarr.proto.kubernetes import meta_v1_pb2 as meta

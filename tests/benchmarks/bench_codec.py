@@ -1,9 +1,10 @@
 """How fast objects pass the codec: plain values to messages, back, and from YAML text; one thread.
 
-`codec.<object>_in.per_s`: a dict as a YAML or JSON parser gives it, to a message. `codec.<object>_out.per_s`: a
-message to a dict with apiVersion and kind. `codec.yaml_in.per_s`: the YAML text of a Deployment to a message.
-`codec.envelope_in.per_s`: a Deployment as the protobuf body of a Kubernetes client. `..._ratio`: to what
-protobuf's own json_format does with an equal message in the same run.
+`codec.<object>_in.per_s`: a dict as a YAML or JSON parser gives it, to a message.
+`codec.<object>_out.per_s`: a message to a dict with apiVersion and kind.
+`codec.yaml_in.per_s`: the YAML text of a Deployment to a message.
+`codec.envelope_in.per_s`: a Deployment as the protobuf body of a Kubernetes client, to a message.
+`..._ratio`: to what protobuf's json_format, or PyYAML's own loader, does with the same in the same run.
 """
 
 import gc
