@@ -1,4 +1,4 @@
-"""Single JSON values to arguments of protobuf messages: scalars, and the messages that JSON writes as scalars.
+"""Single JSON values to arguments of protobuf messages: scalars, and messages that JSON writes as scalars.
 
 Each converter takes (value, path, problems) and returns the argument, or None for absent and after a problem.
 """
