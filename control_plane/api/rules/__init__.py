@@ -5,11 +5,11 @@
     validate_update(kind, new, old)        and everything that may not change
     validate_status_update(kind, new, old) the same of status
     invalid(kind, name, causes)            the error that says so, as Kubernetes words it
-    describe(kind, path)                   what the tables say of a field, for people
+    explain(kind, path)                    what the tables say of a field, for people (explain.py)
 
-One file per family of kinds holds its tables; engine.py makes functions of them, rows.py and checks.py are the
-words they are written in. Nothing here knows of requests, stores, admission or the clock: what needs other
-objects (quotas, priority classes, allocation of addresses) is not done here.
+One file per family of kinds holds its tables; engine.py makes functions of them, rows.py and checks.py are
+the words they are written in. Nothing here knows of requests, stores, admission or the clock: what needs
+other objects (quotas, priority classes, allocation of addresses) is not done here.
 """
 
 from control_plane.api.rules.api import (

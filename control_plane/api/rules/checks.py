@@ -1,7 +1,8 @@
 """Checkers of single values that tables share: names, numbers, enumerations, paths, quantities.
 
-Each is a Checker: what it refuses, and in plain language what it wants. The syntax of names is knarr.api.names';
-sentences are those of k8s.io/apimachinery, pkg/util/validation, and of Kubernetes' pkg/apis/core/validation.
+Each is a Checker: what it refuses, and in plain language what it wants. The syntax of names is that of
+knarr.api.names; sentences are those of k8s.io/apimachinery, pkg/util/validation, and of Kubernetes'
+pkg/apis/core/validation.
 """
 
 import ipaddress
@@ -13,6 +14,7 @@ from typing import Any, Final
 from control_plane.api.rules import causes as say
 from control_plane.api.rules.engine import Causes, Checker
 from knarr.api import names, quantity
+from knarr.api.errors import QuantityError
 
 Errors = Callable[[str], Sequence[str]]  # what is wrong with a text
 
@@ -34,6 +36,9 @@ _HEADER: Final = re.compile("[-A-Za-z0-9]+")
 _HEADER_ERROR: Final = (
     "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used "
     "for validation is '[-A-Za-z0-9]+')"
+)
+_ENV_NAME_ERROR: Final = (
+    "a valid environment variable name must consist only of printable ASCII characters other than '='"
 )
 _PERCENT: Final = re.compile("[0-9]+%")
 _PERCENT_ERROR: Final = (
@@ -83,9 +88,7 @@ def _dots_errors(value: str) -> tuple[str, ...]:
 def env_name_errors(value: str) -> tuple[str, ...]:
     """Of an environment variable: printable ASCII without "=" (Kubernetes 1.32 and later)."""
     if not value or not all(" " <= char <= "~" and char != "=" for char in value):
-        return (
-            "a valid environment variable name must consist only of printable ASCII characters other than '='",
-        )
+        return (_ENV_NAME_ERROR,)
     return ()
 
 
@@ -191,6 +194,19 @@ def one_of(*values: str) -> Checker:
     return Checker(check, "one of " + ", ".join(value or '""' for value in values))
 
 
+def stated(*values: str) -> Checker:
+    """One of the given texts; an explicit empty one is a missing one."""
+    known = one_of(*values)
+
+    def check(value: str, path: str, causes: Causes) -> None:
+        if value:
+            known.check(value, path, causes)
+        else:
+            causes.append(say.required(path))
+
+    return Checker(check, known.says)
+
+
 def each_one_of(*values: str, indexed: bool = True) -> Checker:
     """Every text of a list is one of the given."""
     known = frozenset(values)
@@ -292,5 +308,5 @@ def nanos(value: Any) -> int:
     """The amount of a quantity message in nanos; 0 for one that cannot be read (the codec refuses those)."""
     try:
         return quantity.parse(value.string or "0").nanos
-    except quantity.QuantityError:
+    except QuantityError:
         return 0

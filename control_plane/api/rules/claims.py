@@ -1,6 +1,6 @@
 """Rules and defaults of PersistentVolumeClaims, alone and as templates.
 
-Source: Kubernetes' pkg/apis/core/validation (ValidatePersistentVolumeClaimSpec) and pkg/apis/core/v1/defaults.go.
+Source: Kubernetes' pkg/apis/core/validation (ValidatePersistentVolumeClaimSpec) and core/v1/defaults.go.
 """
 
 from typing import Any, Final
@@ -18,6 +18,7 @@ from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 ACCESS_MODES: Final = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 VOLUME_MODES: Final = ("Block", "Filesystem")
+_SOURCES: Final = (("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot"))
 
 
 def check_access_modes(values: Any, path: str, causes: Causes) -> None:
@@ -49,14 +50,11 @@ def _check_class_name(name: str, path: str, causes: Causes) -> None:
         DNS_SUBDOMAIN.check(name, path, causes)
 
 
-def _check_data_source(source: Any, path: str, causes: Causes) -> None:
-    group = source.apiGroup
-    if not group and source.kind != "PersistentVolumeClaim":
-        causes.append(
-            say.invalid(
-                path, source.kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
-            )
-        )
+def _drop_other_sources(spec: Any) -> None:
+    """Kubernetes fills volumes from claims and snapshots and silently drops every other dataSource."""
+    source = spec.dataSource
+    if spec.HasField("dataSource") and (source.apiGroup, source.kind) not in _SOURCES:
+        spec.ClearField("dataSource")
 
 
 DATA_SOURCE: Final = Table(
@@ -64,7 +62,6 @@ DATA_SOURCE: Final = Table(
     rules=(
         required("name"),
         required("kind"),
-        whole("a PersistentVolumeClaim, or a kind of another API group", _check_data_source),
     ),
 )
 
@@ -83,7 +80,10 @@ CLAIM_SPEC: Final = Table(
             Table(core.VolumeResourceRequirements, defaults=(rounding("limits"), rounding("requests"))),
         ),
     ),
-    defaults=(default_pointer("volumeMode", "Filesystem"),),
+    defaults=(
+        default_pointer("volumeMode", "Filesystem"),
+        default_by("dataSource", _drop_other_sources, "dropped unless it is a claim or a snapshot"),
+    ),
 )
 
 CLAIM_TEMPLATE: Final = Table(
@@ -112,7 +112,10 @@ CLAIM: Final = Table(
     defaults=(_PHASE,),
 )
 
-_FIXED: Final = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+_FIXED: Final = (
+    "spec is immutable after creation except resources.requests and volumeAttributesClassName "
+    "for bound claims"
+)
 
 
 def _check_update(new: Any, old: Any, path: str, causes: Causes) -> None:

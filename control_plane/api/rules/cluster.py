@@ -6,7 +6,7 @@ Source: Kubernetes' pkg/apis/core/validation and pkg/apis/scheduling/validation.
 from typing import Any, Final
 
 from control_plane.api.rules import causes as say
-from control_plane.api.rules.checks import CIDR, LABEL_VALUE, QUALIFIED_NAME, each_text, one_of
+from control_plane.api.rules.checks import CIDR, LABEL_VALUE, QUALIFIED_NAME, each_text, one_of, stated
 from control_plane.api.rules.engine import Causes, Checker, Table
 from control_plane.api.rules.metadata import (
     GLOBAL_BY_LABEL,
@@ -32,6 +32,7 @@ from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
 
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
 HIGHEST_USER_PRIORITY: Final = 1_000_000_000
+_RESERVED: Final = "priority class names with 'system-' prefix are reserved for system use only."
 SYSTEM_PRIORITIES: Final = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
 
 
@@ -147,7 +148,7 @@ def _check_priority(priority: Any, path: str, causes: Causes) -> None:
                 if known is None
                 else f"value of {name} PriorityClass must be {known}"
             )
-            why = f"priority class names with 'system-' prefix are reserved for system use only. error: {detail}"
+            why = f"{_RESERVED} error: {detail}"
             causes.append(say.forbidden("metadata.name", why))
     elif value > HIGHEST_USER_PRIORITY:
         why = f"maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}"
@@ -159,7 +160,7 @@ PRIORITY_CLASS: Final = Table(
     rules=(
         into("metadata", GLOBAL_BY_SUBDOMAIN),
         whole("value is at most 1000000000; names with system- are reserved", _check_priority),
-        rule("preemptionPolicy", one_of("PreemptLowerPriority", "Never")),
+        rule("preemptionPolicy", stated("PreemptLowerPriority", "Never")),
     ),
     defaults=(default_pointer("preemptionPolicy", "PreemptLowerPriority"),),
 )

@@ -9,7 +9,7 @@ follows the object and not the schema. Only this module knows how; the tables sa
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
@@ -103,7 +103,7 @@ class Table:
 
 
 def _descriptor(table: Table, name: str) -> FieldDescriptor:
-    return table.message.DESCRIPTOR.fields_by_name[name]
+    return cast(FieldDescriptor, table.message.DESCRIPTOR.fields_by_name[name])
 
 
 def _is_map(descriptor: FieldDescriptor) -> bool:

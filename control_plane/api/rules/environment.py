@@ -98,6 +98,7 @@ def _check_divisor(selector: Any, path: str, causes: Causes) -> None:
     if nanos(selector.divisor) == 0:
         return
     name = selector.resource
+    known: tuple[str, ...]
     if name in ("limits.cpu", "requests.cpu"):
         known, of = _CPU_DIVISORS, "cpu"
     elif name in _RESOURCES:

@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 from control_plane.api.rules import causes as say
 from control_plane.api.rules.checks import LABELS, NON_NEGATIVE, one_of
 from control_plane.api.rules.cron import schedule_error
-from control_plane.api.rules.engine import Causes, Table
+from control_plane.api.rules.engine import Causes, Nested, Rule, Table
 from control_plane.api.rules.jobpolicies import FAILURE_POLICY, SUCCESS_POLICY
 from control_plane.api.rules.metadata import ANNOTATIONS, NAMED_BY_SUBDOMAIN
 from control_plane.api.rules.objects import ObjectRules
@@ -57,6 +57,19 @@ def generate_selector(job: batch.Job) -> None:
         match[PREFIX + UID_LABEL] = job.metadata.uid
 
 
+def carry_over(new: batch.Job, old: batch.Job) -> None:
+    """Read the generated selector and labels by their names of before Kubernetes 1.27 as what they are."""
+    uid = old.metadata.uid
+    if new.spec.manualSelector or new.spec.template.metadata.labels.get(UID_LABEL) != uid:
+        return
+    labels, before = new.spec.template.metadata.labels, old.spec.template.metadata.labels
+    for name in (UID_LABEL, NAME_LABEL):
+        if PREFIX + name in before and PREFIX + name not in labels:
+            labels[PREFIX + name] = before[PREFIX + name]
+    if dict(new.spec.selector.matchLabels) == {UID_LABEL: uid} and not new.spec.selector.matchExpressions:
+        new.spec.selector.CopyFrom(old.spec.selector)
+
+
 def _check_restart(spec: Any, path: str, causes: Causes) -> None:
     policy, here = spec.template.spec.restartPolicy, f"{path}.template.spec.restartPolicy"
     if policy in ("", "Always"):
@@ -90,6 +103,9 @@ def _check_indexed(spec: Any, path: str, causes: Causes) -> None:
         causes.append(say.invalid(f"{path}.successPolicy", None, "requires indexed completion mode"))
 
 
+_NO_EXPLICIT_ZONE: Final = (
+    "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
+)
 _COUNTS: Final = (
     "parallelism",
     "completions",
@@ -99,7 +115,7 @@ _COUNTS: Final = (
     "backoffLimitPerIndex",
     "maxFailedIndexes",
 )
-_SPEC_RULES: Final = (
+_SPEC_RULES: Final[tuple[Rule | Nested, ...]] = (
     *(rule(name, NON_NEGATIVE) for name in _COUNTS),
     rule("completionMode", one_of("NonIndexed", "Indexed")),
     rule("podReplacementPolicy", one_of("Failed", "TerminatingOrFailed")),
@@ -140,7 +156,8 @@ JOB_SPEC: Final = Table(
         default_by(
             "parallelism",
             _fill_job_spec,
-            "1, as are completions when both are absent; backoffLimit 6; podReplacementPolicy TerminatingOrFailed",
+            "1, as are completions when both are absent; backoffLimit 6; "
+            "podReplacementPolicy TerminatingOrFailed",
         ),
         default_pointer("completionMode", "NonIndexed"),
         default_pointer("suspend", False),
@@ -283,13 +300,7 @@ def _check_zone(spec: Any, path: str, causes: Causes) -> None:
     if not name:
         causes.append(say.invalid(path, name, "timeZone must be nil or non-empty string"))
     elif name.lower() == "local":
-        causes.append(
-            say.invalid(
-                path,
-                name,
-                "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones",
-            )
-        )
+        causes.append(say.invalid(path, name, _NO_EXPLICIT_ZONE))
     elif name not in _zones():
         causes.append(say.invalid(path, name, f"unknown time zone {name}"))
 

@@ -1,6 +1,7 @@
 """Rules and defaults of LimitRanges and ResourceQuotas.
 
-Source: Kubernetes' pkg/apis/core/validation (ValidateLimitRange, ValidateResourceQuotaSpec) and core/v1/defaults.go.
+Source: Kubernetes' pkg/apis/core/validation (ValidateLimitRange, ValidateResourceQuotaSpec) and
+pkg/apis/core/v1/defaults.go.
 """
 
 from typing import Any, Final

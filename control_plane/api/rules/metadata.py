@@ -153,7 +153,7 @@ GLOBAL_BY_LABEL: Final = metadata(names.dns_label_errors, "a DNS label", namespa
 
 
 def _check_unchanged(new: Any, old: Any, path: str, causes: Causes) -> None:
-    """Fields that no update may change. What a client leaves out of the server's own fields is not a change."""
+    """Fields that no update may change. Leaving out what the server itself writes is not a change."""
     for name in ("name", "namespace"):
         if getattr(new, name) != getattr(old, name):
             causes.append(say.invalid(f"{path}.{name}", getattr(new, name), say.IMMUTABLE))

@@ -38,8 +38,8 @@ from knarr.proto.kubernetes import networking_v1_pb2 as networking
 
 _WILDCARD: Final = re.compile(r"\*\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _WILDCARD_ERROR: Final = (
-    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist "
-    "of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. "
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must "
+    "consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. "
     "'*.example.com')"
 )
 _BAD_SEQUENCES: Final = ("//", "/./", "/../", "%2f", "%2F")

@@ -9,7 +9,7 @@ from control_plane.api.rules.engine import Rule, Table, UpdateRule
 
 @dataclass(frozen=True, slots=True)
 class ObjectRules:
-    """All rules and defaults of one kind. The table is applied to new objects, and to the new state on update."""
+    """All rules and defaults of one kind. The table is applied to new objects and to changed ones."""
 
     table: Table
     create: tuple[Rule, ...] = ()  # what only new objects must be like; rules of the whole object

@@ -178,15 +178,14 @@ SPREAD_CONSTRAINT: Final = Table(
 
 
 def _check_spread_pairs(constraints: Any, path: str, causes: Causes) -> None:
+    """A pair that occurs again is reported where it stands first."""
     if len(constraints) < 2:
         return
-    seen: set[tuple[str, str]] = set()
-    for index, constraint in enumerate(constraints):
-        pair = (constraint.topologyKey, constraint.whenUnsatisfiable)
-        if pair in seen:
+    pairs = [(constraint.topologyKey, constraint.whenUnsatisfiable) for constraint in constraints]
+    for index, pair in enumerate(pairs):
+        if pair in pairs[index + 1 :]:
             where = f"{path}[{index}].{{topologyKey, whenUnsatisfiable}}"
             causes.append(say.duplicate(where, f"{{{pair[0]}, {pair[1]}}}"))
-        seen.add(pair)
 
 
 SPREAD_PAIRS: Final = Rule(

@@ -1,6 +1,6 @@
 """Rules and defaults of pods: what goes beyond their spec, and what may change in a running one.
 
-Source: Kubernetes' pkg/apis/core/validation (ValidatePodCreate, ValidatePodUpdate) and pkg/apis/core/v1/defaults.go.
+Source: Kubernetes' pkg/apis/core/validation (ValidatePodCreate, ValidatePodUpdate) and core/v1/defaults.go.
 """
 
 from collections.abc import Sequence
@@ -30,11 +30,6 @@ def _fill_pod(pod: Any) -> None:
         requests_from_limits(container)
     if not spec.HasField("enableServiceLinks"):
         spec.enableServiceLinks = True
-    if spec.hostNetwork:
-        for _, _, container in containers_of(spec):
-            for port in container.ports:
-                if not port.hostPort:
-                    port.hostPort = port.containerPort
 
 
 def _check_images(pod: Any, path: str, causes: Causes) -> None:
@@ -73,8 +68,7 @@ POD: Final = Table(
         default_by(
             "spec",
             _fill_pod,
-            "requests are the limits, enableServiceLinks is true, and with "
-            "hostNetwork each hostPort is the containerPort, where they are absent",
+            "requests are the limits and enableServiceLinks is true, where they are absent",
         ),
         default_by("status", _fill_status, "phase Pending"),
     ),
@@ -185,9 +179,10 @@ def _munged(new: Any, old: Any) -> Any:
         spec.activeDeadlineSeconds = before.activeDeadlineSeconds
     else:
         spec.ClearField("activeDeadlineSeconds")
-    for field in ("tolerations", "schedulingGates"):
-        spec.ClearField(field)
-        getattr(spec, field).extend(getattr(before, field))
+    del spec.tolerations[:]
+    spec.tolerations.extend(before.tolerations)
+    del spec.schedulingGates[:]
+    spec.schedulingGates.extend(before.schedulingGates)
     if spec.terminationGracePeriodSeconds == 1 and before.terminationGracePeriodSeconds < 0:
         spec.terminationGracePeriodSeconds = before.terminationGracePeriodSeconds
     return spec

@@ -16,6 +16,7 @@ from control_plane.api.rules.checks import (
     QUALIFIED_NAME,
     between,
     one_of,
+    stated,
 )
 from control_plane.api.rules.containers import (
     CONTAINER,
@@ -44,6 +45,7 @@ from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 RESTART_POLICIES: Final = ("Always", "OnFailure", "Never")
+PREEMPTION: Final = stated("PreemptLowerPriority", "Never")
 DNS_POLICIES: Final = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _MAX_NAMESERVERS: Final = 3
 _MAX_SEARCHES: Final = 32
@@ -86,14 +88,12 @@ def _check_host_ports(spec: Any, path: str, causes: Causes) -> None:
 
 
 def _check_host_network(spec: Any, path: str, causes: Causes) -> None:
-    for field, index, container in containers_of(spec):
-        if field != "containers":
-            continue
+    for index, container in enumerate(spec.containers):
         for place, port in enumerate(container.ports):
             if port.hostPort != port.containerPort:
-                here = f"{path}.{field}[{index}].ports[{place}].containerPort"
-                why = "must match `hostPort` when `hostNetwork` is true"
-                causes.append(say.invalid(here, port.containerPort, why))
+                here = f"{path}.containers[{index}].ports[{place}].hostPort"
+                why = "must match `containerPort` when `hostNetwork` is true"
+                causes.append(say.invalid(here, port.hostPort, why))
 
 
 def _check_dns(spec: Any, path: str, causes: Causes) -> None:
@@ -166,6 +166,15 @@ def _fill_grace(spec: Any) -> None:
         spec.terminationGracePeriodSeconds = 1
 
 
+def _fill_host_ports(spec: Any) -> None:
+    if not spec.hostNetwork:
+        return
+    for _, _, container in containers_of(spec):
+        for port in container.ports:
+            if not port.hostPort:
+                port.hostPort = port.containerPort
+
+
 def _fill_service_account(spec: Any) -> None:
     """The deprecated name of the field and the current one say the same."""
     if not spec.serviceAccountName and spec.serviceAccount:
@@ -212,7 +221,7 @@ POD_SPEC: Final = Table(
         rule("hostAliases", Checker(_check_aliases, "an IP address and host names")),
         rule("priorityClassName", DNS_SUBDOMAIN),
         rule("runtimeClassName", DNS_SUBDOMAIN),
-        rule("preemptionPolicy", one_of("PreemptLowerPriority", "Never")),
+        rule("preemptionPolicy", PREEMPTION),
         rule("overhead", Checker(_check_overhead, NON_NEGATIVE_QUANTITY.says)),
         into("os", _OS),
         rule("schedulingGates", Checker(_check_gates, "qualified names, each once")),
@@ -224,6 +233,7 @@ POD_SPEC: Final = Table(
         default_by("terminationGracePeriodSeconds", _fill_grace, "30; a negative one is 1"),
         default("schedulerName", "default-scheduler"),
         default_by("serviceAccount", _fill_service_account, "the same as serviceAccountName"),
+        default_by("hostNetwork", _fill_host_ports, "with it each hostPort is the containerPort"),
         rounding("overhead"),
     ),
 )

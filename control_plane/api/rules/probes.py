@@ -1,6 +1,6 @@
 """Rules and defaults of probes and lifecycle hooks.
 
-Source: Kubernetes' pkg/apis/core/validation (validateProbe, validateHandler) and pkg/apis/core/v1/defaults.go.
+Source: Kubernetes' pkg/apis/core/validation (validateProbe, validateHandler) and core/v1/defaults.go.
 """
 
 from typing import Any, Final

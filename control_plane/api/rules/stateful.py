@@ -36,6 +36,7 @@ from control_plane.api.rules.workloads import check_replica_status, fill_count, 
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
+TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
 _CHANGEABLE: Final = (
     "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
     "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
@@ -121,7 +122,6 @@ STATEFUL_SET_SPEC: Final = Table(
         ),
         rule("replicas", NON_NEGATIVE),
         rule("minReadySeconds", NON_NEGATIVE),
-        rule("revisionHistoryLimit", NON_NEGATIVE),
         into("selector", LABEL_SELECTOR),
         selector_rule("statefulset"),
         template_rule("StatefulSet"),
@@ -151,7 +151,7 @@ def _check_stateful_update(new: Any, old: Any, path: str, causes: Causes) -> Non
     copy = apps.StatefulSetSpec()
     copy.CopyFrom(new.spec)
     for name in _MUTABLE:
-        copy.ClearField(name)  # type: ignore[arg-type]
+        copy.ClearField(name)
         descriptor = copy.DESCRIPTOR.fields_by_name[name]
         if not descriptor.has_presence:
             setattr(copy, name, getattr(old.spec, name))
@@ -238,6 +238,12 @@ DAEMON_SET_SPEC: Final = Table(
 )
 
 
+def _fill_generation(daemons: Any) -> None:
+    """What the first version of the template is called. A change of the template counts it up elsewhere."""
+    if not daemons.metadata.annotations.get(TEMPLATE_GENERATION):
+        daemons.metadata.annotations[TEMPLATE_GENERATION] = "1"
+
+
 def _check_rc_selector(spec: Any, path: str, causes: Causes) -> None:
     if not spec.selector:
         causes.append(say.required(f"{path}.selector"))
@@ -292,7 +298,11 @@ RULES: Final = (
         ),
     ),
     ObjectRules(
-        Table(apps.DaemonSet, rules=(into("metadata", NAMED_BY_SUBDOMAIN), into("spec", DAEMON_SET_SPEC))),
+        Table(
+            apps.DaemonSet,
+            rules=(into("metadata", NAMED_BY_SUBDOMAIN), into("spec", DAEMON_SET_SPEC)),
+            defaults=(default_by("metadata", _fill_generation, f"annotation {TEMPLATE_GENERATION} is 1"),),
+        ),
         update=(immutable("spec.selector"),),
     ),
     ObjectRules(

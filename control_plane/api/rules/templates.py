@@ -3,22 +3,32 @@
 Source: Kubernetes' pkg/apis/apps/validation (ValidatePodTemplateSpecForReplicaSet and its kin).
 """
 
+from functools import lru_cache
 from typing import Any, Final
 
 from control_plane.api.rules import causes as say
 from control_plane.api.rules.engine import Causes, Rule
 from control_plane.api.rules.podspec import POD_TEMPLATE
 from control_plane.api.rules.rows import whole
-from control_plane.api.rules.selectors import is_empty
+from control_plane.api.rules.selectors import LABEL_SELECTOR, is_empty
 from knarr.api import selectors
-from knarr.api.errors import SelectorError
 from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 NO_MATCH: Final = "`selector` does not match template `labels`"
 
 
+@lru_cache(maxsize=4096)
+def _compiled(selector: bytes) -> selectors.Selector | None:
+    """Of a serialised LabelSelector; None for one that its own rules refuse."""
+    message = meta.LabelSelector.FromString(selector)
+    wrong: Causes = []
+    LABEL_SELECTOR.check(message, "", wrong)
+    return None if wrong else selectors.from_message(message)
+
+
 def selector_rule(owner: str) -> Rule:
-    """The selector is there, is not empty, and matches the template's labels. `owner`: as messages name it."""
+    """The selector is there, not empty, and matches the template. `owner`: as messages name it."""
 
     def check(spec: Any, path: str, causes: Causes) -> None:
         here = f"{path}.selector"
@@ -27,27 +37,22 @@ def selector_rule(owner: str) -> Rule:
         elif is_empty(spec.selector):
             causes.append(say.invalid(here, spec.selector, f"empty selector is invalid for {owner}"))
             return
+        elif _compiled(spec.selector.SerializeToString(deterministic=True)) is None:
+            causes.append(say.invalid(here, spec.selector, "invalid label selector"))
+            return
         check_template_matches(spec, path, causes)
 
     return whole("selector is required, not empty, and matches the template's labels", check)
 
 
 def check_template_matches(spec: Any, path: str, causes: Causes) -> None:
-    """The template has the labels that the selector asks for; no selector matches nothing."""
+    """The template has the labels that the selector asks for; no selector matches nothing. Of one that is no
+    selector nothing is said."""
     labels = spec.template.metadata.labels
     if spec.HasField("selector"):
-        if not spec.selector.matchExpressions:
-            # The common form; plain equality needs no compiled selector.
-            if all(labels.get(key) == value for key, value in spec.selector.matchLabels.items()):
-                return
-        else:
-            try:
-                selector = selectors.from_message(spec.selector)
-            except SelectorError:
-                causes.append(say.invalid(f"{path}.selector", spec.selector, "invalid label selector"))
-                return
-            if selector.matches(labels):
-                return
+        selector = _compiled(spec.selector.SerializeToString(deterministic=True))
+        if selector is None or selector.matches(labels):
+            return
     causes.append(say.invalid(f"{path}.template.metadata.labels", dict(labels), NO_MATCH))
 
 

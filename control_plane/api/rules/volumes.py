@@ -1,6 +1,6 @@
 """Rules and defaults of volumes and of what mounts them.
 
-Source: Kubernetes' pkg/apis/core/validation (validateVolumeSource and below) and pkg/apis/core/v1/defaults.go.
+Source: Kubernetes' pkg/apis/core/validation (validateVolumeSource and below) and core/v1/defaults.go.
 """
 
 from typing import Any, Final
