@@ -41,12 +41,12 @@ def decide(
         return _ordered(_stop_all(view, history, now, None) if view.running else _remove(view.all))
     if pod.deleted or pod.finished or history.ended is not None:
         return _ordered(_stop_all(view, history, now, pod))
-    expiry = _expiry(pod, history)
-    if expiry is not None and now >= expiry and not _finished(pod, view):
+    expiry = None if _finished(pod, view) else _expiry(pod, history)
+    if expiry is not None and now >= expiry:
         message = "Pod was active on the node longer than the specified deadline"
         return (EndPod("DeadlineExceeded", message),)
     actions = [*_remove(_outdated(view)), *_advance(pod, view, history, now)]
-    if expiry is not None and now < expiry:
+    if expiry is not None:
         actions.append(Wait(expiry))
     return _ordered(actions)
 

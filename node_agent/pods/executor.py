@@ -9,6 +9,8 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+import structlog
+
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from node_agent.pods import blueprint
 from node_agent.pods.actions import (
@@ -28,6 +30,10 @@ from node_agent.pods.history import SANDBOX, Ended, History
 from node_agent.pods.parts import Parts
 from node_agent.runtime.errors import EngineUnavailable, ImageFailure, RuntimeFailure
 from node_agent.runtime.interface import ContainerSpec, Identity, ImageState, Mount, Role
+
+log = structlog.get_logger()
+
+_STOP_PAUSE_S = 2.0
 
 
 class Executor:
@@ -108,9 +114,11 @@ class Executor:
 
     async def _stopping(self, container_id: str, grace_s: float) -> None:
         try:
-            # What fails here is decided anew: the container still runs and is no longer being stopped.
-            with contextlib.suppress(RuntimeFailure):
-                await self._parts.engine.stop(container_id, grace_s)
+            await self._parts.engine.stop(container_id, grace_s)
+        except RuntimeFailure as error:
+            # Decided anew after a pause: the container still runs and is then no longer being stopped.
+            log.warning("container_not_stopped", container=container_id, error=str(error))
+            await asyncio.sleep(_STOP_PAUSE_S * self._parts.random.uniform(0.8, 1.2))
         finally:
             if self._stops.get(container_id) is asyncio.current_task():
                 del self._stops[container_id]
@@ -168,7 +176,11 @@ class Executor:
         spec = blueprint.sandbox(pod, identity, self._parts.pause_image)
         self._mounts = None
         try:
-            await self._create_and_start(spec)
+            try:
+                await self._create_and_start(spec)
+            except ImageFailure:
+                await self._parts.engine.pull(spec.image)
+                await self._create_and_start(spec)
         except EngineUnavailable:
             raise
         except RuntimeFailure as error:

@@ -44,7 +44,8 @@ def status(
     for container in wanted.containers:
         statuses = made.initContainerStatuses if container.role is Role.INIT else made.containerStatuses
         statuses.append(_container(wanted, container, view, before.get(container.name), now))
-    made.phase = _phase(wanted, view, made)
+    # A pod that has ended stays as it ended, whoever decided that and however its containers took it.
+    made.phase = pod.status.phase if wanted.finished else _phase(wanted, view, made)
     if history.ended is not None:
         made.reason, made.message = history.ended.reason, history.ended.message
     elif wanted.finished:

@@ -72,7 +72,9 @@ class DockerEngine:
         try:
             made = await self._calls.call(creating)
         except NotFound as error:
-            raise ImageFailure(str(error)) from error
+            # The sandbox may be what is not there.
+            kind = Refused if "No such container" in str(error) else ImageFailure
+            raise kind(str(error)) from error
         except Refused as error:
             existing = await self._existing(name, spec) if "already in use" in str(error) else ""
             if not existing:

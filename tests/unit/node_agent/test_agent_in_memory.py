@@ -364,3 +364,35 @@ async def test_cancelling_stops_no_container(node: Node) -> None:
         await server.until(lambda: server.ready(web), "the pod is ready")
     assert len(members(node.host)) == 1
     await server.close()
+
+
+async def test_a_pause_image_of_a_registry_is_pulled(node: Node) -> None:
+    here = {"busybox:latest": ImageState("sha256:1")}
+    node.host = FakeHost(SystemClock(), images=here, registry={"knarr/pause:1": ImageState("sha256:0")})
+    web, server = pod(), node.server
+    async with running(node.agent()):
+        await server.assign(web)
+        await server.until(lambda: server.ready(web), "the pod is ready")
+    await server.close()
+
+
+async def test_an_engine_that_cannot_stop_is_asked_again_in_time(node: Node) -> None:
+    asked = 0
+
+    def interfere(verb: str, subject: str) -> float:
+        nonlocal asked
+        if verb == "stop":
+            asked += 1
+            if asked == 1:
+                raise RuntimeFailure("cannot stop")
+        return 0.0
+
+    node.host.interfere = interfere
+    web, server = pod(), node.server
+    async with running(node.agent()):
+        await server.assign(web)
+        await server.until(lambda: server.ready(web), "the pod is ready")
+        await server.assign(deleted(web))
+        await server.until(lambda: server.terminated(web), "it is stopped at last")
+    assert asked == 3, "the member twice, the sandbox once"
+    await server.close()

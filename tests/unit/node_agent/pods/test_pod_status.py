@@ -224,3 +224,10 @@ def test_merged_keeps_what_others_write() -> None:
     assert (made.phase, made.reason) == ("Failed", "Evicted")
     assert conditions(made)["DisruptionTarget"] == "True"
     assert conditions(made)["Ready"] == "True"
+
+
+def test_a_pod_that_was_ended_from_outside_stays_failed() -> None:
+    evicted = base("Never")
+    evicted.status.phase, evicted.status.reason = "Failed", "Evicted"
+    made = report(evicted, infra(EXITED), container(phase=EXITED))
+    assert (made.phase, made.reason) == ("Failed", "Evicted")
