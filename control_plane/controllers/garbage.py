@@ -50,6 +50,7 @@ class Owner:
     instance: Instance
     state: State
     seen_to_go: bool = False  # ABSENT, and no doubt about it
+    is_held: bool = False  # it is being deleted and waits for its dependents to be gone or free
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +115,9 @@ class GarbageController:
         found = objects.get(kind.message, namespace, reference.name)
         if found is None or metadata(found).uid != reference.uid:
             return Owner(instance, State.ABSENT, reference.uid in self._gone)
-        waits = metadata(found).HasField("deletionTimestamp") and FOREGROUND in metadata(found).finalizers
-        return Owner(instance, State.WAITING if waits else State.SOLID)
+        is_held = _is_held(metadata(found))
+        waits = is_held and FOREGROUND in metadata(found).finalizers
+        return Owner(instance, State.WAITING if waits else State.SOLID, is_held=is_held)
 
     def _dependents(self, objects: Objects, own: meta.ObjectMeta) -> Iterator[Message]:
         namespace = own.namespace or None
@@ -143,18 +145,16 @@ class GarbageController:
             states = [self._owner(objects, own, one) for one in references]
             if any(owner.state is not State.SOLID for owner in states):
                 keys[change.key] = None
-            for reference in known:  # one that waits for its dependents has one less
+            for reference in known:  # one that is held until its dependents are gone or free has one less
                 owner = self._owner(objects, own, reference)
-                if owner.state is State.WAITING:
+                if owner.is_held:
                     keys[owner.instance.key] = None
         if after is None:
             self._note_gone(own.uid)
             keys.update((key_of(one), None) for one in self._dependents(objects, own))
-        elif after.HasField("deletionTimestamp") and (
-            FOREGROUND in after.finalizers or ORPHAN in after.finalizers
-        ):
+        elif _is_held(after):
             keys[change.key] = None
-            if before is None or list(before.finalizers) != list(after.finalizers):
+            if before is None or not _is_held(before) or list(before.finalizers) != list(after.finalizers):
                 keys.update((key_of(one), None) for one in self._dependents(objects, own))
         return tuple(keys)
 
@@ -175,6 +175,10 @@ class GarbageController:
         self._gone[uid] = None
         while len(self._gone) > _REMEMBERED:
             self._gone.popitem(last=False)
+
+
+def _is_held(own: meta.ObjectMeta) -> bool:
+    return own.HasField("deletionTimestamp") and (FOREGROUND in own.finalizers or ORPHAN in own.finalizers)
 
 
 def _collect(snapshot: GarbageSnapshot) -> tuple[Action, ...]:

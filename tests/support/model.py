@@ -4,7 +4,7 @@ It keeps versions, generations, uids, preconditions, generated names, graceful d
 API server does, and nothing else: no defaults, no validation. Everything happens at once and in order.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from control_plane.objects.interface import (
     Handler,
     ObjectChange,
     ObjectKey,
+    Propagation,
 )
 from knarr.api import kinds, selectors
 from knarr.api.kinds import Kind
@@ -27,6 +28,11 @@ from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 M = TypeVar("M", bound=Message)
+
+_FINALIZERS: Mapping[Propagation | None, str] = {
+    Propagation.FOREGROUND: "foregroundDeletion",
+    Propagation.ORPHAN: "orphan",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +194,9 @@ class Model:
         if options.uid not in (None, metadata(old).uid):
             raise Conflict(f"{key} has another uid")
         new = copy_of(old)
+        finalizer = _FINALIZERS.get(options.propagation)
+        if finalizer is not None and finalizer not in metadata(new).finalizers:
+            metadata(new).finalizers.append(finalizer)
         if isinstance(new, core.Pod):
             running = bool(new.spec.nodeName) and options.grace_period_s != 0
             metadata(new).deletionGracePeriodSeconds = 30 if running else 0
