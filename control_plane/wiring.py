@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from control_plane.api.api import Api
 from control_plane.api.reading import Lister
 from control_plane.api.watching.watcher import Watches
+from control_plane.api.writer import ApiWriter
 from control_plane.cluster import make_namespaces
 from control_plane.controllers import standard_controllers
 from control_plane.controllers.loop import ControllerLoop
@@ -25,7 +26,6 @@ from control_plane.nodes.directory import SessionDirectory
 from control_plane.nodes.sessions import NodeSessions
 from control_plane.objects.cache import CachedObjects
 from control_plane.objects.recorder import EventRecorder
-from control_plane.objects.writer import ApiWriter
 from control_plane.scheduler.scheduler import Scheduler
 from control_plane.settings import ServerSettings
 from control_plane.store.election import Election

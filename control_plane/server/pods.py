@@ -35,9 +35,7 @@ class PodServicer(PodServiceServicer):
         self._replica = replica
         self._dial = dial
 
-    async def Logs(
-        self, request: wire.LogsRequest, context: LogsContext
-    ) -> AsyncIterator[wire.LogsChunk]:
+    async def Logs(self, request: wire.LogsRequest, context: LogsContext) -> AsyncIterator[wire.LogsChunk]:
         try:
             pod = self._find(request.namespace, request.name)
             target = log_target(request, pod)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import click
-import yaml
 from google.protobuf.message import Message
 
 from knarr.api.codec import object_to_dict
+from knarr.api.yaml_text import to_yaml
 from knarr.cli.ages import age_since
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.jsonpath import JsonPathError, render
@@ -18,7 +18,6 @@ from knarr.client.client import metadata_of
 from knarr.proto.services import object_service_pb2 as wire
 
 GAP = "   "
-_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +45,7 @@ def parse_format(text: str | None) -> Format:
 def text_of(value: Any, format: Format) -> str:
     """A JSON value as YAML, JSON or by its JSONPath template."""
     if format.name == "yaml":
-        return str(
-            yaml.dump(value, Dumper=_DUMPER, sort_keys=False, default_flow_style=False, allow_unicode=True)
-        )
+        return to_yaml(value)
     if format.name == "json":
         return json.dumps(value, indent=4, ensure_ascii=False) + "\n"
     try:

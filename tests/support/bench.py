@@ -4,6 +4,6 @@ from typing import Protocol
 
 
 class Report(Protocol):
-    """Takes one figure: a dotted name that never changes, a value, its unit, and what it was measured with."""
+    """Takes one figure: a dotted name that never changes, its value and unit, and what was measured."""
 
     def __call__(self, name: str, value: float, unit: str, **params: object) -> None: ...
