@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 
 from control_plane.api.api import Api
+from control_plane.api.writer import ApiWriter
 from control_plane.controllers import standard_controllers
 from control_plane.controllers.loop import ControllerLoop
 from control_plane.controllers.metrics import ControllerMetrics
 from control_plane.objects.cache import CachedObjects
 from control_plane.objects.interface import Binding, DeleteOptions, Propagation
 from control_plane.objects.recorder import EventRecorder
-from control_plane.api.writer import ApiWriter
 from control_plane.store.memory import MemoryStore
 from knarr.api.kinds import DEPLOYMENT, KINDS, NAMESPACE, POD
 from knarr.clock import SeededIds, SystemClock
