@@ -1,4 +1,4 @@
-"""Liveness and eviction together: sessions come and go, loops stop anywhere, and it comes right in the end."""
+"""Liveness and eviction together: sessions come and go, loops stop anywhere, and it comes right."""
 
 import random
 from collections.abc import Callable
