@@ -17,6 +17,7 @@ from node_agent.runtime.interface import ContainerState, LogOptions, Phase, Runt
 log = structlog.get_logger()
 
 MAX_STREAMS = 64  # at once; more are told to come again
+HANG_UP_TIMEOUT_S = 10.0
 _FRAME_BYTES = 64 * 1024
 
 
@@ -59,6 +60,8 @@ class StreamServer:
             await asyncio.wait({sending, listening}, return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
                 await sending
+                # The other side hangs up when it has read the end; if we did, it might lose the last bytes.
+                await asyncio.wait({listening}, timeout=HANG_UP_TIMEOUT_S)
         finally:
             for task in (sending, listening):
                 task.cancel()

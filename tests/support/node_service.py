@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import TypeVar
 
 import grpc
 import grpc.aio
@@ -15,8 +16,11 @@ from knarr.proto.services.node_service_pb2_grpc import (
     NodeServiceServicer,
     add_NodeServiceServicer_to_server,
 )
-from knarr.session import ConnectionEnded
+from knarr.session import Connection, ConnectionEnded
 from tests.support.agents import StubServer
+
+Sent = TypeVar("Sent")
+Received = TypeVar("Received")
 
 
 class Bridge(NodeServiceServicer):
@@ -42,33 +46,37 @@ class Bridge(NodeServiceServicer):
         request_iterator: AsyncIterator[wire.AgentMessage],
         context: grpc.aio.ServicerContext[wire.AgentMessage, wire.ServerMessage],
     ) -> AsyncIterator[wire.ServerMessage]:
-        inner = await self._stub.session()
-
-        async def up() -> None:
-            async for message in request_iterator:
-                await inner.send(message)
-            await inner.close()
-
-        pump = asyncio.create_task(up(), name="bridge up")
-        try:
-            with contextlib.suppress(ConnectionEnded):
-                while True:
-                    yield await inner.receive()
-        finally:
-            pump.cancel()
-            await inner.close()
+        async for message in bridged(await self._stub.session(), request_iterator):
+            yield message
 
     async def Stream(
         self,
         request_iterator: AsyncIterator[wire.StreamFrame],
         context: grpc.aio.ServicerContext[wire.StreamFrame, wire.StreamFrame],
     ) -> AsyncIterator[wire.StreamFrame]:
-        inner = await self._stub.stream()
-        async for frame in request_iterator:
-            await inner.send(frame)
+        async for frame in bridged(await self._stub.stream(), request_iterator):
+            yield frame
+
+
+async def bridged(
+    inner: Connection[Sent, Received], requests: AsyncIterator[Sent]
+) -> AsyncIterator[Received]:
+    """What comes out of `inner` while `requests` go in."""
+
+    async def up() -> None:
+        async for message in requests:
+            await inner.send(message)
+        await inner.close()
+
+    pump = asyncio.create_task(up(), name="bridge up")
+    try:
         with contextlib.suppress(ConnectionEnded):
             while True:
                 yield await inner.receive()
+    finally:
+        pump.cancel()
+        await asyncio.gather(pump, return_exceptions=True)
+        await inner.close()
 
 
 @contextlib.asynccontextmanager
