@@ -6,11 +6,9 @@ anti-affinity).
 
 from collections.abc import Collection, Mapping, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from control_plane.scheduler.cluster import Cluster
 from control_plane.scheduler.framework import View
+from control_plane.scheduler.nodes import Amount
 from control_plane.scheduler.shape import PodTerm, Shape
 
 HARD_AFFINITY_WEIGHT = (
@@ -30,7 +28,7 @@ def means_shape(cluster: Cluster, term: PodTerm, shape: Shape) -> bool:
     return means(cluster, term, shape.namespace, dict(shape.labels))
 
 
-def pods_meant(view: View, terms: Sequence[PodTerm]) -> npt.NDArray[np.int32]:
+def pods_meant(view: View, terms: Sequence[PodTerm]) -> Amount:
     """Pods of each row that all of the terms mean."""
     cluster, wanted = view.cluster, tuple(terms)
     return cluster.population.tally(
@@ -53,7 +51,7 @@ def attracting_keys(view: View) -> frozenset[str]:
     return own | _keys_meaning(view, "attracting", view.cluster.population.score_terms)
 
 
-def pods_repelling(view: View, key: str) -> npt.NDArray[np.int32]:
+def pods_repelling(view: View, key: str) -> Amount:
     """Pods of each row with a required anti-affinity over topology `key` against this pod."""
     cluster, incoming = view.cluster, view.shape
     return cluster.population.tally(
@@ -65,7 +63,7 @@ def pods_repelling(view: View, key: str) -> npt.NDArray[np.int32]:
     )
 
 
-def attraction(view: View, key: str) -> npt.NDArray[np.int32]:
+def attraction(view: View, key: str) -> Amount:
     """The summed weights of preferences over topology `key` between the pod and the pods of each row."""
     cluster, incoming = view.cluster, view.shape
 

@@ -12,27 +12,39 @@ from itertools import groupby
 import numpy as np
 
 from control_plane.scheduler.cluster import Cluster
-from control_plane.scheduler.decisions import Decision, PendingPod, Placed, Unschedulable
+from control_plane.scheduler.decisions import Decision, PendingPod, Placed, Preemption, Unschedulable
 from control_plane.scheduler.evaluate import choose, explain, feasible, look
 from control_plane.scheduler.framework import Profile, View
 from control_plane.scheduler.groups import is_local, pour
 from control_plane.scheduler.nodes import Mask, Rows
+from control_plane.scheduler.preemption import Budget, preempt
 from control_plane.scheduler.spread_groups import WORTH_IT, pour_spread, spreads_only
 
 
 def decide(
-    cluster: Cluster, pending: Sequence[PendingPod], profile: Profile, rotation: int = 0
+    cluster: Cluster,
+    pending: Sequence[PendingPod],
+    profile: Profile,
+    rotation: int = 0,
+    budgets: Sequence[Budget] | None = None,
 ) -> list[Decision]:
     """Decide about each pod, in order. Neighbours of one shape are placed as a group, with the outcome of one
-    by one. `rotation` breaks ties: the search for the best node begins at that row."""
+    by one. `rotation` breaks ties: the search for the best node begins at that row.
+
+    With `budgets` (None: nothing is preempted) a pod that fits nowhere may get a Preemption; the rest of its
+    group is then left undecided, so that one call stays short."""
     decisions: list[Decision] = []
-    for _, group in groupby(pending, key=lambda pod: id(pod.shape)):
-        decisions += _decide_group(cluster, list(group), profile, rotation)
+    for _, group in groupby(pending, key=lambda pod: (id(pod.shape), pod.nominated and pod.key)):
+        decisions += _decide_group(cluster, list(group), profile, rotation, budgets)
     return decisions
 
 
 def _decide_group(
-    cluster: Cluster, pods: Sequence[PendingPod], profile: Profile, rotation: int
+    cluster: Cluster,
+    pods: Sequence[PendingPod],
+    profile: Profile,
+    rotation: int,
+    budgets: Sequence[Budget] | None,
 ) -> list[Decision]:
     decisions: list[Decision] = []
     shape = pods[0].shape
@@ -41,17 +53,20 @@ def _decide_group(
         view = look(cluster, shape)
         mask = feasible(view, profile)
         if not mask.any():
-            decisions += _refuse(cluster, left, profile)
-            break
-        rows = _next_rows(view, profile, mask, len(left), rotation)
+            return decisions + _refuse(cluster, left, profile, rotation, budgets)
+        rows = _next_rows(view, profile, mask, left, rotation)
         keys = [(pod.key, pod.uid) for pod in left[: len(rows)]]
         placed = cluster.assume_many(shape, keys, rows)
         decisions += [Placed(pod, there.node) for pod, there in zip(left, placed, strict=False)]
     return decisions
 
 
-def _next_rows(view: View, profile: Profile, mask: Mask, pods: int, rotation: int) -> Rows:
+def _next_rows(view: View, profile: Profile, mask: Mask, left: Sequence[PendingPod], rotation: int) -> Rows:
     """Where the next pods go, at least one: all that can be told at once, by the quickest way there is."""
+    nominated = view.nodes.rows.get(left[0].nominated)
+    if nominated is not None and mask[nominated]:
+        return np.array([nominated], np.intp)
+    pods = len(left)
     if pods > 1 and is_local(view, profile):
         return pour(view, profile, mask, pods, rotation)
     if pods >= WORTH_IT and spreads_only(view, profile):
@@ -61,7 +76,31 @@ def _next_rows(view: View, profile: Profile, mask: Mask, pods: int, rotation: in
     return np.array([choose(view, profile, mask, rotation)], np.intp)
 
 
-def _refuse(cluster: Cluster, pods: Sequence[PendingPod], profile: Profile) -> list[Unschedulable]:
-    """The same reason for each: they are alike and nothing is placed between them."""
+def _refuse(
+    cluster: Cluster,
+    pods: Sequence[PendingPod],
+    profile: Profile,
+    rotation: int,
+    budgets: Sequence[Budget] | None,
+) -> list[Decision]:
+    """The same reason for each: they are alike and nothing is placed between them. Or room is made for the
+    first."""
     first = explain(cluster, pods[0], profile)
+    if budgets is not None:
+        preemption = _make_room(cluster, first, profile, rotation, budgets)
+        if preemption is not None:
+            row = cluster.nodes.rows[preemption.node]
+            cluster.assume_many(first.pod.shape, [(first.pod.key, first.pod.uid)], np.array([row], np.intp))
+            return [preemption]
     return [first, *(replace(first, pod=pod) for pod in pods[1:])]
+
+
+def _make_room(
+    cluster: Cluster, refusal: Unschedulable, profile: Profile, rotation: int, budgets: Sequence[Budget]
+) -> Preemption | None:
+    """Victims for the pod; none while those of its nominated node are still going."""
+    pod = refusal.pod
+    there = cluster.on_node.get(pod.nominated, {}).values() if pod.nominated in cluster.nodes.rows else ()
+    if any(other.terminating and other.shape.priority < pod.shape.priority for other in there):
+        return Preemption(pod, pod.nominated, (), 0, refusal)
+    return preempt(cluster, refusal, profile, budgets, rotation)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from control_plane.scheduler.cluster import PlacedPod
 from control_plane.scheduler.framework import Cause
 from control_plane.scheduler.shape import Shape
 
@@ -15,6 +16,7 @@ class PendingPod:
     key: str
     uid: str
     shape: Shape
+    nominated: str = ""  # the node on which room is being made for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +67,16 @@ class Placed:
     node: str
 
 
-Decision = Placed | Unschedulable
+@dataclass(frozen=True, slots=True)
+class Preemption:
+    """The pod will fit on the node once the victims have gone (none: those of before are still going). Until
+    then the cluster keeps the room for it. Most important victim first."""
+
+    pod: PendingPod
+    node: str
+    victims: tuple[PlacedPod, ...]
+    broken_budgets: int  # how many victims a budget protects
+    refusal: Unschedulable
+
+
+Decision = Placed | Unschedulable | Preemption

@@ -118,10 +118,7 @@ class Intake:
         elif not self._is_ours(pod):
             self._gone(key)
         elif not self._in_flight(key):
-            self._cluster.remove_pod(key)  # one of the same name that was bound
-            verdict = self._queue.add(PendingPod(key, pod.metadata.uid, self._shapes.of(pod)))
-            if verdict is not None:
-                self._report(key, verdict)
+            self._waits(PendingPod(key, pod.metadata.uid, self._shapes.of(pod)))
 
     def _gone(self, key: str) -> None:
         self._queue.remove(key)
@@ -129,6 +126,15 @@ class Intake:
         before = self._cluster.remove_pod(key)
         if before is not None:
             self.wakes.add(Cause.POD_GONE, self._cluster.nodes.rows.get(before.node))
+
+    def _waits(self, pod: PendingPod) -> None:
+        known = self._cluster.pods.get(pod.key)
+        if known is not None and known.assumed and known.uid == pod.uid and known.shape is pod.shape:
+            return  # room is kept for it
+        self._cluster.remove_pod(pod.key)  # one of the same name that was bound, or as it was before
+        verdict = self._queue.add(pod)
+        if verdict is not None:
+            self._report(pod.key, verdict)
 
     def _placed(self, key: str, pod: core.Pod) -> None:
         self._queue.remove(key)

@@ -40,3 +40,6 @@ class SchedulerMetrics:
         self.wakes = Counter(
             "scheduler_woken_groups", "Groups of parked pods that a change woke.", registry=registry
         )
+        self.victims = Counter(
+            "scheduler_preemption_victims", "Pods evicted to make room for others.", registry=registry
+        )

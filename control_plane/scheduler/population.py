@@ -11,8 +11,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from control_plane.scheduler.nodes import Amount
 from control_plane.scheduler.shape import PodTerm, Shape
 
 Weigh = Callable[[Shape, Mapping[str, str]], int]  # shape and its labels -> weight of one pod
@@ -23,7 +23,7 @@ _MAX_BYTES = 64 * 2**20
 class Tally:
     weigh: Weigh
     counts_terminating: bool
-    vector: npt.NDArray[np.int32]
+    vector: Amount
     dropped: bool = False
 
 
@@ -86,13 +86,13 @@ class Population:
             del self._crowds[shape]
             self._carry(shape, -1)
 
-    def tally(self, key: Hashable, weigh: Weigh, counts_terminating: bool) -> npt.NDArray[np.int32]:
+    def tally(self, key: Hashable, weigh: Weigh, counts_terminating: bool) -> Amount:
         """The vector for a key; `weigh` must be the same function of shapes each time."""
         found = self._tallies.get(key)
         if found is not None:
             self._tallies.move_to_end(key)
             return found.vector
-        tally = Tally(weigh, counts_terminating, np.zeros(self._capacity, np.int32))
+        tally = Tally(weigh, counts_terminating, np.zeros(self._capacity))
         for shape, crowd in self._crowds.items():
             weight = weigh(shape, crowd.labels)
             if weight:
@@ -135,7 +135,7 @@ class Population:
                 self.terms_version += carriers in (0, sign)
 
     def _shrink(self) -> None:
-        most = max(16, _MAX_BYTES // max(1, 4 * self._capacity))
+        most = max(16, _MAX_BYTES // max(1, 8 * self._capacity))
         while len(self._tallies) > most:
             self._tallies.popitem(last=False)[1].dropped = True
 
@@ -148,7 +148,7 @@ def _count(rows: dict[int, int], row: int, copies: int) -> None:
         rows.pop(row, None)
 
 
-def _fill(vector: npt.NDArray[np.int32], rows: Mapping[int, int], weight: int) -> None:
+def _fill(vector: Amount, rows: Mapping[int, int], weight: int) -> None:
     if rows:
         where = np.fromiter(rows.keys(), np.intp, len(rows))
-        vector[where] += weight * np.fromiter(rows.values(), np.int32, len(rows))
+        vector[where] += weight * np.fromiter(rows.values(), np.float64, len(rows))

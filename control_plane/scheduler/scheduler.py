@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -16,7 +17,8 @@ from control_plane.objects.interface import ObjectChange, Objects, Writer
 from control_plane.scheduler.binder import Binder
 from control_plane.scheduler.cluster import Cluster
 from control_plane.scheduler.decide import decide
-from control_plane.scheduler.decisions import Placed, Unschedulable
+from control_plane.scheduler.decisions import Decision, PendingPod, Placed, Preemption, Unschedulable
+from control_plane.scheduler.evictor import Evictor
 from control_plane.scheduler.framework import Cause, Profile
 from control_plane.scheduler.intake import Intake, Wakes
 from control_plane.scheduler.metrics import SchedulerMetrics
@@ -24,6 +26,7 @@ from control_plane.scheduler.profiles import DEFAULT
 from control_plane.scheduler.queue import Queue
 from control_plane.scheduler.reporter import Bucket, Recorder, Reporter
 from control_plane.scheduler.settings import SchedulerSettings
+from control_plane.scheduler.shape import Shape
 from knarr.clock import Clock
 from knarr.errors import ApiError
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -71,8 +74,10 @@ class Scheduler:
             self._settings,
             self._binder.__contains__,
             self._reporter.report,
-            self._reporter.forget,
+            self._forget,
         )
+        self._evictor = Evictor(self._objects, self._writer, self._recorder, self._clock)
+        self._nominees: dict[str, Preemption] = {}  # pods for which room is being made
         self._wakes = Wakes()  # what is being looked at now, and for which verdicts still
         self._looking: deque[Unschedulable] = deque()
         settings, now = self._settings, self._clock.monotonic()
@@ -86,6 +91,7 @@ class Scheduler:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._binder.run(), name="scheduler-binder")
+                group.create_task(self._evictor.run(), name="scheduler-evictor")
                 group.create_task(self._reporter.run(), name="scheduler-reporter")
                 group.create_task(self._loop(), name="scheduler-loop")
         finally:
@@ -133,10 +139,15 @@ class Scheduler:
                 return True
         return False
 
+    def _forget(self, key: str) -> None:
+        self._reporter.forget(key)
+        self._nominees.pop(key, None)
+
     def _wake_parked(self, now: float, end: float) -> bool:
         """Wake those parked pods that changes may help; returns whether all have been looked at."""
         if not self._looking and self._intake.wakes.causes:
             self._wakes, self._intake.wakes = self._intake.wakes, Wakes()
+            self._hurry_nominees()
             self._looking = deque(self.queue.verdicts())
         while self._looking:
             verdict = self._looking.popleft()
@@ -151,21 +162,54 @@ class Scheduler:
         """Decide about the next pods, as many as should fit before `end`."""
         began = self._clock.monotonic()
         size = int(max(0.002, end - began) * self._pods_per_s)
-        pods = self.queue.take(max(1, min(self._settings.group_limit, size)))
-        if not pods:
+        taken = self.queue.take(max(1, min(self._settings.group_limit, size)))
+        if not taken:
             return
+        pods = sorted(map(self._released, taken), key=lambda pod: not pod.nominated)  # their room is theirs
         rotation = self._random.randrange(1 << 16)
-        decisions = decide(self.cluster, pods, self._profile, rotation)
-        placed = [decision for decision in decisions if isinstance(decision, Placed)]
-        refused = [decision for decision in decisions if isinstance(decision, Unschedulable)]
-        verdict = refused[0] if refused else None
-        self.queue.settle(pods[0].shape, [decision.pod.key for decision in placed], verdict, began)
-        self._binder.add(placed)
-        for decision in refused:
-            self._reporter.report(decision.pod.key, decision)
-        self._metrics.attempts.labels("unschedulable").inc(len(refused))
+        self._apply(pods[0].shape, decide(self.cluster, pods, self._profile, rotation, ()), began)
         took = max(1e-6, self._clock.monotonic() - began)
         self._pods_per_s += 0.5 * (min(1e6, len(pods) / took) - self._pods_per_s)
+
+    def _released(self, pod: PendingPod) -> PendingPod:
+        """The pod as it is decided about: the room kept for it, if any, is free for that moment."""
+        preemption = self._nominees.pop(pod.key, None)
+        if preemption is None:
+            return pod
+        self.cluster.undo(pod.key, pod.uid)
+        return replace(pod, nominated=preemption.node)
+
+    def _apply(self, shape: Shape, decisions: list[Decision], now: float) -> None:
+        placed = [decision for decision in decisions if isinstance(decision, Placed)]
+        refused = [decision for decision in decisions if isinstance(decision, Unschedulable)]
+        preemptions = [decision for decision in decisions if isinstance(decision, Preemption)]
+        verdict = refused[0] if refused else None
+        leaving = [d.pod.key for d in placed] + [p.pod.key for p in preemptions]
+        self.queue.settle(shape, leaving, verdict, now)
+        self._binder.add(placed)
+        for preemption in preemptions:
+            self._make_room(preemption, now)
+        for decision in refused:
+            self._reporter.report(decision.pod.key, decision)
+        self._metrics.attempts.labels("unschedulable").inc(len(refused) + len(preemptions))
+
+    def _make_room(self, preemption: Preemption, now: float) -> None:
+        """Have the victims go; the pod is tried again when one has gone, or after its back-off."""
+        for victim in preemption.victims:
+            if self._nominees.pop(victim.key, None) is not None:  # not there yet: only its room is taken
+                self.cluster.undo(victim.key, victim.uid)
+                self.queue.hurry(victim.key)
+        real = tuple(victim for victim in preemption.victims if victim.key in self.cluster.pods)
+        self._nominees[preemption.pod.key] = preemption
+        self._metrics.victims.inc(len(real))
+        self._evictor.add(replace(preemption, victims=real))
+        self.queue.retry(preemption.pod, now)
+
+    def _hurry_nominees(self) -> None:
+        rows = self._wakes.rows.get(Cause.POD_GONE, set())
+        for key, preemption in list(self._nominees.items()):
+            if self.cluster.nodes.rows.get(preemption.node) in rows:
+                self.queue.hurry(key)
 
     def _bound(self, placed: Placed) -> None:
         self.queue.done(placed.pod.key)

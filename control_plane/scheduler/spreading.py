@@ -4,22 +4,21 @@ Source: kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constrai
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from control_plane.scheduler.framework import View
 from control_plane.scheduler.node_matching import match_required
-from control_plane.scheduler.nodes import Mask
+from control_plane.scheduler.nodes import Amount, Mask
 from control_plane.scheduler.selectors import Selector
 from control_plane.scheduler.shape import SpreadConstraint
 from control_plane.scheduler.tolerations import first_repelling
 
 
-def matching_pods(view: View, selector: Selector | None) -> npt.NDArray[np.int32]:
+def matching_pods(view: View, selector: Selector | None) -> Amount:
     """Pods of each row that the selector counts: of the pod's namespace, not terminating. A selector without
     any requirement counts none, as in kube-scheduler."""
     namespace = view.shape.namespace
     if selector is None or not selector.requirements:
-        return view.keep("spread nothing", lambda view: np.zeros(view.size, np.int32))
+        return view.keep("spread nothing", lambda view: np.zeros(view.size))
     return view.cluster.population.tally(
         ("spread", namespace, selector),
         lambda shape, labels: int(shape.namespace == namespace and selector.matches(labels)),
@@ -27,7 +26,7 @@ def matching_pods(view: View, selector: Selector | None) -> npt.NDArray[np.int32
     )
 
 
-def owned_pods(view: View, owner_uid: str) -> npt.NDArray[np.int32]:
+def owned_pods(view: View, owner_uid: str) -> Amount:
     """Pods of each row that this owner controls and that are not terminating."""
     return view.cluster.population.tally(
         ("owner", owner_uid), lambda shape, _: int(shape.owner_uid == owner_uid), counts_terminating=False

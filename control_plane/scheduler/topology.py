@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
 from control_plane.scheduler.nodes import Amount, Ids, Mask, NodeTable
 
@@ -17,7 +16,7 @@ def domain_of(nodes: NodeTable, size: int, key: str) -> Ids | None:
     return None if label is None else label.column[:size]
 
 
-def domain_totals(domain: Ids, vector: npt.NDArray[np.int32], counted: Mask | None) -> Amount:
+def domain_totals(domain: Ids, vector: Amount, counted: Mask | None) -> Amount:
     """The sum of `vector` over the rows of each domain that are counted (None: all); one more 0 at the end,
     so that the result can be looked up by domain, ABSENT too."""
     weights = vector[: len(domain)] if counted is None else vector[: len(domain)] * counted

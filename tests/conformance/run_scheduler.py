@@ -1,4 +1,4 @@
-"""Compares decisions with those recorded from real kube-schedulers, 1.30 and 1.20; `-v` lists all differences.
+"""Compares decisions with those recorded from real kube-schedulers (1.30, 1.20); `-v` lists all differences.
 
 Prints, per file, how many records agree on the exact feasible set, the chosen node (one of the recorded
 ties), every plugin's scores, the reason counts, and the nominated node with its victims. Differences that are
@@ -21,13 +21,17 @@ from control_plane.scheduler.decide import decide
 from control_plane.scheduler.decisions import PendingPod, Placed, Unschedulable
 from control_plane.scheduler.evaluate import feasible, look, plugin_scores
 from control_plane.scheduler.nodes import node_facts
+from control_plane.scheduler.preemption import Budget, preempt
 from control_plane.scheduler.profiles import DEFAULT
+from control_plane.scheduler.selectors import compile_selector
 from control_plane.scheduler.shape import Shapes
 from knarr.api.codec import from_dict
 from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 HERE = Path(__file__).parent
 DECISIONS = ("kube-scheduler-1.30-decisions", "kube-scheduler-1.30-newer-fields")
+PREEMPTIONS = ("kube-scheduler-1.30-preemption", "kube-scheduler-1.20-preemption")
 TARGETS = {"feasible": 0.995, "chosen": 0.99, "scores": 0.99, "reasons": 0.99, "preemption": 0.97}
 NAMESPACES = {
     "ns-a": {"team": "a", "env": "prod"},
@@ -37,6 +41,7 @@ NAMESPACES = {
 WANTED = {
     "schedulerError": "kube-scheduler fails the attempt when a preferred node term compares with a negative "
     "number; here such a term matches no node, and the pod is placed",
+    "wording": "1.20 words its reasons differently, and says more about preemption that was of no use",
 }
 
 
@@ -110,6 +115,34 @@ def compare_decision(record: dict[str, Any], tally: Tally) -> None:
         tally.add("chosen", name, decision.node in outcome["ties"], True)
 
 
+def compare_preemption(record: dict[str, Any], tally: Tally) -> None:
+    """Nominated node and victims; where the three recorded runs differ, any of them will do."""
+    cluster, pod = build(record)
+    (decision,) = decide(cluster, [pod], DEFAULT)
+    name = f"{record['id']} {record['mode']}"
+    if isinstance(decision, Placed):
+        bound = sorted({run["bound"] for run in record["runs"] if "bound" in run})
+        tally.add("fits without", name, bool(bound), True)
+        return
+    assert isinstance(decision, Unschedulable)
+    budgets = [budget_of(pdb) for pdb in record["pdbs"]]
+    found = preempt(cluster, decision, DEFAULT, budgets)
+    ours: tuple[str | None, list[str]] = (None, [])
+    if found is not None:
+        victims = [victim.key for victim in found.victims if not victim.terminating]
+        ours = (found.node, sorted(victims))
+    recorded = [(run.get("nominated"), sorted(run.get("victims", []))) for run in record["runs"]]
+    tally.add("preemption", name, ours if ours not in recorded else recorded[0], recorded[0])
+    tally.wanted["wording"] += 1
+
+
+def budget_of(pdb: dict[str, Any]) -> Budget:
+    """The budget that a recorded PodDisruptionBudget stands for."""
+    selector = from_dict(pdb["spec"].get("selector") or {}, meta.LabelSelector)
+    allowed = pdb["status"]["disruptionsAllowed"]
+    return Budget(pdb["metadata"]["namespace"], compile_selector(selector), allowed)
+
+
 def run(name: str, compare: Callable[[dict[str, Any], Tally], None], verbose: bool) -> bool:
     """Compare a file and print its table; whether all targets are met."""
     tally, met = Tally(), True
@@ -133,6 +166,7 @@ def main() -> int:
     """Run all files."""
     verbose = "-v" in sys.argv[1:]
     met = [run(name, compare_decision, verbose) for name in DECISIONS]
+    met += [run(name, compare_preemption, verbose) for name in PREEMPTIONS]
     return 0 if all(met) else 1
 
 

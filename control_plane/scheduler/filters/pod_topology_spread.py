@@ -68,7 +68,7 @@ def _within_skew(view: View, constraint: SpreadConstraint) -> Mask:
     if policy is not None:
         counted = counted & policy
     totals = domain_totals(domain, matching_pods(view, constraint.selector), counted)
-    present = domain_totals(domain, np.ones(view.size, np.int32), counted) > 0
+    present = domain_totals(domain, np.ones(view.size), counted) > 0
     domains = int(present.sum())
     if domains == 0:
         fewest = np.inf

@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from control_plane.scheduler.framework import MAX_SCORE, Scope, View
 from control_plane.scheduler.nodes import Amount, Ids, Mask
@@ -41,7 +40,7 @@ class SoftSpread:
 
     parts: tuple[SoftPart, ...]
     scored: Mask
-    host_pods: npt.NDArray[np.int32]
+    host_pods: Amount
     host_step: int
 
 
@@ -69,7 +68,7 @@ def soft_spread(view: View, feasible: Mask) -> SoftSpread:
         labelled = has_all(view.nodes, size, [constraint.topology_key for constraint in soft])
         scored, counts_all = feasible & labelled, counts_all & labelled
     parts: list[SoftPart] = []
-    host_pods, host_step = np.zeros(size, np.int32), 0
+    host_pods, host_step = np.zeros(size), 0
     for constraint in soft:
         domain = domain_of(view.nodes, size, constraint.topology_key)
         if domain is None:
@@ -91,7 +90,7 @@ def _soft(shape: Shape) -> tuple[SpreadConstraint, ...]:
     return _DEFAULTS if shape.owner_uid else ()
 
 
-def _matching(view: View, constraint: SpreadConstraint) -> tuple[npt.NDArray[np.int32], int]:
+def _matching(view: View, constraint: SpreadConstraint) -> tuple[Amount, int]:
     """Matching pods by row, and how many a pod of the shape would be."""
     if not view.shape.spread:
         return owned_pods(view, view.shape.owner_uid), 1

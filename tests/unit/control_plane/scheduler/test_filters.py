@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from control_plane.scheduler.decide import decide
-from control_plane.scheduler.decisions import Placed
+from control_plane.scheduler.decisions import Placed, Unschedulable
 from control_plane.scheduler.profiles import DEFAULT
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from tests.unit.control_plane.scheduler.objects_for_scheduling import ZONE, Bench, make_node, make_pod
@@ -21,6 +21,7 @@ def why(pod: core.Pod, *nodes: core.Node, running: Sequence[core.Pod] = ()) -> l
     (decision,) = decide(bench.cluster, [bench.pending(pod)], DEFAULT)
     if isinstance(decision, Placed):
         return FITS
+    assert isinstance(decision, Unschedulable)
     return sorted(f"{count} {reason}" for reason, count in decision.counts.items())
 
 
@@ -167,7 +168,7 @@ def test_where_all_terms_name_nodes_only_these_are_counted() -> None:
     )
     bench = Bench(*(make_node(name) for name in "abc"))
     (decision,) = decide(bench.cluster, [bench.pending(pod)], DEFAULT)
-    assert not isinstance(decision, Placed)
+    assert isinstance(decision, Unschedulable)
     assert decision.message == "0/3 nodes are available: 1 Insufficient cpu."
 
 
@@ -343,9 +344,8 @@ def test_pods_that_want_to_be_apart_get_a_node_each() -> None:
     decisions = decide(bench.cluster, [bench.pending(pod) for pod in pods], DEFAULT)
     nodes = [decision.node for decision in decisions if isinstance(decision, Placed)]
     assert sorted(nodes) == ["n0", "n1", "n2"]
-    assert not isinstance(decisions[3], Placed)
     message = "0/3 nodes are available: 3 node(s) didn't match pod anti-affinity rules."
-    assert decisions[3].message == message
+    assert [d.message for d in decisions if isinstance(d, Unschedulable)] == [message]
 
 
 def test_each_node_counts_for_the_first_filter_that_refuses_it() -> None:

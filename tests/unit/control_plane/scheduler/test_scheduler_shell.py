@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from control_plane.controllers.actions import key_of
-from control_plane.objects.interface import Binding
+from control_plane.objects.interface import Binding, DeleteOptions
 from control_plane.scheduler.scheduler import Scheduler
 from control_plane.scheduler.settings import SchedulerSettings
 from knarr.clock import SystemClock
@@ -230,3 +230,38 @@ async def test_a_higher_priority_goes_first(model: Flaky) -> None:
     async with running(model):
         await until(lambda: node_of(model, "urgent") == "a")
     assert not any(node_of(model, f"low{number}") for number in range(5))
+
+
+async def test_an_urgent_pod_gets_room_and_nobody_takes_it_meanwhile(model: Flaky) -> None:
+    model.put_new(make_node("a", cpu="2"))
+    model.put_new(make_pod("low", requests={"cpu": "2"}, priority=1))
+    async with running(model):
+        await until(lambda: node_of(model, "low") == "a")
+        model.put_new(make_pod("urgent", requests={"cpu": "2"}, priority=10))
+        await until(lambda: model.one(core.Pod, "default", "urgent").status.nominatedNodeName == "a")
+        model.put_new(make_pod("sneaky", requests={"cpu": "2"}, priority=1))
+        await until(lambda: condition_of(model, "sneaky") is not None)
+        low = model.one(core.Pod, "default", "low")
+        assert low.metadata.HasField("deletionTimestamp")
+        model.remove(key_of(low), DeleteOptions(grace_period_s=0))  # its node has stopped it
+        await until(lambda: node_of(model, "urgent") == "a")
+    assert node_of(model, "sneaky") == ""
+    assert events(model, "Preempted") == [
+        f"Preempted by pod {model.one(core.Pod, 'default', 'urgent').metadata.uid} on node a"
+    ]
+
+
+async def test_a_more_urgent_pod_takes_the_room_of_one_that_is_not_there_yet(model: Flaky) -> None:
+    model.put_new(make_node("a", cpu="2"))
+    model.put_new(make_pod("low", requests={"cpu": "2"}, priority=1))
+    async with running(model):
+        await until(lambda: node_of(model, "low") == "a")
+        model.put_new(make_pod("urgent", requests={"cpu": "2"}, priority=10))
+        await until(lambda: model.one(core.Pod, "default", "urgent").status.nominatedNodeName == "a")
+        model.put_new(make_pod("extreme", requests={"cpu": "2"}, priority=100))
+        await until(lambda: model.one(core.Pod, "default", "extreme").status.nominatedNodeName == "a")
+        low = model.one(core.Pod, "default", "low")
+        model.remove(key_of(low), DeleteOptions(grace_period_s=0))  # its node has stopped it
+        await until(lambda: node_of(model, "extreme") == "a")
+    assert node_of(model, "urgent") == ""
+    assert model.get(core.Pod, "default", "urgent") is not None

@@ -1,0 +1,234 @@
+"""Preemption: which pods of lower priority must go from which node so that a pod fits there.
+
+Kubernetes' rules: on each node where evicting can help, all pods of lower priority are thought away; if the
+pod then fits, as many of them as possible are put back, the important first and those that a disruption
+budget protects before others. Among the nodes the choice goes by fewest budgets broken, lowest priority of
+the highest victim, lowest sum of priorities, fewest victims, latest start of the most important victim. Pure:
+the cluster is used for thinking and left as it was.
+
+Source: kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption, and what kube-scheduler does.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from control_plane.scheduler.cluster import Cluster, PlacedPod
+from control_plane.scheduler.decisions import Preemption, Unschedulable
+from control_plane.scheduler.evaluate import feasible, look, node_mask
+from control_plane.scheduler.framework import Profile, Scope, View
+from control_plane.scheduler.nodes import PODS_ROW, Amount, Mask
+from control_plane.scheduler.requests import PODS
+from control_plane.scheduler.selectors import Selector
+from control_plane.scheduler.shape import Shape
+
+_PRIORITY_OFFSET = 2**31  # makes every priority positive, so that fewer victims never sum up to more
+_LEAST_CANDIDATES = 100
+_CANDIDATE_SHARE = 10  # of a hundred nodes
+_RESOURCES_FILTER = "NodeResourcesFit"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A PodDisruptionBudget: `allowed` more pods may go. `disrupted`: names of pods that it knows to be
+    going."""
+
+    namespace: str
+    selector: Selector
+    allowed: int
+    disrupted: frozenset[str] = frozenset()
+
+    def protects(self, pod: PlacedPod) -> bool:
+        """Whether the pod counts; a selector without requirements protects nothing."""
+        namespace, _, name = pod.key.partition("/")
+        return (
+            namespace == self.namespace
+            and bool(self.selector.requirements)
+            and bool(pod.shape.labels)
+            and name not in self.disrupted
+            and self.selector.matches(dict(pod.shape.labels))
+        )
+
+
+def preempt(
+    cluster: Cluster, refusal: Unschedulable, profile: Profile, budgets: Sequence[Budget], start: int = 0
+) -> Preemption | None:
+    """The best preemption for a pod that was refused; None when there is none. `start`: the row from which
+    candidates are collected, as many as a tenth of the nodes, at least 100."""
+    pod = refusal.pod
+    if pod.shape.never_preempts:
+        return None
+    view = look(cluster, pod.shape)
+    rows = np.flatnonzero(_may_help(view, refusal, profile))
+    rows = np.roll(rows, -int(np.searchsorted(rows, start % max(1, view.size))))
+    most = max(_LEAST_CANDIDATES, cluster.nodes.count * _CANDIDATE_SHARE // 100)
+    by_amounts = _resources_only(view, profile)
+    found: list[Preemption] = []
+    for row in rows.tolist():
+        candidate = _on_node(cluster, refusal, row, profile, budgets, by_amounts)
+        if candidate is not None:
+            found.append(candidate)
+            if len(found) == most:
+                break
+    return min(found, key=_cost, default=None)
+
+
+def _may_help(view: View, refusal: Unschedulable, profile: Profile) -> Mask:
+    """Rows refused for what evicting can change, with enough for the pod if all of lower priority went."""
+    nodes = view.nodes
+    mask = view.nothing()
+    for refused in refusal.refused:
+        if refused.evictable:
+            mask[[nodes.rows[name] for name in refused.nodes]] = True
+    mask &= node_mask(view, profile)
+    below = _below(view, PODS)
+    mask &= below > 0
+    mask &= nodes.free[PODS_ROW, : view.size] + below >= 1
+    for name, amount in view.shape.requests:
+        mask &= nodes.free_of(name)[: view.size] + _below(view, name) >= amount
+    return mask
+
+
+def _below(view: View, resource: str) -> Amount:
+    """What pods of lower priority have requested of each row."""
+    priority = view.shape.priority
+
+    def weigh(shape: Shape, _: Mapping[str, str]) -> int:
+        if shape.priority >= priority:
+            return 0
+        return 1 if resource == PODS else dict(shape.requests).get(resource, 0)
+
+    return view.cluster.population.tally(("below", priority, resource), weigh, True)[: view.size]
+
+
+def _resources_only(view: View, profile: Profile) -> bool:
+    """Whether resources alone can refuse the pod on a node that it may use, so that no table is needed."""
+    for filter_ in profile.filters:
+        scope = filter_.scope(view.shape)
+        if filter_.name == _RESOURCES_FILTER or scope is Scope.NODES:
+            continue
+        if scope is not Scope.OTHERS or filter_.mask(view) is not None:
+            return False
+    return True
+
+
+def _on_node(
+    cluster: Cluster,
+    refusal: Unschedulable,
+    row: int,
+    profile: Profile,
+    budgets: Sequence[Budget],
+    resources_only: bool,
+) -> Preemption | None:
+    """The fewest victims on one node; None when their going would not be enough."""
+    pod, node = refusal.pod, cluster.nodes.names[row]
+    lower = [other for other in cluster.on_node[node].values() if other.shape.priority < pod.shape.priority]
+    lower.sort(key=_importance)
+    trial = _Amounts(cluster, pod.shape, row) if resources_only else _Table(cluster, pod.shape, row, profile)
+    for other in lower:
+        trial.take_off(other)
+    victims: list[PlacedPod] = []
+    broken = 0
+    fits = trial.fits()
+    if fits:
+        protected = _protected(lower, budgets)
+        for other in [
+            *(o for o in lower if o.key in protected),
+            *(o for o in lower if o.key not in protected),
+        ]:
+            trial.put_back(other)
+            if not trial.fits():
+                trial.take_off(other)
+                victims.append(other)
+                broken += other.key in protected
+    trial.restore(victims if fits else lower)
+    if not fits or not victims:
+        return None
+    return Preemption(pod, node, tuple(sorted(victims, key=_importance)), broken, refusal)
+
+
+def _importance(pod: PlacedPod) -> tuple[int, float]:
+    """Sorts the most important first: the highest priority, then the longest running."""
+    return (-pod.shape.priority, pod.started)
+
+
+def _protected(pods: Iterable[PlacedPod], budgets: Sequence[Budget]) -> set[str]:
+    """Keys of the pods whose going a budget would not allow, when they go in this order."""
+    left = [budget.allowed for budget in budgets]
+    protected: set[str] = set()
+    for pod in pods:
+        for index, budget in enumerate(budgets):
+            if budget.protects(pod):
+                left[index] -= 1
+                if left[index] < 0:
+                    protected.add(pod.key)
+    return protected
+
+
+def _cost(preemption: Preemption) -> tuple[int, int, int, int, float]:
+    """Sorts the preferred node first."""
+    priorities = [victim.shape.priority for victim in preemption.victims]
+    highest = max(priorities)
+    earliest = min(v.started for v in preemption.victims if v.shape.priority == highest)
+    total = sum(priority + _PRIORITY_OFFSET for priority in priorities)
+    return (preemption.broken_budgets, highest, total, len(priorities), -earliest)
+
+
+class _Trial(Protocol):
+    """A node on which pods are thought away and back."""
+
+    def take_off(self, pod: PlacedPod) -> None: ...
+    def put_back(self, pod: PlacedPod) -> None: ...
+    def fits(self) -> bool: ...
+    def restore(self, off: Sequence[PlacedPod]) -> None:
+        """Undo: these are off still."""
+        ...
+
+
+class _Amounts(_Trial):
+    """By amounts alone; touches nothing."""
+
+    def __init__(self, cluster: Cluster, shape: Shape, row: int) -> None:
+        nodes = cluster.nodes
+        self._wanted = (*shape.requests, (PODS, 1))
+        self._free = {name: float(nodes.free_of(name)[row]) for name, _ in self._wanted}
+
+    def take_off(self, pod: PlacedPod) -> None:
+        self._change(pod, 1)
+
+    def put_back(self, pod: PlacedPod) -> None:
+        self._change(pod, -1)
+
+    def fits(self) -> bool:
+        return all(self._free[name] >= amount for name, amount in self._wanted)
+
+    def restore(self, off: Sequence[PlacedPod]) -> None:
+        pass
+
+    def _change(self, pod: PlacedPod, sign: int) -> None:
+        self._free[PODS] += sign
+        for name, amount in pod.shape.requests:
+            if name in self._free:
+                self._free[name] += sign * amount
+
+
+class _Table(_Trial):
+    """By all filters, on the table itself."""
+
+    def __init__(self, cluster: Cluster, shape: Shape, row: int, profile: Profile) -> None:
+        self._cluster, self._shape, self._row, self._profile = cluster, shape, row, profile
+
+    def take_off(self, pod: PlacedPod) -> None:
+        self._cluster.remove_pod(pod.key)
+
+    def put_back(self, pod: PlacedPod) -> None:
+        self._cluster.put_pod(pod)
+
+    def fits(self) -> bool:
+        return bool(feasible(look(self._cluster, self._shape), self._profile)[self._row])
+
+    def restore(self, off: Sequence[PlacedPod]) -> None:
+        for pod in off:
+            self._cluster.put_pod(pod)
