@@ -57,7 +57,7 @@ class ControlPlane:
         self.objects = CachedObjects(store, KINDS, rng)
         self.api = Api(store, self.objects, clock, around.ids, rng, settings.api)
         self.writer = ApiWriter(self.api, clock)
-        self.lister = Lister(store, self.objects, settings.api)
+        self.lister = Lister(self.api.storage, self.objects, settings.api)
         self.watches = Watches(store, self.objects, KINDS, settings.api)
         self.directory = SessionDirectory(store, clock, rng)
         self.sessions = NodeSessions(

@@ -3,7 +3,7 @@
 As Kubernetes' admission plugins NamespaceLifecycle, Priority and DefaultTolerationSeconds.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 
 from google.protobuf.message import Message
 
@@ -14,12 +14,13 @@ from knarr.errors import Cause, Forbidden
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
 
+# They rest in nothing and everything rests in them.
 IMMORTAL = ("default", "kube-system", "kube-public", "kube-node-lease")
 NOT_READY = "node.kubernetes.io/not-ready"
 UNREACHABLE = "node.kubernetes.io/unreachable"
 SYSTEM_PRIORITIES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
 
-FindClass = Callable[[str], scheduling.PriorityClass | None]
+PREEMPT = "PreemptLowerPriority"
 
 
 def admit_namespace(kind: Kind, obj: Message, namespace: core.Namespace | None) -> None:
@@ -37,33 +38,37 @@ def admit_namespace(kind: Kind, obj: Message, namespace: core.Namespace | None) 
         raise forbidden(kind, own.name, why, [cause])
 
 
-def admit_namespace_deletion(name: str) -> None:
-    """The namespaces that everything rests on stay."""
-    if name in IMMORTAL:
+def admit_deletion(kind: Kind, name: str) -> None:
+    """The namespaces that everything rests on stay, and so do the system's priority classes."""
+    if kind is NAMESPACE and name in IMMORTAL:
         raise forbidden(NAMESPACE, name, "this namespace may not be deleted")
+    if kind is PRIORITY_CLASS and name in SYSTEM_PRIORITIES:
+        raise forbidden(kind, name, "this is a system priority class and cannot be deleted")
 
 
-def admit_priority(
-    kind: Kind, pod: core.Pod, find: FindClass, classes: Iterable[scheduling.PriorityClass]
-) -> None:
-    """Resolve priorityClassName to a number, in place."""
+def admit_priority(kind: Kind, pod: core.Pod, classes: Mapping[str, scheduling.PriorityClass]) -> None:
+    """Resolve priorityClassName to a number, in place. `classes`: all there are, by name."""
     spec = pod.spec
     name = spec.priorityClassName
-    if name in SYSTEM_PRIORITIES:
-        value, policy = SYSTEM_PRIORITIES[name], "PreemptLowerPriority"
-    else:
-        chosen = find(name) if name else next((found for found in classes if found.globalDefault), None)
+    value, policy = SYSTEM_PRIORITIES.get(name, 0), PREEMPT
+    if name not in SYSTEM_PRIORITIES:
+        chosen = classes.get(name) if name else _default_class(classes.values())
         if name and chosen is None:
             raise forbidden(kind, pod.metadata.name, f"no PriorityClass with name {name} was found")
-        value, policy = 0, "PreemptLowerPriority"
         if chosen is not None:
             spec.priorityClassName = chosen.metadata.name
             value, policy = chosen.value, chosen.preemptionPolicy or policy
     if spec.HasField("priority") and spec.priority != value:
         raise _provided(kind, pod, "integer value of priority", str(spec.priority), str(value))
     if spec.HasField("preemptionPolicy") and spec.preemptionPolicy != policy:
-        raise _provided(kind, pod, "string value of preemptionPolicy", spec.preemptionPolicy, policy)
+        raise _provided(kind, pod, "string value of PreemptionPolicy", spec.preemptionPolicy, policy)
     spec.priority, spec.preemptionPolicy = value, policy
+
+
+def _default_class(classes: Iterable[scheduling.PriorityClass]) -> scheduling.PriorityClass | None:
+    """The lowest, where a race has left several."""
+    defaults = [found for found in classes if found.globalDefault]
+    return min(defaults, key=lambda found: found.value) if defaults else None
 
 
 def _provided(kind: Kind, pod: core.Pod, what: str, given: str, computed: str) -> Forbidden:
@@ -98,3 +103,11 @@ def admit_priority_class(obj: scheduling.PriorityClass, classes: Iterable[schedu
                 "Only one default can exist"
             )
             raise forbidden(PRIORITY_CLASS, obj.metadata.name, why)
+
+
+def keep_priority(new: core.Pod, old: core.Pod) -> None:
+    """What admission resolved when the pod was created stays where an update leaves it out, in place."""
+    if not new.spec.HasField("priority") and old.spec.HasField("priority"):
+        new.spec.priority = old.spec.priority
+    if not new.spec.HasField("preemptionPolicy") and old.spec.HasField("preemptionPolicy"):
+        new.spec.preemptionPolicy = old.spec.preemptionPolicy

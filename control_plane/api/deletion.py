@@ -1,6 +1,7 @@
 """What a request to delete an object does to it: marks it, shortens its grace, or removes it. Pure.
 
-Sources: kubernetes.io/docs/concepts/architecture/garbage-collection, …/workloads/pods/pod-lifecycle.
+Sources: kubernetes.io/docs/concepts/architecture/garbage-collection, …/workloads/pods/pod-lifecycle, and
+k8s.io/apiserver, pkg/registry/rest/delete.go.
 """
 
 from dataclasses import dataclass
@@ -8,23 +9,28 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 
 from control_plane.api.messages import copy, metadata, time_of
+from control_plane.api.refusals import invalid_as, precondition_failed
 from control_plane.api.strategy import WITH_GENERATION
 from control_plane.objects.interface import DeleteOptions, Propagation
-from knarr.api.kinds import Kind
+from knarr.api.kinds import POD, Kind
+from knarr.errors import Cause
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
 DEFAULT_POD_GRACE_S = 30
+LONGEST_GRACE_S = 10 * 365 * 24 * 3600  # a sum with a timestamp stays one that can be written
 FINISHED = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Nothing holds the object: it goes at once. `last` is its last state."""
+    """Nothing holds the object: it goes at once. `last` is its last state; where that is news to watchers
+    (`announced`), it is stored before the object goes."""
 
     last: Message
+    announced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +47,78 @@ class Nothing:
     obj: Message
 
 
+def read_options(options: meta.DeleteOptions) -> DeleteOptions:
+    """Kubernetes' options as ours; raises Invalid."""
+    policy = options.propagationPolicy
+    if options.HasField("orphanDependents"):
+        if policy:
+            why = "orphanDependents and deletionPropagation cannot be both set"
+            raise _invalid("propagationPolicy", "FieldValueInvalid", f'Invalid value: "{policy}": {why}')
+        policy = "Orphan" if options.orphanDependents else "Background"
+    try:
+        propagation = Propagation(policy) if policy else None
+    except ValueError:
+        why = f'Unsupported value: "{policy}": supported values: "Foreground", "Background", "Orphan", "nil"'
+        raise _invalid("propagationPolicy", "FieldValueNotSupported", why) from None
+    conditions = options.preconditions
+    return DeleteOptions(
+        grace_period_s=options.gracePeriodSeconds if options.HasField("gracePeriodSeconds") else None,
+        uid=conditions.uid if conditions.HasField("uid") else None,
+        resource_version=conditions.resourceVersion if conditions.HasField("resourceVersion") else None,
+        propagation=propagation,
+    )
+
+
+def _invalid(field: str, reason: str, message: str) -> Exception:
+    return invalid_as("DeleteOptions", "meta.k8s.io", "", [Cause(field, reason, message)])
+
+
+def check_preconditions(kind: Kind, obj: Message, options: DeleteOptions) -> None:
+    """Raises Conflict when the object is not the one, or not in the state, that the request is about."""
+    own = metadata(obj)
+    if options.uid is not None and options.uid != own.uid:
+        why = (
+            f"the UID in the precondition ({options.uid}) does not match the UID in record ({own.uid}). "
+            "The object might have been deleted and then recreated"
+        )
+        raise precondition_failed(kind, own.name, why)
+    if options.resource_version is not None and options.resource_version != own.resourceVersion:
+        why = (
+            f"the ResourceVersion in the precondition ({options.resource_version}) does not match the "
+            f"ResourceVersion in record ({own.resourceVersion}). The object might have been modified"
+        )
+        raise precondition_failed(kind, own.name, why)
+
+
 def decide(kind: Kind, obj: Message, options: DeleteOptions, now: float) -> Remove | Mark | Nothing:
     """What deleting `obj` means now."""
+    if isinstance(obj, core.Namespace):
+        return _decide_namespace(obj, now)
     result = copy(obj)
     own = metadata(result)
     _set_propagation(own, options.propagation)
-    grace_s = _grace_s(result, options.grace_period_s)
     if own.HasField("deletionTimestamp"):
-        left_s = own.deletionGracePeriodSeconds
-        if grace_s < left_s:
-            began = own.deletionTimestamp.seconds - left_s
-            own.deletionTimestamp.seconds = max(began + grace_s, int(now) if not grace_s else 0)
-            own.deletionGracePeriodSeconds = grace_s
+        if isinstance(result, core.Pod):
+            _shorten(result, options.grace_period_s)
     else:
+        grace_s = _grace_s(result, options.grace_period_s)
         own.deletionTimestamp.CopyFrom(time_of(now + grace_s))
         own.deletionGracePeriodSeconds = grace_s
-        if kind.name in WITH_GENERATION:
-            own.generation += 1
-        if isinstance(result, core.Namespace):
-            result.status.phase = "Terminating"
+        _count(kind, own)
+    changed = result != obj
     if is_over(result):
-        return Remove(result)
-    return Nothing(result) if result == obj else Mark(result)
+        return Remove(result, announced=changed and kind is POD)
+    return Mark(result) if changed else Nothing(result)
+
+
+def _decide_namespace(namespace: core.Namespace, now: float) -> Remove | Mark | Nothing:
+    """A namespace is marked first in any case, so that nothing new comes into it, and has no grace."""
+    result = copy(namespace)
+    if not namespace.metadata.HasField("deletionTimestamp"):
+        result.metadata.deletionTimestamp.CopyFrom(time_of(now))
+        result.status.phase = "Terminating"
+        return Mark(result)
+    return Remove(result) if is_over(result) else Nothing(result)
 
 
 def is_over(obj: Message) -> bool:
@@ -73,15 +129,31 @@ def is_over(obj: Message) -> bool:
     return not (isinstance(obj, core.Namespace) and obj.spec.finalizers)
 
 
+def _shorten(pod: core.Pod, asked_s: int | None) -> None:
+    """Grace that runs can be cut short, never made longer: the end moves by what is cut off."""
+    own = pod.metadata
+    running_s = own.deletionGracePeriodSeconds
+    wanted_s = _grace_s(pod, asked_s)
+    if wanted_s < running_s:
+        own.deletionTimestamp.seconds += wanted_s - running_s
+        own.deletionGracePeriodSeconds = wanted_s
+
+
 def _grace_s(obj: Message, asked_s: int | None) -> int:
-    """Only pods that run somewhere have grace."""
+    """Only pods that run somewhere have grace. A negative one counts as the shortest there is."""
     if not isinstance(obj, core.Pod) or not obj.spec.nodeName or obj.status.phase in FINISHED:
         return 0
-    if asked_s is not None:
-        return asked_s
-    if obj.spec.HasField("terminationGracePeriodSeconds"):
-        return obj.spec.terminationGracePeriodSeconds
-    return DEFAULT_POD_GRACE_S
+    grace_s = asked_s
+    if grace_s is None:
+        spec = obj.spec
+        given = spec.HasField("terminationGracePeriodSeconds")
+        grace_s = spec.terminationGracePeriodSeconds if given else DEFAULT_POD_GRACE_S
+    return 1 if grace_s < 0 else min(grace_s, LONGEST_GRACE_S)
+
+
+def _count(kind: Kind, own: meta.ObjectMeta) -> None:
+    if kind.name in WITH_GENERATION and own.generation:
+        own.generation += 1
 
 
 def _set_propagation(own: meta.ObjectMeta, propagation: Propagation | None) -> None:
@@ -89,5 +161,7 @@ def _set_propagation(own: meta.ObjectMeta, propagation: Propagation | None) -> N
         return
     wanted = {Propagation.FOREGROUND: FOREGROUND, Propagation.ORPHAN: ORPHAN}.get(propagation)
     kept = [name for name in own.finalizers if name not in (FOREGROUND, ORPHAN)]
-    del own.finalizers[:]
-    own.finalizers.extend([*kept, wanted] if wanted else kept)
+    names = [*kept, wanted] if wanted else kept
+    if set(names) != set(own.finalizers):
+        del own.finalizers[:]
+        own.finalizers.extend(names)

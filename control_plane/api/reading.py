@@ -2,77 +2,37 @@
 
 Without a resourceVersion a list is the newest there is, read from the store; with "0" or "not older than" it
 is answered from the cache. A page's continue token names the version and the last key, so that all pages
-together are one moment.
+together are one moment. Objects stay bytes: they are parsed only where a selector asks for it.
 """
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
-from google.protobuf.message import Message
-
-from control_plane.api.messages import metadata
-from control_plane.api.registry import field_values
+from control_plane.api.selection import Selection
 from control_plane.api.settings import ApiSettings
+from control_plane.api.storage import Storage
 from control_plane.objects.cache import CachedObjects
-from control_plane.store.interface import POSITIONS, CompactedError, Record, Store, StoreError
-from knarr.api import field_selectors, selectors
-from knarr.api.errors import SelectorError
-from knarr.api.kinds import Kind
-from knarr.errors import BadRequest, Expired, Invalid, Unavailable
+from control_plane.store.interface import POSITIONS, Record
+from knarr.errors import BadRequest, Cause, Invalid, Subject, Timeout
 from knarr.proto.services import object_service_pb2 as wire
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """Which objects of a kind are meant."""
+class Row:
+    """One stored object."""
 
-    kind: Kind
-    namespace: str = ""
-    labels: selectors.Selector = field(default_factory=selectors.Selector)
-    fields: field_selectors.FieldSelector = field_selectors.EVERYTHING
-
-    @property
-    def prefix(self) -> str:
-        """The storage prefix under which all of them are."""
-        return f"{self.kind.prefix}{self.namespace}/" if self.namespace else self.kind.prefix
-
-    @property
-    def everything(self) -> bool:
-        return self.labels.everything and not self.fields.requirements
-
-    def matches(self, obj: Message) -> bool:
-        """Whether an object of the kind is selected; its namespace is taken to be right."""
-        if not self.labels.matches(metadata(obj).labels):
-            return False
-        if not self.fields.requirements:
-            return True
-        return self.fields.matches(field_values(self.kind, obj).__getitem__)
-
-
-def selection(kind: Kind, namespace: str, labels: str, fields: str) -> Selection:
-    """The selection that a request names; raises BadRequest."""
-    try:
-        wanted = selectors.parse(labels) if labels else selectors.EVERYTHING
-        requirements = field_selectors.parse(fields) if fields else field_selectors.EVERYTHING
-    except SelectorError as error:
-        raise BadRequest(str(error)) from error
-    try:
-        requirements.check(field_values(kind, kind.message()))
-    except SelectorError as error:
-        raise BadRequest(
-            f'Unable to find "{kind.api_version}, Resource={kind.plural}" that match label selector '
-            f'"{labels}", field selector "{fields}": {error}'
-        ) from error
-    return Selection(kind, namespace if kind.namespaced else "", wanted, requirements)
+    value: bytes  # without resourceVersion
+    version: int
 
 
 @dataclass(slots=True)
 class Part:
     """Some objects of a list. The last part has the list's version, and what is needed to go on."""
 
-    objects: list[Message]
+    rows: list[Row] = field(default_factory=list)
     version: int = 0
     continue_token: str = ""
     remaining: int | None = None
@@ -93,117 +53,145 @@ class _Place:
     """Where a paged list stands."""
 
     version: int
-    after: str
+    after: str  # a key, without the prefix of what is listed
 
     def token(self) -> str:
-        return base64.urlsafe_b64encode(json.dumps({"v": self.version, "k": self.after}).encode()).decode()
+        content = json.dumps({"v": self.version, "k": self.after}, separators=(",", ":"))
+        return base64.urlsafe_b64encode(content.encode()).decode()
 
 
 class Lister:
     """Answers lists."""
 
-    def __init__(self, store: Store, objects: CachedObjects, settings: ApiSettings) -> None:
-        self._store = store
+    def __init__(self, storage: Storage, objects: CachedObjects, settings: ApiSettings) -> None:
+        self._storage = storage
         self._objects = objects
         self._settings = settings
 
     async def list(self, wanted: Selection, options: ListOptions) -> AsyncIterator[Part]:
-        """The list in parts. Raises BadRequest, Expired, Unavailable."""
-        place = _place(options)
-        asked = _version(options)
-        if place is None and asked is not None and options.match != wire.EXACT:
-            if asked:
-                await self._objects.seen(asked, wanted.kind)
-            if not options.limit:
-                async for part in self._from_cache(wanted):
-                    yield part
-                return
-        version = place.version if place is not None else (asked or 0 if options.match == wire.EXACT else 0)
-        async for part in self._from_store(wanted, options.limit, version, place.after if place else ""):
+        """The list in parts. Raises BadRequest, Invalid, Expired, Unavailable, and Timeout for a version that
+        is not there yet."""
+        place, asked = read_place(options), read_version(options)
+        if options.limit < 0:
+            raise BadRequest(f"limit must not be negative, got {options.limit}")
+        if place is not None:
+            source = self._from_store(wanted, options.limit, place.version, wanted.prefix + place.after)
+        elif options.match == wire.EXACT and asked:
+            source = self._from_store(wanted, options.limit, asked, "")
+        elif asked is not None and not options.limit and self._objects.version(wanted.kind) >= asked:
+            source = self._from_cache(wanted)
+        else:
+            source = self._not_older(wanted, options.limit, asked or 0)
+        async for part in source:
+            yield part
+
+    async def _not_older(self, wanted: Selection, limit: int, least: int) -> AsyncIterator[Part]:
+        """The newest list, which must have reached a version."""
+        async for part in self._from_store(wanted, limit, 0, ""):
+            if part.version and part.version < least:
+                raise _too_large_version(least, part.version)
             yield part
 
     async def _from_cache(self, wanted: Selection) -> AsyncIterator[Part]:
         records = self._objects.records(wanted.kind, wanted.namespace or None)
         version = self._objects.version(wanted.kind)
-        found: list[Message] = []
-        for record in records:
-            obj = self._objects.message(wanted.kind, record)
-            if wanted.matches(obj):
-                found.append(obj)
-            if len(found) >= self._settings.list_page:
-                yield Part(found)
-                found = []
-        yield Part(found, version)
+        size = self._settings.list_page
+        for start in range(0, len(records), size):
+            part = records[start : start + size]
+            yield Part([Row(each.value, each.version) for each in part if wanted.matches_record(each)])
+            await asyncio.sleep(0)
+        yield Part(version=version)
 
     async def _from_store(
         self, wanted: Selection, limit: int, version: int, after: str
     ) -> AsyncIterator[Part]:
         left = limit
         while True:
-            size = self._settings.list_page if not limit or not wanted.everything else min(limit, left)
-            try:
-                page = await self._store.list(
-                    wanted.prefix, limit=min(size, self._settings.list_page), after=after, version=version
-                )
-            except CompactedError as error:
-                raise Expired(
-                    "The provided continue parameter is too old to display a consistent list result. "
-                    "You can start a new list without the continue parameter."
-                ) from error
-            except StoreError as error:
-                raise Unavailable(f"etcd cannot be reached: {error}", retry_after_s=1) from error
+            size = self._settings.list_page
+            if limit and wanted.everything:
+                size = min(size, left)
+            page = await self._storage.page(wanted.prefix, size, after, version)
             version = page.version
-            found, used = _take(wanted, page.records, left if limit else len(page.records))
-            more = page.more or used < len(page.records)
-            left -= len(found)
+            rows, used = _take(wanted, page.records, left if limit else len(page.records))
+            left -= len(rows)
             if used:
                 after = page.records[used - 1].key
-            if not more:
-                yield Part(found, version)
+            if not page.more and used == len(page.records):
+                yield Part(rows, version)
                 return
             if limit and left <= 0:
                 remaining = page.remaining + len(page.records) - used if wanted.everything else None
-                yield Part(found, version, _Place(version, after).token(), remaining)
+                token = _Place(version, after.removeprefix(wanted.prefix)).token()
+                yield Part(rows, version, token, remaining)
                 return
-            yield Part(found)
+            yield Part(rows)
 
 
-def _take(wanted: Selection, records: Iterable[Record], most: int) -> tuple[list[Message], int]:
+def _take(wanted: Selection, records: Iterable[Record], most: int) -> tuple[list[Row], int]:
     """At most so many of the selected, and how many records that used up."""
-    found: list[Message] = []
+    found: list[Row] = []
     used = 0
     for record in records:
         if len(found) >= most:
             break
-        obj = wanted.kind.message.FromString(record.value)
-        metadata(obj).resourceVersion = str(record.version)
         used += 1
-        if wanted.matches(obj):
-            found.append(obj)
+        if wanted.everything or wanted.matches(wanted.kind.message.FromString(record.value)):
+            found.append(Row(record.value, record.version))
     return found, used
 
 
-def _place(options: ListOptions) -> _Place | None:
+def read_place(options: ListOptions) -> _Place | None:
+    """Where a continued list goes on; raises BadRequest."""
     if not options.continue_token:
         return None
     if options.resource_version not in ("", "0"):
         raise BadRequest("specifying resource version is not allowed when using continue")
     try:
-        content = json.loads(base64.urlsafe_b64decode(options.continue_token.encode()))
-        return _Place(int(content["v"]), str(content["k"]))
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadRequest(f'continue key is not valid: "{options.continue_token}"') from error
+        content = json.loads(base64.b64decode(options.continue_token, altchars=b"-_", validate=True))
+        place = _Place(content["v"], content["k"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BadRequest("continue key is not valid: it is not one that this server handed out") from error
+    if not isinstance(place.version, int) or not isinstance(place.after, str) or place.version <= 0:
+        raise BadRequest("continue key is not valid: it is not one that this server handed out")
+    return place
 
 
-def _version(options: ListOptions) -> int | None:
-    """The version that a list names; None: the newest."""
-    if not options.resource_version:
+def read_version(options: ListOptions) -> int | None:
+    """The version that a list names; None: the newest. Raises BadRequest, Invalid."""
+    text = options.resource_version
+    if not text:
         if options.match != wire.MATCH_DEFAULT:
-            raise Invalid("resourceVersionMatch is forbidden unless resourceVersion is provided")
+            raise _bad_options(
+                "resourceVersionMatch is forbidden unless resourceVersion is provided", "FieldValueForbidden"
+            )
         return None
-    if not options.resource_version.isdigit():
-        raise BadRequest(f"Invalid value: {options.resource_version!r}: resourceVersion must be a number")
-    version = int(options.resource_version)
-    if options.match == wire.EXACT and version:
+    version = parse_version(text)
+    if options.match == wire.EXACT:
+        if not version:
+            raise _bad_options(
+                'resourceVersionMatch "exact" is forbidden for resourceVersion "0"', "FieldValueForbidden"
+            )
         return version // POSITIONS * POSITIONS + POSITIONS - 1
     return version
+
+
+def parse_version(text: str) -> int:
+    """A resourceVersion as a number, 0 for none; raises BadRequest."""
+    if not text:
+        return 0
+    if not text.isascii() or not text.isdecimal() or len(text) > 19:
+        raise BadRequest(f'resourceVersion: "{text[:64]}" is no number')
+    return int(text)
+
+
+def _bad_options(message: str, reason: str) -> Invalid:
+    return Invalid(
+        f'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: {message}',
+        causes=[Cause("resourceVersionMatch", reason, f"Forbidden: {message}")],
+        subject=Subject("meta.k8s.io", "ListOptions"),
+    )
+
+
+def _too_large_version(asked: int, newest: int) -> Timeout:
+    cause = Cause("", "ResourceVersionTooLarge", "Too large resource version")
+    return Timeout(f"Too large resource version: {asked}, current: {newest}", causes=[cause], retry_after_s=1)

@@ -1,4 +1,4 @@
-"""What the API knows of each served kind beyond its names: fields to select by, columns, verbs.
+"""What the API knows of each served kind beyond its names: fields to select by, verbs.
 
 Names, scope, message and storage key of a kind stand in knarr/api/kinds.py; defaults and validation in
 control_plane/api/rules; how its rows look in control_plane/api/tables. Here they come together.
@@ -7,66 +7,59 @@ control_plane/api/rules; how its rows look in control_plane/api/tables. Here the
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from google.protobuf.message import Message
-
-from control_plane.api.messages import metadata
-from knarr.api.kinds import EVENT, KINDS, NODE, POD, SECRET, Kind
-from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.api.kinds import EVENT, KINDS, NAMESPACE, NODE, POD, SECRET, Kind
 from knarr.proto.services import object_service_pb2 as wire
+
+FieldReader = Callable[[Any], str]
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
-def field_values(kind: Kind, obj: Message) -> Mapping[str, str]:
-    """The text of every field by which objects of the kind can be selected."""
-    own = metadata(obj)
-    values = {"metadata.name": own.name}
-    if kind.namespaced:
-        values["metadata.namespace"] = own.namespace
-    more = _FIELDS.get(kind.name)
-    if more is not None:
-        values.update(more(obj))
-    return values
+def selectable(kind: Kind) -> Mapping[str, FieldReader]:
+    """By path, how the text of each field is read by which objects of the kind can be selected."""
+    return _SELECTABLE.get(kind.name, _NAMESPACED if kind.namespaced else _NAMED)
 
 
-def _pod(pod: core.Pod) -> dict[str, str]:
-    spec, status = pod.spec, pod.status
-    return {
-        "spec.nodeName": spec.nodeName,
-        "spec.restartPolicy": spec.restartPolicy,
-        "spec.schedulerName": spec.schedulerName,
-        "spec.serviceAccountName": spec.serviceAccountName,
-        "spec.hostNetwork": "true" if spec.hostNetwork else "false",
-        "status.phase": status.phase,
-        "status.podIP": status.podIP,
-        "status.nominatedNodeName": status.nominatedNodeName,
-    }
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
 
 
-def _event(event: core.Event) -> dict[str, str]:
-    involved = event.involvedObject
-    return {
-        "involvedObject.kind": involved.kind,
-        "involvedObject.namespace": involved.namespace,
-        "involvedObject.name": involved.name,
-        "involvedObject.uid": involved.uid,
-        "involvedObject.apiVersion": involved.apiVersion,
-        "involvedObject.resourceVersion": involved.resourceVersion,
-        "involvedObject.fieldPath": involved.fieldPath,
-        "reason": event.reason,
-        "reportingComponent": event.reportingComponent or event.source.component,
-        "source": event.source.component or event.reportingComponent,
-        "type": event.type,
-    }
-
-
-_FIELDS: dict[str, Callable[[Any], dict[str, str]]] = {
-    POD.name: _pod,
-    EVENT.name: _event,
-    NODE.name: lambda node: {"spec.unschedulable": "true" if node.spec.unschedulable else "false"},
-    SECRET.name: lambda secret: {"type": secret.type},
-    "Namespace": lambda namespace: {"status.phase": namespace.status.phase},
-    "ReplicaSet": lambda replica_set: {"status.replicas": str(replica_set.status.replicas)},
+_NAMED: Mapping[str, FieldReader] = {"metadata.name": lambda obj: obj.metadata.name}
+_NAMESPACED: Mapping[str, FieldReader] = {
+    **_NAMED,
+    "metadata.namespace": lambda obj: obj.metadata.namespace,
+}
+_POD: Mapping[str, FieldReader] = {
+    **_NAMESPACED,
+    "spec.nodeName": lambda pod: pod.spec.nodeName,
+    "spec.restartPolicy": lambda pod: pod.spec.restartPolicy,
+    "spec.schedulerName": lambda pod: pod.spec.schedulerName,
+    "spec.serviceAccountName": lambda pod: pod.spec.serviceAccountName,
+    "spec.hostNetwork": lambda pod: _flag(pod.spec.hostNetwork),
+    "status.phase": lambda pod: pod.status.phase,
+    "status.podIP": lambda pod: pod.status.podIP,
+    "status.nominatedNodeName": lambda pod: pod.status.nominatedNodeName,
+}
+_EVENT: Mapping[str, FieldReader] = {
+    **_NAMESPACED,
+    "involvedObject.kind": lambda event: event.involvedObject.kind,
+    "involvedObject.namespace": lambda event: event.involvedObject.namespace,
+    "involvedObject.name": lambda event: event.involvedObject.name,
+    "involvedObject.uid": lambda event: event.involvedObject.uid,
+    "involvedObject.apiVersion": lambda event: event.involvedObject.apiVersion,
+    "involvedObject.resourceVersion": lambda event: event.involvedObject.resourceVersion,
+    "involvedObject.fieldPath": lambda event: event.involvedObject.fieldPath,
+    "reason": lambda event: event.reason,
+    "reportingComponent": lambda event: event.reportingComponent or event.source.component,
+    "source": lambda event: event.source.component or event.reportingComponent,
+    "type": lambda event: event.type,
+}
+_SELECTABLE: Mapping[str, Mapping[str, FieldReader]] = {
+    POD.name: _POD,
+    EVENT.name: _EVENT,
+    NODE.name: {**_NAMED, "spec.unschedulable": lambda node: _flag(node.spec.unschedulable)},
+    SECRET.name: {**_NAMESPACED, "type": lambda secret: secret.type},
+    NAMESPACE.name: {**_NAMED, "status.phase": lambda namespace: namespace.status.phase},
 }
 
 

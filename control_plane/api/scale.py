@@ -10,8 +10,10 @@ from knarr.errors import Cause, NotFound
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import autoscaling_v1_pb2 as autoscaling
 
+SCALE_KIND = Kind("autoscaling", "v1", "Scale", "scales", (), True, autoscaling.Scale)
 
-def scale_of(kind: Kind, obj: Message) -> autoscaling.Scale:
+
+def scale_of(obj: Message) -> autoscaling.Scale:
     """The scale of an object; raises NotFound for a kind that has none."""
     if not isinstance(obj, apps.Deployment | apps.ReplicaSet):
         raise NotFound("the server could not find the requested resource")
@@ -26,7 +28,7 @@ def scale_of(kind: Kind, obj: Message) -> autoscaling.Scale:
     return scale
 
 
-def set_scale(kind: Kind, obj: Message, scale: autoscaling.Scale) -> Message:
+def set_scale(obj: Message, scale: autoscaling.Scale) -> Message:
     """The object with the scale's replicas, in place; raises Invalid."""
     if not isinstance(obj, apps.Deployment | apps.ReplicaSet):
         raise NotFound("the server could not find the requested resource")

@@ -32,5 +32,8 @@ class ApiSettings:
     watch_batch: int = 128
     # A quiet watch that asked for bookmarks gets one this often.
     bookmark_s: float = 60.0
-    # Items of one batch request.
+    # Items of one batch request, and how many of them are under way at once.
     batch_limit: int = 1_000
+    batch_concurrency: int = 256
+    # Objects of one delete by selector that are deleted at once.
+    delete_concurrency: int = 64

@@ -1,25 +1,27 @@
-"""Versioned reading and writing of single objects: compare-and-set, retries, read your writes.
+"""Objects in the store: read, compare and set, and what the store's failures mean to a client.
 
-The only part of the API that talks to the store about single objects. Reads come from the cache where a
-compare-and-set follows that would notice a stale one, and from the store where the answer must be the newest.
+Every wait is bounded. Where a compare-and-set follows that would notice a stale object, the cache is read;
+where the answer must be the newest, the store.
 """
 
 import asyncio
 import random
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from google.protobuf.message import Message
 
 from control_plane.api import refusals
-from control_plane.api.messages import decode, encode, metadata
+from control_plane.api.messages import copy, decode, encode, metadata
 from control_plane.api.settings import ApiSettings
 from control_plane.objects.cache import CachedObjects
 from control_plane.store.interface import (
     ABSENT,
     AmbiguousError,
+    CompactedError,
+    Failed,
     Outcome,
+    Page,
     Record,
     Refused,
     Store,
@@ -28,9 +30,7 @@ from control_plane.store.interface import (
     Written,
 )
 from knarr.api.kinds import Kind
-from knarr.errors import ApiError, Timeout, Unavailable
-
-T = TypeVar("T")
+from knarr.errors import ApiError, Expired, Timeout, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Stored:
 
     obj: Message
     version: int
+    fresh: bool  # from the store itself; else from the cache, which may be behind
 
 
 class Storage:
@@ -52,54 +53,87 @@ class Storage:
         self._rng = rng
         self._settings = settings
 
+    # reads
+
     def cached(self, kind: Kind, namespace: str, name: str) -> Stored | None:
         """The object as the cache has it: perhaps not the newest."""
         record = self._objects.record(kind, namespace, name)
         if record is None:
             return None
-        return Stored(self._objects.message(kind, record), record.version)
+        return Stored(self._objects.message(kind, record), record.version, False)
 
-    async def newest(self, kind: Kind, namespace: str, name: str) -> Stored:
-        """The object as it is; raises NotFound, Unavailable."""
-        record = await self.within(self._store.get(kind.key(namespace, name)))
+    async def record(self, kind: Kind, namespace: str, name: str) -> Record:
+        """The stored bytes as they are now; raises NotFound, Unavailable."""
+        try:
+            async with asyncio.timeout(self._settings.store_timeout_s):
+                record = await self._store.get(kind.key(namespace, name))
+        except (TimeoutError, StoreError) as error:
+            raise self._unreadable(error) from error
         if record is None:
             raise refusals.not_found(kind, name)
-        return _stored(kind, record)
+        return record
+
+    async def newest(self, kind: Kind, namespace: str, name: str) -> Stored:
+        """The object as it is now; raises NotFound, Unavailable."""
+        return _stored(kind, await self.record(kind, namespace, name))
 
     async def likely(self, kind: Kind, namespace: str, name: str) -> Stored:
         """The object from the cache or, when it is not there, from the store; raises NotFound."""
         return self.cached(kind, namespace, name) or await self.newest(kind, namespace, name)
 
+    async def page(self, prefix: str, limit: int, after: str, version: int) -> Page:
+        """Part of a consistent list; raises Expired, Unavailable."""
+        try:
+            async with asyncio.timeout(self._settings.store_timeout_s):
+                return await self._store.list(prefix, limit=limit, after=after, version=version)
+        except CompactedError as error:
+            raise Expired(
+                "The provided continue parameter is too old to display a consistent list result. "
+                "You can start a new list without the continue parameter."
+            ) from error
+        except (TimeoutError, StoreError) as error:
+            raise self._unreadable(error) from error
+
+    # writes
+
     async def create(self, kind: Kind, obj: Message) -> Message:
-        """Store a new object; raises AlreadyExists, TooLarge."""
+        """Store a new object; raises AlreadyExists, TooLarge. The same message, with its version."""
         outcome = await self._write(kind, obj, ABSENT)
         if isinstance(outcome, Refused):
-            deleting = outcome.current is not None and metadata(_stored(kind, outcome.current).obj).HasField(
+            current = outcome.current
+            deleting = current is not None and metadata(_stored(kind, current).obj).HasField(
                 "deletionTimestamp"
             )
             raise refusals.already_exists(kind, metadata(obj).name, deleting=deleting)
         return await self._seen(kind, obj, outcome)
 
     async def replace(self, kind: Kind, obj: Message, version: int) -> Message | Stored | None:
-        """Store a changed object if it still has this version. Otherwise what is stored now (None: it is
-        gone) is returned, as Stored."""
+        """Store a changed object if it still has this version: the same message, with its new version.
+        Otherwise what is stored now is returned, as Stored, or None when it is gone."""
         outcome = await self._write(kind, obj, version)
         if isinstance(outcome, Refused):
             return _stored(kind, outcome.current) if outcome.current is not None else None
         return await self._seen(kind, obj, outcome)
 
-    async def remove(self, kind: Kind, obj: Message, version: int) -> Stored | None:
-        """Remove an object if it still has this version: None. Otherwise what is stored now."""
-        own = metadata(obj)
-        (outcome,) = await self.write_all([Write(kind.key(own.namespace, own.name), None, version)])
+    async def remove(self, kind: Kind, namespace: str, name: str, version: int) -> int | Stored | None:
+        """Remove an object if it still has this version: the version of the removal. Otherwise what is
+        stored now is returned, as Stored, or None when it is gone."""
+        (outcome,) = await self.write_all([Write(kind.key(namespace, name), None, version)])
         if isinstance(outcome, Refused):
             return _stored(kind, outcome.current) if outcome.current is not None else None
-        await self.wait_seen(kind, _version(outcome))
-        return None
+        removed = written_version(outcome)
+        await self.wait_seen(kind, removed)
+        return removed
 
     async def write_all(self, writes: Sequence[Write]) -> Sequence[Outcome]:
-        """Compare-and-sets with their outcomes; raises Unavailable when the store does not answer in time."""
-        return await self.within(self._store.write(writes))
+        """Compare-and-sets with their outcomes; raises Timeout when the store does not answer in time."""
+        try:
+            async with asyncio.timeout(self._settings.store_timeout_s):
+                return await self._store.write(writes)
+        except TimeoutError as error:
+            raise _ambiguous() from error
+        except StoreError as error:
+            raise api_error(error) from error
 
     async def wait_seen(self, kind: Kind, version: int) -> None:
         """Wait until the cache shows a write; after a while the write is simply not shown yet."""
@@ -114,47 +148,75 @@ class Storage:
         longest_s = min(self._settings.retry_longest_s, self._settings.retry_s * 2**attempt)
         await asyncio.sleep(longest_s * (0.5 + self._rng.random() / 2))
 
-    async def within(self, work: Awaitable[T]) -> T:
-        """Something of the store's, within the time that a caller can be made to wait; StoreErrors become
-        ApiErrors."""
-        try:
-            async with asyncio.timeout(self._settings.store_timeout_s):
-                return await work
-        except TimeoutError as error:
-            raise Unavailable(
-                f"etcd did not answer within {self._settings.store_timeout_s:g} s", retry_after_s=1
-            ) from error
-        except StoreError as error:
-            raise api_error(error) from error
+    def check_size(self, kind: Kind, obj: Message) -> None:
+        """Raises TooLarge for an object that would not be stored."""
+        self._encoded(kind, copy(obj))
+
+    def _encoded(self, kind: Kind, obj: Message) -> bytes:
+        value, limit = encode(obj), self._settings.max_object_bytes
+        if len(value) > limit:
+            raise refusals.too_large(kind, metadata(obj).name, len(value), limit)
+        return value
 
     async def _write(self, kind: Kind, obj: Message, expected: int) -> Outcome:
         own = metadata(obj)
-        value = encode(obj)
-        if len(value) > self._settings.max_object_bytes:
-            raise refusals.too_large(kind, own.name, len(value), self._settings.max_object_bytes)
-        (outcome,) = await self.write_all([Write(kind.key(own.namespace, own.name), value, expected)])
+        write = Write(kind.key(own.namespace, own.name), self._encoded(kind, obj), expected)
+        try:
+            (outcome,) = await self.write_all([write])
+        except Timeout:
+            return await self._settled(write)
+        if isinstance(outcome, Failed) and isinstance(outcome.error, AmbiguousError):
+            return await self._settled(write)
         return outcome
 
+    async def _settled(self, write: Write) -> Outcome:
+        """The outcome of a write that the store did not confirm. Only a write that shows is certain: one that
+        does not show yet may still be on its way. Raises Timeout."""
+        try:
+            async with asyncio.timeout(self._settings.store_timeout_s):
+                record = await self._store.get(write.key)
+        except (TimeoutError, StoreError):
+            raise _ambiguous() from None
+        if record is not None and record.value == write.value:
+            return Written(record.version)
+        raise _ambiguous()
+
     async def _seen(self, kind: Kind, obj: Message, outcome: Outcome) -> Message:
-        version = _version(outcome)
+        version = written_version(outcome)
         await self.wait_seen(kind, version)
         metadata(obj).resourceVersion = str(version)
         return obj
 
+    def _unreadable(self, error: Exception) -> ApiError:
+        if isinstance(error, TimeoutError):
+            why = f"the store (etcd) did not answer within {self._settings.store_timeout_s:g} s"
+            return Unavailable(f"{why}; nothing was done, try again", retry_after_s=1)
+        return Unavailable(f"the store (etcd) cannot be reached: {error}", retry_after_s=1)
+
 
 def api_error(error: StoreError) -> ApiError:
-    """What a client is told when the store fails."""
+    """What a client is told when the store refuses to write."""
     if isinstance(error, AmbiguousError):
-        return Timeout("etcd did not confirm the write, it may have been done; read before you write again")
-    return Unavailable(f"etcd cannot be reached: {error}", retry_after_s=1)
+        return _ambiguous()
+    return Unavailable(
+        f"the store (etcd) cannot be reached: {error}; nothing was done, try again", retry_after_s=1
+    )
 
 
-def _version(outcome: Outcome) -> int:
+def written_version(outcome: Outcome) -> int:
+    """The version of a write that was done; raises what is to be told of one that was not."""
     if isinstance(outcome, Written):
         return outcome.version
     assert not isinstance(outcome, Refused)
     raise api_error(outcome.error) from outcome.error
 
 
+def _ambiguous() -> Timeout:
+    return Timeout(
+        "the store (etcd) did not confirm the write: it may have been done or not; read the object and "
+        "compare its resourceVersion before you write again"
+    )
+
+
 def _stored(kind: Kind, record: Record) -> Stored:
-    return Stored(decode(kind, record.value, record.version), record.version)
+    return Stored(decode(kind, record.value, record.version), record.version, True)

@@ -1,22 +1,30 @@
 """What the server itself writes into an object at a create or an update, and what it takes out. Pure.
 
 Status is written through the status subresource only; metadata that the server owns is never a client's.
+Follows the strategies of Kubernetes' registries and k8s.io/apiserver, pkg/registry/rest.
 """
+
+from typing import Literal
 
 from google.protobuf.message import Message
 
 from control_plane.api.messages import copy, has_part, metadata, part, time_of
-from knarr.api.kinds import DEPLOYMENT, NODE, POD, REPLICA_SET, Kind
+from control_plane.api.qos import qos_class
+from knarr.api.kinds import DEPLOYMENT, NODE, POD, PRIORITY_CLASS, REPLICA_SET, Kind
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
-# Kinds whose generation counts changes of spec.
-WITH_GENERATION = frozenset({POD.name, DEPLOYMENT.name, REPLICA_SET.name})
+# Kinds whose generation counts changes of spec, or only begins at 1 where there is no spec.
+WITH_GENERATION = frozenset({POD.name, DEPLOYMENT.name, REPLICA_SET.name, PRIORITY_CLASS.name})
 # An agent registers its node with the status that it has.
 STATUS_AT_CREATE = frozenset({NODE.name})
 NAMESPACE_FINALIZER = "kubernetes"
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+DEFAULT_ACCOUNT = "default"
 MAX_GENERATED_BASE = 58  # letters of generateName kept, so that five more make a DNS label
+# Parts of metadata that a write of status cannot change.
+_StatusKeeps = tuple[Literal["labels", "ownerReferences"], ...]
+_STATUS_KEEPS: dict[str, _StatusKeeps] = {DEPLOYMENT.name: ("labels",), POD.name: ("ownerReferences",)}
 
 
 def prepare_create(kind: Kind, obj: Message, *, uid: str, now: float) -> None:
@@ -28,16 +36,26 @@ def prepare_create(kind: Kind, obj: Message, *, uid: str, now: float) -> None:
     own.ClearField("deletionTimestamp")
     own.ClearField("deletionGracePeriodSeconds")
     own.generation = 1 if kind.name in WITH_GENERATION else 0
+    if not kind.namespaced:
+        own.namespace = ""
     if has_part(kind, "status") and kind.name not in STATUS_AT_CREATE:
         obj.ClearField("status")
     if isinstance(obj, core.Pod):
-        obj.status.phase = "Pending"
-        obj.status.qosClass = qos_class(obj.spec)
+        _prepare_pod(obj)
     if isinstance(obj, core.Namespace):
         own.labels[NAMESPACE_LABEL] = own.name
         obj.status.phase = "Active"
         if NAMESPACE_FINALIZER not in obj.spec.finalizers:
             obj.spec.finalizers.append(NAMESPACE_FINALIZER)
+
+
+def _prepare_pod(pod: core.Pod) -> None:
+    spec = pod.spec
+    pod.status.phase = "Pending"
+    pod.status.qosClass = qos_class(spec)
+    if not spec.serviceAccountName:
+        spec.serviceAccountName = spec.serviceAccount or DEFAULT_ACCOUNT
+    spec.serviceAccount = spec.serviceAccountName
 
 
 def prepare_update(kind: Kind, new: Message, old: Message) -> None:
@@ -48,50 +66,54 @@ def prepare_update(kind: Kind, new: Message, old: Message) -> None:
         if old.HasField("status"):
             part(new, "status").CopyFrom(part(old, "status"))
     if isinstance(new, core.Namespace) and isinstance(old, core.Namespace):
-        if not old.metadata.HasField("deletionTimestamp"):
-            del new.spec.finalizers[:]
-            new.spec.finalizers.extend(old.spec.finalizers)
-        new.metadata.labels[NAMESPACE_LABEL] = new.metadata.name
-    if kind.name in WITH_GENERATION and part(new, "spec") != part(old, "spec"):
+        _prepare_namespace_update(new, old)
+    if kind.name in WITH_GENERATION and has_part(kind, "spec") and part(new, "spec") != part(old, "spec"):
         metadata(new).generation = metadata(old).generation + 1
 
 
+def _prepare_namespace_update(new: core.Namespace, old: core.Namespace) -> None:
+    """Finalizers of a namespace that is not being deleted change through its subresource finalize alone."""
+    if not old.metadata.HasField("deletionTimestamp"):
+        del new.spec.finalizers[:]
+        new.spec.finalizers.extend(old.spec.finalizers)
+    new.metadata.labels[NAMESPACE_LABEL] = new.metadata.name
+
+
 def prepare_status_update(kind: Kind, new: Message, old: Message) -> Message:
-    """The old object with the new one's status."""
+    """The old object with the new one's status and, as in Kubernetes, most of its metadata."""
     result = copy(old)
-    part(result, "status").CopyFrom(part(new, "status"))
+    own, given, known = metadata(result), metadata(new), metadata(old)
+    own.CopyFrom(given)
+    _keep_metadata(own, known)
+    for name in _STATUS_KEEPS.get(kind.name, ()):
+        own.ClearField(name)
+        getattr(own, name).MergeFrom(getattr(known, name))
+    result.ClearField("status")
+    if new.HasField("status"):
+        part(result, "status").CopyFrom(part(new, "status"))
+    return result
+
+
+def prepare_finalize(new: Message, old: Message) -> Message:
+    """The old namespace with the new one's spec.finalizers."""
+    assert isinstance(new, core.Namespace)
+    assert isinstance(old, core.Namespace)
+    result = copy(old)
+    result.metadata.resourceVersion = new.metadata.resourceVersion
+    del result.spec.finalizers[:]
+    result.spec.finalizers.extend(new.spec.finalizers)
     return result
 
 
 def _keep_metadata(new: meta.ObjectMeta, old: meta.ObjectMeta) -> None:
-    new.uid, new.generation, new.selfLink = old.uid, old.generation, ""
-    new.creationTimestamp.CopyFrom(old.creationTimestamp)
-    for name in ("deletionTimestamp", "deletionGracePeriodSeconds"):
-        new.ClearField(name)
+    """What clients may leave out is put back; what they change all the same is left for validation to refuse,
+    but for a deletion under way, which no update touches."""
+    new.generation, new.selfLink = old.generation, ""
+    new.uid = new.uid or old.uid
+    if not new.HasField("creationTimestamp") or not new.creationTimestamp.seconds:
+        new.creationTimestamp.CopyFrom(old.creationTimestamp)
     if old.HasField("deletionTimestamp"):
         new.deletionTimestamp.CopyFrom(old.deletionTimestamp)
-    if old.HasField("deletionGracePeriodSeconds"):
-        new.deletionGracePeriodSeconds = old.deletionGracePeriodSeconds
-
-
-def qos_class(spec: core.PodSpec) -> str:
-    """Guaranteed, Burstable or BestEffort, by requests and limits of cpu and memory
-    (kubernetes.io/docs/concepts/workloads/pods/pod-qos)."""
-    containers = (*spec.containers, *spec.initContainers)
-    some = any(
-        name in amounts
-        for container in containers
-        for amounts in (container.resources.requests, container.resources.limits)
-        for name in ("cpu", "memory")
-    )
-    if not some:
-        return "BestEffort"
-    return "Guaranteed" if all(_guaranteed(container) for container in containers) else "Burstable"
-
-
-def _guaranteed(container: core.Container) -> bool:
-    requests, limits = container.resources.requests, container.resources.limits
-    return all(
-        name in limits and (name not in requests or requests[name].string == limits[name].string)
-        for name in ("cpu", "memory")
-    )
+        new.ClearField("deletionGracePeriodSeconds")
+        if old.HasField("deletionGracePeriodSeconds"):
+            new.deletionGracePeriodSeconds = old.deletionGracePeriodSeconds

@@ -1,24 +1,29 @@
 """Objects as clients send them, protobuf, JSON or YAML, to messages; unknown fields as the client asked."""
 
+import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from google.protobuf.message import DecodeError as ProtobufError
 from google.protobuf.message import Message
 
-from knarr.api import codec, kinds
-from knarr.api.errors import DecodeError, FormatError
+from knarr.api import codec, envelope, kinds
+from knarr.api.errors import DecodeError, FormatError, Problem
+from knarr.api.json_text import parse_json
 from knarr.api.kinds import Kind
 from knarr.api.manifest import read_bytes
+from knarr.api.schema import api_version
 from knarr.errors import BadRequest, Cause, NotFound
 from knarr.proto.services import object_service_pb2 as wire
 
+M = TypeVar("M", bound=Message)
+M_co = TypeVar("M_co", bound=Message, covariant=True)
+
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class Received(Generic[M_co]):
     """What a client sent: the message and, unless it came as protobuf, the JSON value it was."""
 
-    message: Message
+    message: M_co
     value: dict[str, Any] | None
     warnings: tuple[str, ...] = ()
 
@@ -34,55 +39,72 @@ def kind_of(reference: wire.Reference) -> Kind:
     return kind
 
 
-def received(kind: Kind, body: wire.Body, validation: "wire.FieldValidation.ValueType") -> Received:
+def received(
+    message: type[M], body: wire.Body, validation: "wire.FieldValidation.ValueType" = wire.STRICT
+) -> Received[M]:
     """The object in a request's body; raises BadRequest naming every field at fault."""
     form = body.WhichOneof("form")
-    if form == "protobuf":
-        try:
-            return Received(kind.message.FromString(body.protobuf), None)
-        except ProtobufError as error:
-            raise BadRequest(f"the body is no {kind.name} in protobuf form") from error
     if form is None:
         raise BadRequest("the request has no body")
-    value = _value(body.json if form == "json" else body.yaml)
-    _check_kind(kind, value)
+    value: dict[str, Any] | None = None
+    repeated: tuple[Problem, ...] = ()
     try:
-        decoded = codec.decode(
-            {k: v for k, v in value.items() if k not in ("apiVersion", "kind")}, kind.message
-        )
+        if form == "protobuf":
+            decoded = envelope.read_message(_raw(message, body.protobuf), message)
+        else:
+            value, repeated = _json(body.json) if form == "json" else (_yaml(body.yaml), ())
+            _check_type(message, value)
+            decoded = codec.decode(value, message)
     except DecodeError as error:
-        raise bad_request(kind, error) from error
-    if decoded.unknown and validation == wire.STRICT:
-        raise bad_request(kind, DecodeError(decoded.unknown))
-    warnings = tuple(map(str, decoded.unknown)) if validation == wire.WARN else ()
+        raise unreadable(message, error) from error
+    except FormatError as error:
+        raise BadRequest(f"the body cannot be read: {error}") from error
+    problems = (*repeated, *decoded.unknown)
+    if problems and validation == wire.STRICT:
+        raise unreadable(message, DecodeError(problems))
+    warnings = tuple(map(str, problems)) if validation == wire.WARN else ()
     return Received(decoded.message, value, warnings)
 
 
-def bad_request(kind: Kind, error: DecodeError) -> BadRequest:
+def unreadable(message: type[Message], error: DecodeError) -> BadRequest:
     """A document that does not fit its kind, with one cause for each field."""
     causes = [
         Cause(problem.path, "FieldValueInvalid", str(problem).removeprefix(f"{problem.path}: "))
         for problem in error.problems
     ]
+    name, version = message.DESCRIPTOR.name, api_version(message.DESCRIPTOR).rpartition("/")[2]
     text = "; ".join(map(str, error.problems))
-    return BadRequest(
-        f"{kind.name} in version {kind.version} cannot be handled as a {kind.name}: {text}", causes=causes
-    )
+    return BadRequest(f'{name} in version "{version}" cannot be handled as a {name}: {text}', causes=causes)
 
 
-def _value(data: bytes) -> dict[str, Any]:
-    try:
-        documents = read_bytes(data, "body")
-    except FormatError as error:
-        raise BadRequest(f"the body cannot be read: {error}") from error
+def _raw(message: type[Message], data: bytes) -> bytes:
+    """The message's own bytes, also from the envelope in which clients of Kubernetes put them."""
+    if not data.startswith(envelope.MAGIC):
+        return data
+    version, name, raw = envelope.unwrap(data)
+    _check_type(message, {"apiVersion": version, "kind": name})
+    return raw
+
+
+def _json(data: bytes) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    value, repeated = parse_json(data)
+    if not isinstance(value, dict):
+        raise BadRequest(f"the body is no object, but {json.dumps(value)[:80]}")
+    return value, repeated
+
+
+def _yaml(data: bytes) -> dict[str, Any]:
+    documents = read_bytes(data, "body")
     if len(documents) != 1:
         raise BadRequest(f"the body has {len(documents)} documents; one is expected")
     return documents[0].value
 
 
-def _check_kind(kind: Kind, value: dict[str, Any]) -> None:
-    named = (value.get("apiVersion", kind.api_version), value.get("kind", kind.name))
-    if named != (kind.api_version, kind.name):
+def _check_type(message: type[Message], value: dict[str, Any]) -> None:
+    """What a document says it is must be what the request is about; it may say nothing."""
+    wanted = (api_version(message.DESCRIPTOR), message.DESCRIPTOR.name)
+    named = (value.get("apiVersion") or wanted[0], value.get("kind") or wanted[1])
+    if named != wanted:
         raise BadRequest(
-            f"the object provided is {named[0]} {named[1]}, the request is for {kind.api_version} {kind.name}"
+            f"the object provided is {named[0]} {named[1]}, the request is for {wanted[0]} {wanted[1]}"
         )

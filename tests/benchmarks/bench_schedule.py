@@ -1,10 +1,10 @@
-"""How fast pods are decided about, and how fast they get from created to bound through the API on a real
-etcd.
+"""How fast pods are decided about, and how fast they get from created to bound through the API on a real etcd.
 
 `schedule.<workload>.<nodes>n.decide_per_s`: the decision alone, nothing bound. `pods_per_s`, `p50_ms`,
 `p99_ms`: from the call that creates a pod until the binding is seen, with API, store client and scheduler in
-this one process. Workloads: basic (identical pods), owned (identical pods of one owner), distinct (all
-different), steady100 (100 pods a second arriving).
+this one process. Workloads: basic (identical pods), owned (identical, of one owner), distinct (all different),
+spread (hard, over zones), antiaffinity (a host each), affinity (preferred, by zone), nodeaffinity (two of
+three zones), steady100 (100 pods a second arriving).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from control_plane.api.api import Api
 from control_plane.objects.cache import CachedObjects
 from control_plane.objects.interface import ObjectChange
 from control_plane.objects.recorder import EventRecorder
-from control_plane.objects.writer import ApiWriter
+from control_plane.api.writer import ApiWriter
 from control_plane.scheduler.cluster import Cluster
 from control_plane.scheduler.decide import decide
 from control_plane.scheduler.decisions import PendingPod, Placed
@@ -64,11 +64,66 @@ def make_pod(number: int, cpu_millis: int = 100, owner: str = "") -> core.Pod:
     return pod
 
 
+def spread_pod(number: int) -> core.Pod:
+    """A pod that must be spread over zones."""
+    pod = make_pod(number)
+    row = pod.spec.topologySpreadConstraints.add(
+        maxSkew=1, topologyKey="topology.kubernetes.io/zone", whenUnsatisfiable="DoNotSchedule"
+    )
+    row.labelSelector.matchLabels["app"] = "bench"
+    return pod
+
+
+def apart_pod(number: int) -> core.Pod:
+    """A pod that must have a host of its own; ten kinds of them."""
+    pod = make_pod(number)
+    pod.metadata.labels["app"] = f"bench-{number % 10}"
+    anti = pod.spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution
+    term = anti.add(topologyKey="kubernetes.io/hostname")
+    term.labelSelector.matchLabels["app"] = pod.metadata.labels["app"]
+    return pod
+
+
+def together_pod(number: int) -> core.Pod:
+    """A pod that prefers zones with pods of its kind; ten kinds of them."""
+    pod = make_pod(number)
+    pod.metadata.labels["app"] = f"bench-{number % 10}"
+    near = pod.spec.affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution
+    term = near.add(weight=10).podAffinityTerm
+    term.topologyKey = "topology.kubernetes.io/zone"
+    term.labelSelector.matchLabels["app"] = pod.metadata.labels["app"]
+    return pod
+
+
+def placed_pod(number: int) -> core.Pod:
+    """A pod that must be in one of two zones, by node affinity."""
+    pod = make_pod(number, cpu_millis=100 + number % 500)
+    required = pod.spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution
+    row = required.nodeSelectorTerms.add().matchExpressions.add(
+        key="topology.kubernetes.io/zone", operator="In"
+    )
+    row.values.extend((f"zone-{number % 3}", f"zone-{(number + 1) % 3}"))
+    return pod
+
+
 WORKLOADS: dict[str, Callable[[int], core.Pod]] = {
     "basic": make_pod,
     "owned": lambda number: make_pod(number, owner="owner"),
     "distinct": lambda number: make_pod(number, cpu_millis=100 + number),
+    "spread": spread_pod,
+    "antiaffinity": apart_pod,
+    "affinity": together_pod,
+    "nodeaffinity": placed_pod,
 }
+ALONE = {
+    "basic": 50_000,
+    "owned": 20_000,
+    "distinct": 4_000,
+    "spread": 4_000,
+    "antiaffinity": 4_000,
+    "affinity": 4_000,
+    "nodeaffinity": 4_000,
+}  # pods decided about
 
 
 def decide_alone(workload: str, nodes: int, pods: int) -> float:
@@ -224,7 +279,7 @@ def _report_latencies(stack: Stack, report: Report, name: str, params: dict[str,
 async def run(report: Report) -> None:
     """All figures; `report(name, value, unit, **params)`."""
     for nodes in (1_000, 5_000):
-        for workload, pods in (("basic", 50_000), ("owned", 20_000), ("distinct", 4_000)):
+        for workload, pods in ALONE.items():
             rate = decide_alone(workload, nodes, pods)
             report(f"schedule.{workload}.{nodes}n.decide_per_s", rate, "pods/s", nodes=nodes, pods=pods)
     for nodes, workload in ((1_000, "basic"), (5_000, "basic"), (5_000, "owned"), (5_000, "distinct")):

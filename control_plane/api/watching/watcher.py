@@ -1,32 +1,28 @@
-"""Watches as clients ask for them: from a version, with selectors, bookmarks and an end."""
+"""Watches as clients ask for them: from a version, with selectors, bookmarks and an end.
+
+A watch from a version that the ring no longer has is answered by the store until it has caught up with the
+ring; one that the store has forgotten too is Expired.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
-from google.protobuf.message import Message
-
 from control_plane.api import refusals
-from control_plane.api.reading import Selection
+from control_plane.api.reading import parse_version
+from control_plane.api.selection import Selection
 from control_plane.api.settings import ApiSettings
-from control_plane.api.watching.history import History
+from control_plane.api.watching.events import Event, bookmark, event_of, existing
+from control_plane.api.watching.hub import Feed, Hub
+from control_plane.api.watching.ring import Entry
 from control_plane.objects.cache import CachedObjects
-from control_plane.objects.records import RecordChange
-from control_plane.store.interface import Change, CompactedError, Store
+from control_plane.objects.records import RecordChange, RecordReader
+from control_plane.store.interface import Change, CompactedError, Store, StoreError
 from knarr.api.kinds import Kind
-from knarr.errors import BadRequest, Expired
-from knarr.proto.services import object_service_pb2 as wire
+from knarr.errors import Expired, Unavailable
 
-ADDED, MODIFIED, DELETED = wire.WatchEvent.ADDED, wire.WatchEvent.MODIFIED, wire.WatchEvent.DELETED
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event of a watch. BOOKMARK has no object, only the version reached."""
-
-    type: "wire.WatchEvent.Type.ValueType"
-    obj: Message | None
-    version: int
+Events = list[Event]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +32,7 @@ class WatchOptions:
     resource_version: str = ""
     bookmarks: bool = False
     send_initial_events: bool = False
+    timeout_s: float | None = None  # None: for ever
 
 
 class Watches:
@@ -47,128 +44,166 @@ class Watches:
         self._store = store
         self._objects = objects
         self._settings = settings
-        self._histories = {kind.name: History(settings) for kind in kinds}
-        self._kinds = kinds
+        self._hub = Hub(objects, kinds, settings)
 
     async def run(self) -> None:
         """Follow the cache until cancelled."""
-        await self._objects.synced()
-        ends = []
+        end = self._hub.start()
         try:
-            for kind in self._kinds:
-                history = self._histories[kind.name]
-                history.begin(self._objects.version(kind))
-                taker = RecordTaker(history, self._objects.version(kind))
-                ends.append(self._objects.subscribe_records(kind, taker))
-            await asyncio.Event().wait()
+            await asyncio.get_running_loop().create_future()
         finally:
-            for end in ends:
-                end()
+            end()
 
-    async def watch(self, wanted: Selection, options: WatchOptions) -> AsyncIterator[list[Event]]:
-        """Events in batches, for ever. Raises BadRequest, Expired (too old, or the watcher too slow)."""
-        await self._objects.synced()
-        text = options.resource_version
-        if text and not text.isdigit():
-            raise BadRequest(f"Invalid value: {text!r}: resourceVersion must be a number")
-        version = int(text or 0)
-        if version == 0 or options.send_initial_events:
-            version = self._objects.version(wanted.kind)
-            for batch in self._existing(wanted):
-                yield batch
-            if options.send_initial_events:
-                yield [Event(wire.WatchEvent.BOOKMARK, None, version)]
-        history = self._histories[wanted.kind.name]
-        if history.covers(version):
-            source = self._recent(wanted, history, version, bookmarks=options.bookmarks)
-        else:
-            source = self._stored(wanted, version)
-        async for batch in source:
-            yield batch
+    def watchers(self, kind: Kind) -> int:
+        """How many watch the kind now."""
+        return self._hub.feed(kind).watchers
 
-    def _existing(self, wanted: Selection) -> list[list[Event]]:
+    async def watch(self, wanted: Selection, options: WatchOptions) -> AsyncGenerator[Events, None]:
+        """Events in batches, until time is up. Raises BadRequest, Expired (the version is too old, or the
+        watcher too slow), Unavailable."""
+        version = parse_version(options.resource_version)
+        await self._synced()
+        feed = self._hub.feed(wanted.kind)
+        watch = _Watch(wanted, options, feed, self._settings)
+        feed.watchers += 1
+        try:
+            if not version or options.send_initial_events:
+                start = watch.initial(self._objects)
+            elif version < feed.floor:
+                start = watch.catch_up(self._store, version)
+            else:
+                watch.begin(version)
+                start = None
+            for source in (start, watch.follow()):
+                if source is not None:
+                    async with contextlib.aclosing(source):
+                        async for batch in source:
+                            yield batch
+        finally:
+            feed.watchers -= 1
+
+    async def _synced(self) -> None:
+        try:
+            async with asyncio.timeout(self._settings.store_timeout_s):
+                await self._objects.synced()
+        except TimeoutError as error:
+            raise Unavailable("the server has not yet read all objects", retry_after_s=1) from error
+
+
+class _Watch:
+    """One watch: its place in the ring and its time."""
+
+    def __init__(self, wanted: Selection, options: WatchOptions, feed: Feed, settings: ApiSettings) -> None:
+        self._wanted = wanted
+        self._options = options
+        self._feed = feed
+        self._settings = settings
+        self._place = 0
+        self._since = 0  # changes up to this version are not for this watcher
+        self._loop = asyncio.get_running_loop()
+        self._ends_at = None if options.timeout_s is None else self._loop.time() + options.timeout_s
+
+    def begin(self, version: int) -> None:
+        """Go on in the ring after a version that it covers; the cache may yet have to come to it."""
+        self._since = version
+        self._place = self._feed.ring.place_after(version)
+
+    @property
+    def _over(self) -> bool:
+        return self._ends_at is not None and self._loop.time() >= self._ends_at
+
+    @property
+    def _patience_s(self) -> float:
+        """How long nothing may happen before a bookmark or the end."""
+        longest_s = self._settings.bookmark_s
+        if self._ends_at is None:
+            return longest_s
+        return min(longest_s, max(0.0, self._ends_at - self._loop.time()))
+
+    def _bookmarks(self, version: int) -> Events:
+        return [bookmark(self._wanted, version)] if self._options.bookmarks and not self._over else []
+
+    async def initial(self, objects: CachedObjects) -> AsyncGenerator[Events, None]:
+        """What exists. It is one moment, at which the ring goes on."""
+        wanted, ring = self._wanted, self._feed.ring
+        records = objects.records(wanted.kind, wanted.namespace or None)
+        # Nothing is awaited in between, so the records and the place are of the same moment.
+        version = max(ring.newest, objects.version(wanted.kind))
+        self._place = ring.end
         size = self._settings.watch_batch
-        found = []
-        for record in self._objects.records(wanted.kind, wanted.namespace or None):
-            obj = self._objects.message(wanted.kind, record)
-            if wanted.matches(obj):
-                found.append(Event(ADDED, obj, record.version))
-        return [found[start : start + size] for start in range(0, len(found), size)]
+        for start in range(0, len(records), size):
+            part = records[start : start + size]
+            if found := [existing(each) for each in part if wanted.matches_record(each)]:
+                yield found
+            await asyncio.sleep(0)
+        if self._options.send_initial_events:
+            yield [bookmark(wanted, version, initial_end=True)]
 
-    async def _recent(
-        self, wanted: Selection, history: History, version: int, *, bookmarks: bool
-    ) -> AsyncIterator[list[Event]]:
-        follower = history.follow(version)
+    async def catch_up(self, store: Store, version: int) -> AsyncGenerator[Events, None]:
+        """From the store, up to where the ring begins. Raises Expired, Unavailable."""
+        kind = self._wanted.kind
+        reader = RecordReader(kind)
+        source = store.watch(kind.prefix, version)
+        pending: asyncio.Task[Sequence[Change] | None] | None = None
         try:
-            while True:
-                try:
-                    async with asyncio.timeout(self._settings.bookmark_s):
-                        changes = await follower.take(self._settings.watch_batch)
-                except TimeoutError:
-                    if bookmarks:
-                        yield [Event(wire.WatchEvent.BOOKMARK, None, version)]
+            while not self._over:
+                if pending is None:
+                    pending = asyncio.create_task(_next(source), name=f"watch-catch-up-{kind.plural}")
+                await asyncio.wait((pending,), timeout=self._patience_s)
+                if not pending.done():
+                    if told := self._bookmarks(version):
+                        yield told
                     continue
+                changes, pending = await pending, None
                 if changes is None:
-                    raise Expired(
-                        "the watch was too slow: more changes are waiting than are kept; list again"
-                    )
-                version = max(version, changes[-1].version)
-                events = [event for change in changes if (event := _event(wanted, change)) is not None]
-                if events:
-                    yield events
-        finally:
-            history.leave(follower)
-
-    async def _stored(self, wanted: Selection, version: int) -> AsyncIterator[list[Event]]:
-        """From the store itself, for a version before what is remembered here."""
-        try:
-            async for changes in self._store.watch(wanted.prefix, version):
-                events = [event for change in changes if (event := _stored_event(wanted, change)) is not None]
-                if events:
-                    yield events
+                    raise Unavailable("the store was closed", retry_after_s=1)
+                # Whole revisions come together, so the ring goes on exactly behind them.
+                version = changes[-1].version
+                if batch := _events(self._wanted, [Entry(_record_change(reader, each)) for each in changes]):
+                    yield batch
+                if version >= self._feed.floor:
+                    self.begin(version)
+                    return
         except CompactedError as error:
             raise refusals.expired(version, error.oldest) from error
+        except StoreError as error:
+            raise Unavailable(f"the store (etcd) cannot be reached: {error}", retry_after_s=1) from error
+        finally:
+            if pending is not None:
+                pending.cancel()
+                await asyncio.wait((pending,))
+            await source.aclose()
+
+    async def follow(self) -> AsyncGenerator[Events, None]:
+        """Changes from the place on, until time is up; raises Expired."""
+        feed = self._feed
+        while not self._over:
+            if not await feed.news(self._place, self._patience_s):
+                if told := self._bookmarks(max(self._since, feed.ring.newest)):
+                    yield told
+                continue
+            entries = feed.ring.read(self._place, self._settings.watch_batch)
+            if entries is None:
+                raise Expired(
+                    "the watch was too slow: changes that it has yet to read are no longer kept; list again"
+                )
+            self._place += len(entries)
+            if batch := _events(self._wanted, [each for each in entries if each.version > self._since]):
+                yield batch
+            else:
+                await asyncio.sleep(0)  # a watch to which nothing matters must not hold up the others
 
 
-class RecordTaker:
-    """Hands a kind's changes to its history, without those that a subscription begins with."""
-
-    def __init__(self, history: History, version: int) -> None:
-        self._history = history
-        self._version = version
-
-    def __call__(self, changes: Sequence[RecordChange]) -> None:
-        newer = [change for change in changes if change.version > self._version]
-        if newer:
-            self._history.push(newer)
+async def _next(source: AsyncGenerator[Sequence[Change], None]) -> Sequence[Change] | None:
+    return await anext(source, None)
 
 
-def _event(wanted: Selection, change: RecordChange) -> Event | None:
-    record = change.current or change.previous
-    assert record is not None
-    if wanted.namespace and record.namespace != wanted.namespace:
-        return None
-    return _transition(wanted, change.old, change.new, change.version)
+def _events(wanted: Selection, entries: Sequence[Entry]) -> Events:
+    return [event for entry in entries if (event := event_of(wanted, entry)) is not None]
 
 
-def _stored_event(wanted: Selection, change: Change) -> Event | None:
-    message = wanted.kind.message
-    old = message.FromString(change.previous) if change.previous is not None else None
-    new = message.FromString(change.value) if change.value is not None else None
-    return _transition(wanted, old, new, change.version)
-
-
-def _transition(wanted: Selection, old: Message | None, new: Message | None, version: int) -> Event | None:
-    """What a change is to a watcher: an object that stops to match is deleted, one that starts is added."""
-    before = old is not None and wanted.matches(old)
-    after = new is not None and wanted.matches(new)
-    if after and new is not None:
-        return _versioned(MODIFIED if before else ADDED, new, version)
-    if before and old is not None:
-        return _versioned(DELETED, old, version)
-    return None
-
-
-def _versioned(type_: "wire.WatchEvent.Type.ValueType", obj: Message, version: int) -> Event:
-    obj.metadata.resourceVersion = str(version)  # type: ignore[attr-defined]  # every served kind has it
-    return Event(type_, obj, version)
+def _record_change(reader: RecordReader, change: Change) -> RecordChange:
+    before, after = change.previous, change.value
+    previous = reader.read(change.key, before, change.version - 1) if before is not None else None
+    current = reader.read(change.key, after, change.version) if after is not None else None
+    return RecordChange(reader, change.version, current, previous)

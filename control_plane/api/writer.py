@@ -11,19 +11,21 @@ from google.protobuf.message import Message
 
 from control_plane.api import refusals
 from control_plane.api.api import Api, WriteOptions
-from control_plane.api.messages import encode, metadata, time_of
+from control_plane.api.messages import decode, encode, metadata, time_of
 from control_plane.api.storage import Stored, api_error
 from control_plane.objects.interface import Binding, DeleteOptions
-from control_plane.store.interface import Outcome, Refused, Write, Written
+from control_plane.store.interface import Refused, Write, Written
 from knarr.api.kinds import POD, Kind, of
 from knarr.clock import Clock
 from knarr.errors import ApiError, NotFound
 from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 M = TypeVar("M", bound=Message)
 
 OPTIONS = WriteOptions(manager="knarr-control-plane", track=False)
 BIND_ROUNDS = 4  # tries of a binding that meets other writes to its pod
+SCHEDULED = "PodScheduled"
 
 
 class ApiWriter:
@@ -46,7 +48,7 @@ class ApiWriter:
         return cast(M, (await self._api.update_status(kind, metadata(obj).namespace, obj, OPTIONS)).obj)
 
     async def delete(self, kind: Kind, namespace: str, name: str, options: DeleteOptions) -> None:
-        await self._api.delete(kind, namespace, name, options)
+        await self._api.delete(kind, namespace, name, options, announce=False)
 
     async def exists(self, kind: Kind, namespace: str, name: str, uid: str) -> bool:
         try:
@@ -55,27 +57,43 @@ class ApiWriter:
             return False
 
     async def bind(self, bindings: Sequence[Binding]) -> Sequence[ApiError | None]:
-        """In a few rounds: a pod whose status was written meanwhile is bound in the next one."""
+        """In a few rounds: a pod whose status was written meanwhile is bound in the next one. Bound pods are
+        not validated again: nothing but their node and a condition changes."""
         results: list[ApiError | None] = [None] * len(bindings)
         waiting = {index: self._cached(binding) for index, binding in enumerate(bindings)}
+        now = time_of(self._clock.now())
         for round_ in range(BIND_ROUNDS):
             writes: dict[int, Write] = {}
             for index, stored in waiting.items():
-                refusal = _refusal(bindings[index], stored)
-                if refusal is not None or stored is None:
-                    results[index] = refusal
+                planned = await self._planned(bindings[index], stored, now)
+                if isinstance(planned, Write):
+                    writes[index] = planned
                 else:
-                    writes[index] = self._write(bindings[index], stored)
-            waiting = await self._bind_round(writes, bindings, results)
+                    results[index] = planned
+            waiting = await self._bind_round(writes, results)
             if not waiting:
-                break
+                return results
             await self._api.storage.pause(round_)
         for index in waiting:
-            results[index] = refusals.conflict(POD, bindings[index].name)
+            results[index] = refusals.conflict(POD, bindings[index].name, subresource="binding")
         return results
 
+    async def _planned(self, binding: Binding, stored: Stored | None, now: meta.Time) -> Write | ApiError:
+        """What binds the pod, or why it cannot be bound, which never rests on the cache alone."""
+        error = refusal(binding, stored)
+        if error is not None and (stored is None or not stored.fresh):
+            try:
+                stored = await self._api.storage.newest(POD, binding.namespace, binding.name)
+            except ApiError as failure:
+                return failure
+            error = refusal(binding, stored)
+        if error is not None:
+            return error
+        assert stored is not None
+        return bound(binding, stored, now)
+
     async def _bind_round(
-        self, writes: Mapping[int, Write], bindings: Sequence[Binding], results: list[ApiError | None]
+        self, writes: Mapping[int, Write], results: list[ApiError | None]
     ) -> dict[int, Stored | None]:
         """Write all at once; returns what is stored of those that met another write."""
         if not writes:
@@ -96,49 +114,49 @@ class ApiWriter:
             else:
                 results[index] = api_error(outcome.error)
         if newest:
+            # Changes of one kind are seen in order, so with the newest all are.
             await self._api.storage.wait_seen(POD, newest)
         return again
 
     def _cached(self, binding: Binding) -> Stored | None:
         return self._api.storage.cached(POD, binding.namespace, binding.name)
 
-    def _write(self, binding: Binding, stored: Stored) -> Write:
-        pod = stored.obj
-        assert isinstance(pod, core.Pod)
-        pod.spec.nodeName = binding.node_name
-        condition = next((found for found in pod.status.conditions if found.type == "PodScheduled"), None)
-        if condition is None:
-            condition = pod.status.conditions.add(type="PodScheduled")
-        condition.Clear()
-        condition.type, condition.status = "PodScheduled", "True"
-        condition.lastTransitionTime.CopyFrom(time_of(self._clock.now()))
-        pod.status.nominatedNodeName = ""
-        return Write(POD.key(binding.namespace, binding.name), encode(pod), stored.version)
+
+def bound(binding: Binding, stored: Stored, now: meta.Time) -> Write:
+    """What stores the pod with its node. `stored.obj` is altered."""
+    pod = stored.obj
+    assert isinstance(pod, core.Pod)
+    pod.spec.nodeName = binding.node_name
+    condition = next((found for found in pod.status.conditions if found.type == SCHEDULED), None)
+    if condition is None:
+        condition = pod.status.conditions.add(type=SCHEDULED)
+    condition.Clear()
+    condition.type, condition.status = SCHEDULED, "True"
+    condition.lastTransitionTime.CopyFrom(now)
+    pod.status.nominatedNodeName = ""
+    return Write(POD.key(binding.namespace, binding.name), encode(pod), stored.version)
 
 
-def _current(outcome: Outcome) -> Stored | None:
-    assert isinstance(outcome, Refused)
-    if outcome.current is None:
-        return None
-    return Stored(core.Pod.FromString(outcome.current.value), outcome.current.version)
-
-
-def _refusal(binding: Binding, stored: Stored | None) -> ApiError | None:
-    """Why a pod cannot be bound, as it is stored."""
+def refusal(binding: Binding, stored: Stored | None) -> ApiError | None:
+    """Why a pod cannot be bound, as it is stored; None when it can."""
     if stored is None:
         return refusals.not_found(POD, binding.name)
     pod = stored.obj
     assert isinstance(pod, core.Pod)
+    why = ""
     if pod.metadata.uid != binding.uid:
-        return refusals.conflict(POD, binding.name, "another pod has this name since")
-    if pod.metadata.HasField("deletionTimestamp"):
-        return refusals.conflict(
-            POD, binding.name, f"pod {binding.name} is being deleted, cannot be assigned to a host"
+        why = (
+            f"Precondition failed: UID in precondition: {binding.uid}, UID in object meta: {pod.metadata.uid}"
         )
-    if pod.spec.nodeName:
-        return refusals.conflict(
-            POD, binding.name, f'pod {binding.name} is already assigned to node "{pod.spec.nodeName}"'
-        )
-    if pod.spec.schedulingGates:
-        return refusals.conflict(POD, binding.name, f"pod {binding.name} has non-empty .spec.schedulingGates")
-    return None
+    elif pod.metadata.HasField("deletionTimestamp"):
+        why = f"pod {binding.name} is being deleted, cannot be assigned to a host"
+    elif pod.spec.nodeName:
+        why = f'pod {binding.name} is already assigned to node "{pod.spec.nodeName}"'
+    elif pod.spec.schedulingGates:
+        why = f"pod {binding.name} has non-empty .spec.schedulingGates"
+    return refusals.conflict(POD, binding.name, why, subresource="binding") if why else None
+
+
+def _current(outcome: Refused) -> Stored | None:
+    record = outcome.current
+    return Stored(decode(POD, record.value, record.version), record.version, True) if record else None

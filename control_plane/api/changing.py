@@ -1,0 +1,206 @@
+"""Changing objects: read, change, check, compare and set, and again when another write came between."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from google.protobuf.message import Message
+
+from control_plane.api import admission, deletion, refusals
+from control_plane.api.creating import Creator
+from control_plane.api.lookups import Lookups
+from control_plane.api.messages import copy, has_part, metadata
+from control_plane.api.patching import apply as server_side_apply
+from control_plane.api.patching import track_update
+from control_plane.api.rules import default_object, validate_status_update, validate_update
+from control_plane.api.settings import ApiSettings
+from control_plane.api.storage import Storage, Stored
+from control_plane.api.strategy import prepare_finalize, prepare_status_update, prepare_update
+from control_plane.api.writes import Change, Result, WriteOptions, check_causes, supported
+from knarr.api.kinds import Kind
+from knarr.clock import Clock
+from knarr.errors import AlreadyExists, ApiError, BadRequest, NotFound
+from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
+from knarr.proto.services import object_service_pb2 as wire
+
+STATUS, FINALIZE, SCALE = "status", "finalize", "scale"
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Which object is changed, through what, and how."""
+
+    kind: Kind
+    namespace: str
+    name: str
+    subresource: str
+    change: Change
+    options: WriteOptions
+
+
+class Changer:
+    """The way of a changed object into the store."""
+
+    def __init__(
+        self, storage: Storage, lookups: Lookups, creator: Creator, clock: Clock, settings: ApiSettings
+    ) -> None:
+        self._storage = storage
+        self._lookups = lookups
+        self._creator = creator
+        self._clock = clock
+        self._settings = settings
+
+    async def change(
+        self, kind: Kind, namespace: str, name: str, change: Change, options: WriteOptions, subresource: str
+    ) -> Result:
+        """See Api.change."""
+        check_subresource(kind, subresource)
+        target = _Target(kind, namespace, name, subresource, change, options)
+        return await self._run(target, await self._storage.likely(kind, namespace, name))
+
+    async def apply(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        applied: Mapping[str, Any],
+        options: WriteOptions,
+        force: bool,
+        subresource: str,
+    ) -> Result:
+        """See Api.apply."""
+        check_subresource(kind, subresource)
+
+        def merge(live: Message | None) -> Message:
+            return server_side_apply(
+                live,
+                applied,
+                kind,
+                manager=options.manager,
+                force=force,
+                now=self._clock.now(),
+                subresource=subresource,
+            )
+
+        untracked = replace(options, track=False)  # applying tracks by itself
+        target = _Target(kind, namespace, name, subresource, merge, untracked)
+        for attempt in range(self._settings.write_attempts):
+            try:
+                return await self._run(target, await self._storage.likely(kind, namespace, name))
+            except NotFound:
+                if subresource:
+                    raise
+            try:
+                return await self._create_applied(target, merge(None))
+            except AlreadyExists:
+                await self._storage.pause(attempt)
+        raise refusals.conflict(kind, name)
+
+    async def _create_applied(self, target: _Target, obj: Message) -> Result:
+        own = metadata(obj)
+        if own.resourceVersion or own.uid:
+            # It was applied to an object that there was.
+            raise refusals.not_found(target.kind, target.name)
+        own.name = target.name
+        return await self._creator.create(target.kind, target.namespace, obj, target.options)
+
+    async def _run(self, target: _Target, current: Stored) -> Result:
+        kind, name = target.kind, target.name
+        for attempt in range(self._settings.write_attempts):
+            result = await self._attempt(target, current)
+            if isinstance(result, Result):
+                return result
+            if result is None:
+                raise refusals.not_found(kind, name)
+            if not current.fresh:
+                # The cache was behind; that is no contention.
+                current = result
+                continue
+            current = result
+            await self._storage.pause(attempt)
+        raise refusals.conflict(kind, name)
+
+    async def _attempt(self, target: _Target, current: Stored) -> Result | Stored | None:
+        """One try: what it did, or what is stored instead of `current` (None: nothing)."""
+        kind, options = target.kind, target.options
+        try:
+            new, warnings = self._changed(target, current)
+        except ApiError:
+            newer = await self._newer(target, current)
+            if newer is not None:
+                return newer
+            raise
+        if new == current.obj:
+            newer = await self._newer(target, current)
+            return newer if newer is not None else Result(current.obj, wire.UNCHANGED, warnings)
+        over = deletion.is_over(new)
+        if options.dry_run:
+            self._storage.check_size(kind, new)
+            return Result(new, wire.DELETED if over else wire.CONFIGURED, warnings)
+        if over:
+            removed = await self._storage.remove(kind, target.namespace, target.name, current.version)
+            return Result(new, wire.DELETED, warnings) if isinstance(removed, int) else removed
+        written = await self._storage.replace(kind, new, current.version)
+        return Result(written, wire.CONFIGURED, warnings) if isinstance(written, Message) else written
+
+    async def _newer(self, target: _Target, current: Stored) -> Stored | None:
+        """What the store has instead, where `current` came from a cache that is behind: neither a refusal nor
+        "unchanged" may rest on that."""
+        if current.fresh:
+            return None
+        newest = await self._storage.newest(target.kind, target.namespace, target.name)
+        return newest if newest.version != current.version else None
+
+    def _changed(self, target: _Target, current: Stored) -> tuple[Message, list[str]]:
+        """The object as it is to be written, and warnings; raises ApiError."""
+        kind, old, options = target.kind, current.obj, target.options
+        new = target.change(copy(old))
+        own = metadata(new)
+        _check_same(kind, new, current)
+        own.resourceVersion = str(current.version)
+        warnings: list[str] = []
+        match target.subresource:
+            case "status":
+                new = prepare_status_update(kind, new, old)
+                causes = validate_status_update(kind, new, old)
+            case "finalize":
+                new = prepare_finalize(new, old)
+                causes = validate_update(kind, new, old)
+            case _:
+                prepare_update(kind, new, old)
+                default_object(kind, new)
+                self._admit(new, old)
+                causes, warnings = supported(kind, new)
+                causes += validate_update(kind, new, old)
+        check_causes(kind, new, causes)
+        if options.track:
+            now, subresource = self._clock.now(), target.subresource
+            track_update(old, new, kind, manager=options.manager, now=now, subresource=subresource)
+        return new, warnings
+
+    def _admit(self, new: Message, old: Message) -> None:
+        if isinstance(new, core.Pod) and isinstance(old, core.Pod):
+            admission.keep_priority(new, old)
+        if isinstance(new, scheduling.PriorityClass):
+            admission.admit_priority_class(new, self._lookups.priority_classes().values())
+
+
+def check_subresource(kind: Kind, subresource: str) -> None:
+    """Raises NotFound for a subresource that the kind does not have."""
+    if subresource and subresource not in kind.subresources:
+        raise NotFound("the server could not find the requested resource")
+    if subresource == STATUS and not has_part(kind, STATUS):
+        raise NotFound("the server could not find the requested resource")
+
+
+def _check_same(kind: Kind, new: Message, current: Stored) -> None:
+    """A write names the very object, in the very state, when it names them at all."""
+    own, known = metadata(new), metadata(current.obj)
+    if own.resourceVersion and not own.resourceVersion.isdecimal():
+        raise BadRequest(f'metadata.resourceVersion: "{own.resourceVersion}" is no number')
+    if own.uid and own.uid != known.uid:
+        why = f"Precondition failed: UID in precondition: {own.uid}, UID in object meta: {known.uid}"
+        raise refusals.conflict(kind, known.name, why)
+    if own.resourceVersion not in ("", "0", str(current.version)):
+        raise refusals.conflict(kind, known.name)
