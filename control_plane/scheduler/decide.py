@@ -7,6 +7,7 @@ wants to know takes the assumptions back (Cluster.undo).
 
 from collections.abc import Sequence
 from dataclasses import replace
+from enum import Enum, auto
 from itertools import groupby
 
 import numpy as np
@@ -14,11 +15,32 @@ import numpy as np
 from control_plane.scheduler.cluster import Cluster
 from control_plane.scheduler.decisions import Decision, PendingPod, Placed, Preemption, Unschedulable
 from control_plane.scheduler.evaluate import choose, explain, feasible, look
-from control_plane.scheduler.framework import Profile, View
-from control_plane.scheduler.groups import is_local, pour
+from control_plane.scheduler.framework import Profile, Scope, View
+from control_plane.scheduler.groups import pour
 from control_plane.scheduler.nodes import Mask, Rows
 from control_plane.scheduler.preemption import Budget, preempt
-from control_plane.scheduler.spread_groups import WORTH_IT, pour_spread, spreads_only
+from control_plane.scheduler.scores.pod_topology_spread import PodTopologySpreadScore
+from control_plane.scheduler.shape import Shape
+from control_plane.scheduler.spread_groups import WORTH_IT, pour_spread
+
+
+class Way(Enum):
+    """How pods of a shape can be placed; it says how long that takes."""
+
+    LOCAL = auto()  # a placement changes its own row alone: groups.py
+    SPREAD = auto()  # soft spreading is all that looks further: spread_groups.py
+    SINGLE = auto()  # one by one
+
+
+def way_of(shape: Shape, profile: Profile) -> Way:
+    """The quickest way there is for pods of this shape."""
+    if any(filter_.scope(shape) is Scope.CLUSTER for filter_ in profile.filters):
+        return Way.SINGLE
+    wide = [score for score, _ in profile.scores if score.scope(shape) is Scope.CLUSTER]
+    if not wide:
+        return Way.LOCAL
+    spreading = len(wide) == 1 and isinstance(wide[0], PodTopologySpreadScore)
+    return Way.SPREAD if spreading else Way.SINGLE
 
 
 def decide(
@@ -67,9 +89,10 @@ def _next_rows(view: View, profile: Profile, mask: Mask, left: Sequence[PendingP
     if nominated is not None and mask[nominated]:
         return np.array([nominated], np.intp)
     pods = len(left)
-    if pods > 1 and is_local(view, profile):
+    way = Way.SINGLE if pods == 1 else way_of(view.shape, profile)
+    if way is Way.LOCAL:
         return pour(view, profile, mask, pods, rotation)
-    if pods >= WORTH_IT and spreads_only(view, profile):
+    if way is Way.SPREAD and pods >= WORTH_IT:
         rows = pour_spread(view, profile, mask, pods, rotation)
         if rows is not None:
             return rows

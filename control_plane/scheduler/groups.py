@@ -9,16 +9,9 @@ the order of their running minimum down the row. So a group is one sort instead 
 import numpy as np
 import numpy.typing as npt
 
-from control_plane.scheduler.framework import Profile, Scope, View
+from control_plane.scheduler.framework import Profile, View
 from control_plane.scheduler.levels import Keys, depth_for, look_ahead
 from control_plane.scheduler.nodes import Mask, Rows
-
-
-def is_local(view: View, profile: Profile) -> bool:
-    """Whether placing pods of this shape changes nothing but their own row."""
-    scopes = [filter_.scope(view.shape) for filter_ in profile.filters]
-    scopes += [score.scope(view.shape) for score, _ in profile.scores]
-    return Scope.CLUSTER not in scopes
 
 
 def pour(view: View, profile: Profile, mask: Mask, pods: int, rotation: int) -> Rows:

@@ -9,7 +9,7 @@ No starvation: a group stands in line with the age of its oldest pod and is take
 
 import heapq
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count, islice
 
@@ -95,16 +95,16 @@ class Queue:
             if not group.pods:
                 self._drop(group)
 
-    def take(self, limit: int) -> list[PendingPod]:
-        """The next pods to decide about, all of one shape, oldest first; [] when nothing is ready. They stay
-        here until settle() says what became of them."""
+    def take(self, limit: Callable[[Shape], int]) -> list[PendingPod]:
+        """The next pods to decide about, all of one shape and no more than `limit` says for it, oldest
+        first; [] when nothing is ready. They stay here until settle() says what became of them."""
         while self._line:
             _, age, ticket, group = heapq.heappop(self._line)
             if group.ticket != ticket:
                 continue
             group.ticket = 0
             if group.oldest == age:
-                return [pod for _, pod in islice(group.pods.values(), limit)]
+                return [pod for _, pod in islice(group.pods.values(), limit(group.shape))]
             self._stand(group)  # its oldest pod has gone: with the age it has now
         return []
 

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from control_plane.objects.interface import ObjectChange, Objects, Writer
 from control_plane.scheduler.binder import Binder
 from control_plane.scheduler.cluster import Cluster
-from control_plane.scheduler.decide import decide
+from control_plane.scheduler.decide import Way, decide, way_of
 from control_plane.scheduler.decisions import Decision, PendingPod, Placed, Preemption, Unschedulable
 from control_plane.scheduler.evictor import Evictor
 from control_plane.scheduler.framework import Cause, Profile
@@ -32,6 +32,7 @@ from knarr.errors import ApiError
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 log = structlog.get_logger()
+_FIRST_RATES = {Way.LOCAL: 50_000.0, Way.SPREAD: 10_000.0, Way.SINGLE: 1_000.0}  # pods a second, at worst
 _PORTION = 100  # changes taken in between two looks at the clock
 
 
@@ -57,7 +58,7 @@ class Scheduler:
         self._metrics = SchedulerMetrics(registry or CollectorRegistry())
         self._writer = writer
         self._awake = asyncio.Event()
-        self._pods_per_s = 1_000.0  # how fast decisions were of late: sizes the next portion
+        self._pods_per_s = dict(_FIRST_RATES)  # how fast decisions were of late: sizes the next portion
         self._reset()
 
     def _reset(self) -> None:
@@ -161,15 +162,20 @@ class Scheduler:
     def _decide_some(self, end: float) -> None:
         """Decide about the next pods, as many as should fit before `end`."""
         began = self._clock.monotonic()
-        size = int(max(0.002, end - began) * self._pods_per_s)
-        taken = self.queue.take(max(1, min(self._settings.group_limit, size)))
+        taken = self.queue.take(lambda shape: self._portion(shape, end - began))
         if not taken:
             return
         pods = sorted(map(self._released, taken), key=lambda pod: not pod.nominated)  # their room is theirs
         rotation = self._random.randrange(1 << 16)
         self._apply(pods[0].shape, decide(self.cluster, pods, self._profile, rotation, ()), began)
         took = max(1e-6, self._clock.monotonic() - began)
-        self._pods_per_s += 0.5 * (min(1e6, len(pods) / took) - self._pods_per_s)
+        rates, way = self._pods_per_s, way_of(pods[0].shape, self._profile)
+        rates[way] += 0.5 * (min(1e6, len(pods) / took) - rates[way])
+
+    def _portion(self, shape: Shape, left_s: float) -> int:
+        """How many pods of the shape can be decided about in the time left."""
+        size = int(max(0.002, left_s) * self._pods_per_s[way_of(shape, self._profile)])
+        return max(1, min(self._settings.group_limit, size))
 
     def _released(self, pod: PendingPod) -> PendingPod:
         """The pod as it is decided about: the room kept for it, if any, is free for that moment."""

@@ -11,8 +11,8 @@ class SchedulerSettings:
     scheduler_names: frozenset[str] = frozenset(("", "default-scheduler", "knarr-scheduler"))
     # The longest the event loop is held by deciding or by taking in changes; latency of all else hangs on it.
     slice_s: float = 0.015
-    # The most pods of one shape decided at once; a slice is cut again by what the last decision cost.
-    group_limit: int = 1_000
+    # The most pods of one shape decided at once; cut further by what decisions of the kind cost of late.
+    group_limit: int = 3_000
     # Bindings sent in one call of Writer.bind: enough to fill the store's batches, few enough to answer soon.
     bind_batch: int = 500
     # Calls of Writer.bind at the same time: hides the store's latency.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from control_plane.scheduler.framework import MAX_SCORE, Profile, Scope, View
+from control_plane.scheduler.framework import MAX_SCORE, Profile, View
 from control_plane.scheduler.levels import PART_BITS, Levels, depth_for, look_ahead
 from control_plane.scheduler.nodes import Mask, Rows
 from control_plane.scheduler.scores.pod_topology_spread import PodTopologySpreadScore, SoftSpread, soft_spread
@@ -89,14 +89,6 @@ class _Spreading:
                 count = bin_.host_pods if totals is None else totals[domain]
                 total += count * weight + part.base
         return math.floor(total + 0.5)
-
-
-def spreads_only(view: View, profile: Profile) -> bool:
-    """Whether soft spreading is the one thing that looks beyond the row."""
-    if any(filter_.scope(view.shape) is Scope.CLUSTER for filter_ in profile.filters):
-        return False
-    wide = [score for score, _ in profile.scores if score.scope(view.shape) is Scope.CLUSTER]
-    return len(wide) == 1 and isinstance(wide[0], PodTopologySpreadScore)
 
 
 def pour_spread(view: View, profile: Profile, mask: Mask, pods: int, rotation: int) -> Rows | None:

@@ -1,10 +1,10 @@
-"""How fast pods are decided about, and how fast they get from created to bound through the API on a real etcd.
+"""How fast pods are decided about, and how fast they get from created to bound through the API on real etcd.
 
 `schedule.<workload>.<nodes>n.decide_per_s`: the decision alone, nothing bound. `pods_per_s`, `p50_ms`,
 `p99_ms`: from the call that creates a pod until the binding is seen, with API, store client and scheduler in
-this one process. Workloads: basic (identical pods), owned (identical, of one owner), distinct (all different),
-spread (hard, over zones), antiaffinity (a host each), affinity (preferred, by zone), nodeaffinity (two of
-three zones), steady100 (100 pods a second arriving).
+this one process. Workloads: basic (identical pods), owned (identical, of one owner), distinct (all
+different), spread (hard, over zones), antiaffinity (a host each), affinity (preferred, by zone), nodeaffinity
+(two of three zones), steady100 (100 pods a second arriving).
 """
 
 import asyncio
@@ -17,16 +17,17 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from control_plane.api.api import Api
+from control_plane.api.writer import ApiWriter
 from control_plane.objects.cache import CachedObjects
 from control_plane.objects.interface import ObjectChange
 from control_plane.objects.recorder import EventRecorder
-from control_plane.api.writer import ApiWriter
 from control_plane.scheduler.cluster import Cluster
 from control_plane.scheduler.decide import decide
 from control_plane.scheduler.decisions import PendingPod, Placed
 from control_plane.scheduler.nodes import node_facts
 from control_plane.scheduler.profiles import DEFAULT
 from control_plane.scheduler.scheduler import Scheduler
+from control_plane.scheduler.settings import SchedulerSettings
 from control_plane.scheduler.shape import Shapes
 from knarr.api.kinds import KINDS
 from knarr.clock import RandomIds, SystemClock
@@ -127,7 +128,7 @@ ALONE = {
 
 
 def decide_alone(workload: str, nodes: int, pods: int) -> float:
-    """Decisions per second, in portions of at most 1,000 as the scheduler takes them."""
+    """Decisions per second, in portions as the scheduler takes them."""
     cluster, shapes = Cluster(), Shapes()
     for number in range(nodes):
         cluster.put_node(node_facts(make_node(number)))
@@ -137,8 +138,9 @@ def decide_alone(workload: str, nodes: int, pods: int) -> float:
         for number in range(pods)
     ]
     began = time.perf_counter()
-    for start in range(0, pods, 1_000):
-        decisions = decide(cluster, pending[start : start + 1_000], DEFAULT, start)
+    portion = SchedulerSettings().group_limit
+    for start in range(0, pods, portion):
+        decisions = decide(cluster, pending[start : start + portion], DEFAULT, start)
         assert all(isinstance(decision, Placed) for decision in decisions)
     return pods / (time.perf_counter() - began)
 

@@ -34,15 +34,19 @@ def names(pods: list[PendingPod]) -> list[str]:
     return [pod.key.removeprefix("default/") for pod in pods]
 
 
+def take(queue: Queue, limit: int) -> list[PendingPod]:
+    return queue.take(lambda _: limit)
+
+
 def take_and_place(queue: Queue, limit: int = 10) -> list[str]:
-    taken = queue.take(limit)
+    taken = take(queue, limit)
     if taken:
         queue.settle(taken[0].shape, [pod.key for pod in taken], None, 0.0)
     return names(taken)
 
 
 def take_and_refuse(queue: Queue, now: float, limit: int = 10) -> Shape:
-    taken = queue.take(limit)
+    taken = take(queue, limit)
     queue.settle(taken[0].shape, [], refusal(taken[0]), now)
     return taken[0].shape
 
@@ -69,12 +73,12 @@ def test_a_refusal_parks_the_whole_group_and_tells_newcomers() -> None:
     for number in range(5):
         queue.add(waiting(f"a{number}"))
     take_and_refuse(queue, now=0.0, limit=2)
-    assert queue.take(10) == []
+    assert take(queue, 10) == []
     assert queue.parked == 5
     verdict = queue.add(waiting("late"))
     assert verdict is not None
     assert verdict.pod.key == "default/a0"
-    assert queue.take(10) == []
+    assert take(queue, 10) == []
     assert len(queue) == 6
 
 
@@ -82,7 +86,7 @@ def test_what_is_left_of_a_group_that_was_placed_in_part_is_parked() -> None:
     queue = make_queue()
     for number in range(3):
         queue.add(waiting(f"a{number}"))
-    taken = queue.take(10)
+    taken = take(queue, 10)
     queue.settle(taken[0].shape, ["default/a0"], refusal(taken[1]), 0.0)
     assert (len(queue), queue.parked, "default/a0" in queue) == (2, 2, False)
 
@@ -93,12 +97,12 @@ def test_a_woken_group_waits_for_its_back_off_which_doubles_up_to_the_most() -> 
     for _ in range(6):
         shape = take_and_refuse(queue, now)
         queue.wake(shape, now)
-        assert queue.take(10) == []
+        assert take(queue, 10) == []
         due = queue.next_time()
         assert due is not None
         waits.append(due - now)
         queue.advance(due - 0.001)
-        assert queue.take(10) == []
+        assert take(queue, 10) == []
         queue.advance(due)
         now = due
     for wait, whole in zip(waits, (1, 2, 4, 8, 10, 10), strict=True):
@@ -118,7 +122,7 @@ def test_what_nothing_wakes_is_flushed() -> None:
     take_and_refuse(queue, now=10.0)
     assert queue.next_time() == 310.0
     queue.advance(309.9)
-    assert queue.take(10) == []
+    assert take(queue, 10) == []
     queue.advance(310.0)
     assert take_and_place(queue) == ["a"]
     assert queue.next_time() is None
@@ -159,8 +163,8 @@ def test_the_same_pod_again_changes_nothing_and_another_of_its_name_replaces_it(
     queue = make_queue()
     for pod in (waiting("a"), waiting("b", app="b"), waiting("a"), waiting("b", app="b", uid="second")):
         queue.add(pod)
-    assert [pod.uid for pod in queue.take(10)] == ["uid-a"]
-    assert [pod.uid for pod in queue.take(10)] == ["second"]
+    assert [pod.uid for pod in take(queue, 10)] == ["uid-a"]
+    assert [pod.uid for pod in take(queue, 10)] == ["second"]
 
 
 def test_removed_pods_are_gone_wherever_they_waited() -> None:
@@ -172,7 +176,7 @@ def test_removed_pods_are_gone_wherever_they_waited() -> None:
     for name in ("parked", "ready", "resting", "unknown"):
         queue.remove(f"default/{name}")
     queue.advance(1e9)
-    assert (len(queue), queue.parked, queue.resting, queue.take(10)) == (0, 0, 0, [])
+    assert (len(queue), queue.parked, queue.resting, take(queue, 10)) == (0, 0, 0, [])
 
 
 @settings(max_examples=150, deadline=None)
@@ -191,7 +195,7 @@ def test_nobody_is_lost_or_handed_out_twice(steps: list[tuple[int, int, int]]) -
                 queue.remove(pod.key)
                 expected.pop(pod.key, None)
             case 3 | 4:
-                taken = queue.take(limit)
+                taken = take(queue, limit)
                 assert len({pod.shape for pod in taken}) <= 1
                 if taken:
                     placed = taken if action == 3 else taken[: limit // 2]
@@ -212,7 +216,7 @@ def test_nobody_is_lost_or_handed_out_twice(steps: list[tuple[int, int, int]]) -
     for _ in range(4):
         now += 1_000.0
         queue.advance(now)
-        while taken := queue.take(3):
+        while taken := take(queue, 3):
             handed_out += [pod.key for pod in taken]
             queue.settle(taken[0].shape, [pod.key for pod in taken], None, now)
     assert sorted(handed_out) == sorted(expected)
