@@ -93,7 +93,7 @@ class Election:
         ttl_s: float = 3.0,
         rng: random.Random | None = None,
     ) -> None:
-        """`identity`: unique to this process. `ttl_s`: a dead leader is followed after this time at the latest
+        """`identity`: unique to this process. `ttl_s`: a dead leader is followed within this time
         (etcd may round it up to its least, some 2 s)."""
         self._store = store
         self._key = f"{PREFIX}{name}"

@@ -103,6 +103,14 @@ class EtcdStore:
             await lease.close()
         await self.client.close()
 
+    async def crash(self) -> None:
+        """End as a killed process does: leases are left to run out by their time."""
+        await self._writer.close()
+        for lease in self._leases:
+            await lease.abandon()
+        self._leases = ()
+        await self.client.close()
+
     async def _page(self, prefix: str, limit: int, after: str, version: int) -> Page:
         request = rpc.RangeRequest(
             key=after.encode() + b"\0" if after else prefix.encode(),

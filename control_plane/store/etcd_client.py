@@ -77,8 +77,9 @@ class EtcdClient:
 
         Raises UnavailableError (it was not sent), AmbiguousError (it was, and the answer is missing),
         CompactedError, FutureRevisionError, LeaseEndedError, or StoreError (etcd refused it)."""
-        deadline = asyncio.get_running_loop().time() + (timeout_s or self.timeout_s)
-        endpoint = await self.connected()
+        timeout_s = timeout_s or self.timeout_s
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        endpoint = await self.connected(timeout_s)
         left_s = max(0.0, deadline - asyncio.get_running_loop().time())
         try:
             return await method(endpoint)(request, timeout=left_s)
@@ -109,7 +110,7 @@ class EtcdClient:
                     raise UnavailableError(str(error)) from error
             await asyncio.sleep(pause_s)
 
-    async def connected(self) -> Endpoint:
+    async def connected(self, timeout_s: float = CONNECT_TIMEOUT_S) -> Endpoint:
         """The endpoint in use, with a working connection. Raises UnavailableError, after which another one is
         in use."""
         if self.closed:
@@ -117,7 +118,7 @@ class EtcdClient:
         endpoint = self.endpoints[self._current]
         if endpoint.channel.get_state(try_to_connect=True) is not grpc.ChannelConnectivity.READY:
             try:
-                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                async with asyncio.timeout(min(timeout_s, CONNECT_TIMEOUT_S)):
                     await endpoint.channel.channel_ready()
             except (TimeoutError, grpc.aio.UsageError) as error:
                 self.leave(endpoint)

@@ -21,7 +21,7 @@ class RealEtcd:
     """One etcd process on its own data."""
 
     def __init__(self, folder: Path) -> None:
-        settings = EmbeddedSettings(folder, quota_bytes=512 * 1024**2, heartbeat_ms=100, election_ms=1000)
+        settings = EmbeddedSettings(folder, quota_bytes=512 * 1024**2, heartbeat_ms=50, election_ms=500)
         self._process = EmbeddedEtcd(settings, random.Random(0))
         self._stores: list[EtcdStore] = []
 
