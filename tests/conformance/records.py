@@ -15,7 +15,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from control_plane.api.rules import default_object, jobs, services, validate_create, validate_update
+from control_plane.api.rules import default_object, jobs, servicechanges, validate_create, validate_update
 from control_plane.api.rules.api import BY_MESSAGE, rules_of
 from control_plane.api.strategy import prepare_create, prepare_update
 from knarr.api import kinds
@@ -143,7 +143,7 @@ def update(kind: Kind, document: Any, old: Any, namespace: str | None, *, versio
     given = obj.metadata.deletionTimestamp if obj.metadata.HasField("deletionTimestamp") else None
     prepare_update(kind, obj, old)
     if isinstance(obj, core.Service):
-        services.carry_over(obj, old)
+        servicechanges.carry_over(obj, old)
     if isinstance(obj, batch.Job):
         jobs.carry_over(obj, old)
     if given is not None:

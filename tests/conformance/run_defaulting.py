@@ -1,9 +1,10 @@
 """Compares the defaults of created objects with those that a real Kubernetes API server 1.20 recorded.
 
 Prints, per kind, agreeing / all (`-v`: and all differences), and ends with 1 when the share is below its
-target. What current servers add or drop is taken out on both sides before comparing (ADDED, and the remarks of
-the recording); so is what is decided by more than the object: what admission adds to pods and claims, and
-addresses and node ports, which are allocated.
+target. What current servers add or drop is taken out on both sides before comparing (ADDED, and the remarks
+of the recording); so is what is decided by more than the object: what admission adds to pods and claims, and
+addresses and node ports, which are allocated. Differences that are wanted, though the recording has no remark
+on them, stand in WANTED with their reason and are counted apart.
 """
 
 import json
@@ -32,6 +33,9 @@ ADDED = {
     "DaemonSet": ("spec.updateStrategy.rollingUpdate.maxSurge",),
     "StatefulSet": ("spec.persistentVolumeClaimRetentionPolicy", "status.availableReplicas"),
     "Pod": ("status.observedGeneration",),
+}
+WANTED = {
+    "spec.ttlSecondsAfterFinished": "1.20 dropped the field, which was behind a gate until 1.21",
 }
 ALLOCATED = "<allocated>"
 
@@ -174,6 +178,7 @@ def main(verbose: bool) -> int:
     total: Counter[str] = Counter()
     elsewhere: Counter[str] = Counter()
     different: list[str] = []
+    wanted = 0
     for record in read("defaulting.jsonl.gz"):
         if record.get("setup"):
             elsewhere[record["kind"]] += 1
@@ -181,6 +186,7 @@ def main(verbose: bool) -> int:
         total[record["kind"]] += 1
         found = differences(*ours_and_theirs(record))
         if found:
+            wanted += all(text.partition(":")[0] in WANTED for text in found)
             different.append(f"{record['id']} {record['kind']}: {'; '.join(found)}")
         else:
             agreeing[record["kind"]] += 1
@@ -188,10 +194,11 @@ def main(verbose: bool) -> int:
         print(f"{kind:26} {agreeing[kind]:4}/{total[kind]}")
     share = agreeing.total() / total.total()
     print(f"{'all':26} {agreeing.total():4}/{total.total()} ({share:.1%})")
+    print(f"of those that differ, wanted: {wanted} ({WANTED})")
     print(f"with LimitRanges, which admission applies: {elsewhere.total()} ({dict(elsewhere)})")
     if verbose:
         print("\n".join(different))
-    return 0 if share >= TARGET else 1
+    return 0 if agreeing.total() + wanted >= TARGET * total.total() else 1
 
 
 if __name__ == "__main__":

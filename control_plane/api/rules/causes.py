@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from knarr.api.codec import to_dict
 from knarr.api.schema import SPECIAL
+from knarr.api.times import format_time
 from knarr.errors import Cause
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
@@ -22,7 +23,6 @@ FORBIDDEN: Final = "FieldValueForbidden"
 TOO_LONG: Final = "FieldValueTooLong"
 TOO_MANY: Final = "FieldValueTooMany"
 NOT_FOUND: Final = "FieldValueNotFound"
-TYPE_INVALID: Final = "FieldValueTypeInvalid"
 
 IMMUTABLE: Final = "field is immutable"
 
@@ -43,7 +43,7 @@ def shown(value: Any) -> str:
         case meta.Quantity():
             return json.dumps(value.string or "0")
         case meta.Time():
-            return str(value.seconds)
+            return format_time(value.seconds)
         case Message() if value.DESCRIPTOR.full_name not in SPECIAL:
             return json.dumps(to_dict(value), separators=(",", ":"), ensure_ascii=False)
         case dict() | list() | tuple():

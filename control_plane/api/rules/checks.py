@@ -46,7 +46,6 @@ _PERCENT_ERROR: Final = (
     "used for validation is '[0-9]+%')"
 )
 _PORT_NAME: Final = re.compile("[-a-z0-9]+")
-_IPV4: Final = re.compile(r"\d+\.\d+\.\d+\.\d+")
 
 
 def within(low: int, high: int) -> str:
@@ -104,7 +103,7 @@ def port_name_errors(value: str) -> tuple[str, ...]:
     if not _PORT_NAME.fullmatch(value):
         found.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
     if not any("a" <= char <= "z" for char in value):
-        found.append("must contain at least one letter (a-z)")
+        found.append("must contain at least one letter or number (a-z, 0-9)")
     if "--" in value:
         found.append("must not contain consecutive hyphens")
     if value.startswith("-") or value.endswith("-"):
@@ -207,18 +206,6 @@ def stated(*values: str) -> Checker:
     return Checker(check, known.says)
 
 
-def each_one_of(*values: str, indexed: bool = True) -> Checker:
-    """Every text of a list is one of the given."""
-    known = frozenset(values)
-
-    def check(items: Iterable[str], path: str, causes: Causes) -> None:
-        for index, value in enumerate(items):
-            if value not in known:
-                causes.append(say.unsupported(f"{path}[{index}]" if indexed else path, value, values))
-
-    return Checker(check, "each one of " + ", ".join(values))
-
-
 def each_text(inner: Checker, *, indexed: bool = True) -> Checker:
     """Every text of a list satisfies the inner checker."""
 
@@ -294,14 +281,6 @@ def _check_descending(value: str, path: str, causes: Causes) -> None:
 
 
 DESCENDING: Final = Checker(_check_descending, "a relative path without '..'")
-
-
-def _check_non_negative_quantity(value: Any, path: str, causes: Causes) -> None:
-    if nanos(value) < 0:
-        causes.append(say.invalid(path, value, NEGATIVE))
-
-
-NON_NEGATIVE_QUANTITY: Final = Checker(_check_non_negative_quantity, "an amount of at least 0")
 
 
 def nanos(value: Any) -> int:

@@ -39,7 +39,7 @@ def schedule_error(text: str) -> str:
         return _descriptor_error(text)
     fields = text.split()
     if len(fields) != 5:
-        return f"expected exactly 5 fields, found {len(fields)}: {fields}"
+        return f"expected exactly 5 fields, found {len(fields)}: [{' '.join(fields)}]"
     for field, bounds in zip(fields, _FIELDS, strict=True):
         for part in field.split(","):
             error = _part_error(part, *bounds)

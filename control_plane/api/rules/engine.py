@@ -3,26 +3,29 @@
 A table says for one message type (in one role: a container and an init container have a table each) which
 values its fields take when they are left out and which values are refused. Tables nest as messages do. The
 first use compiles a table into closures that look at the fields that are set and at nothing else, so the cost
-follows the object and not the schema. Only this module knows how; the tables say what. No I/O, no clock.
+follows the object and not the schema. The tables say what, only this module and filling.py know how. No
+I/O, no clock.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, cast
+from hashlib import blake2b
+from typing import Any, Final
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from knarr.api.schema import fields as schema_fields
+from control_plane.api.rules.filling import Fill, compile_fill
+from control_plane.api.rules.shapes import descriptor_of, is_inline, is_map, is_struct
 from knarr.errors import Cause
-from knarr.proto.kubernetes import options_pb2
 
 Causes = list[Cause]
 Check = Callable[[Any, str, Causes], None]  # (value, its path, where to put what is wrong)
 UpdateCheck = Callable[[Any, Any, str, Causes], None]  # (new, old, path of both, causes)
-Fill = Callable[[Any], None]  # sets what is absent in a message
 
+_REMEMBERED: Final = 8_192  # digests for each table that remembers: about 1 MiB
+_DIGEST_BYTES: Final = 16
 WHOLE: Final = ""  # the field of a rule about the message as a whole
 
 
@@ -76,11 +79,16 @@ class UpdateRule:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Defaults and rules of one message type in one role."""
+    """Defaults and rules of one message type in one role.
+
+    `remembered`: a message whose very bytes were found right before is not checked again. For what comes in
+    thousands of equal copies, as the specs of pods of one template do; its rules may look at nothing else.
+    """
 
     message: type[Message]
     rules: tuple[Rule | Nested, ...] = ()
-    defaults: tuple[Default, ...] = field(default=())
+    defaults: tuple[Default, ...] = ()
+    remembered: bool = False
 
     def __post_init__(self) -> None:
         known = self.message.DESCRIPTOR.fields_by_name
@@ -91,41 +99,20 @@ class Table:
     @cached_property
     def check(self) -> Check:
         """Adds everything wrong with a message to the causes."""
-        return _compile_check(self)
+        check = _compile_check(self)
+        return _remembering(check) if self.remembered else check
 
     @cached_property
     def fill(self) -> Fill | None:
         """Sets the defaults of a message and of all below it; None when there are none."""
-        return _compile_fill(self)
+        return compile_fill(self)
 
     def nested(self) -> Iterator[Nested]:
         return (rule for rule in self.rules if isinstance(rule, Nested))
 
 
-def _descriptor(table: Table, name: str) -> FieldDescriptor:
-    return cast(FieldDescriptor, table.message.DESCRIPTOR.fields_by_name[name])
-
-
-def _is_map(descriptor: FieldDescriptor) -> bool:
-    entry: Descriptor | None = descriptor.message_type
-    return entry is not None and entry.GetOptions().map_entry
-
-
-def _is_inline(descriptor: FieldDescriptor) -> bool:
-    return descriptor.GetOptions().Extensions[options_pb2.rule].inline
-
-
-def _is_struct(descriptor: FieldDescriptor) -> bool:
-    """Embedded by value in Kubernetes: there is always one, though it may be empty."""
-    if _is_inline(descriptor):
-        return True
-    owner = descriptor.containing_type
-    assert owner is not None  # only extensions have none
-    return any(known.descriptor is descriptor and known.is_struct for known in schema_fields(owner))
-
-
 def _compile_check(table: Table) -> Check:
-    present: dict[int, list[tuple[str, Check]]] = {}
+    present: dict[FieldDescriptor, list[tuple[str, Check]]] = {}
     always: list[tuple[str, str, Check]] = []
     whole: list[tuple[str | None, Check]] = []
     for rule in table.rules:
@@ -133,33 +120,69 @@ def _compile_check(table: Table) -> Check:
             assert isinstance(rule, Rule)
             whole.append((rule.at, rule.check))
             continue
-        descriptor = _descriptor(table, rule.field)
+        descriptor = descriptor_of(table.message, rule.field)
         if isinstance(rule, Nested):
             if not rule.checked:
                 continue
-            check, is_always = _nested_check(rule, descriptor), _is_struct(descriptor)
+            check, is_always = _nested_check(rule, descriptor), is_struct(descriptor)
         else:
             check, is_always = rule.check, rule.always
         name = rule.at
         if name is None:
-            name = WHOLE if _is_inline(descriptor) else descriptor.json_name
+            name = WHOLE if is_inline(descriptor) else descriptor.json_name
         if is_always:
             always.append((rule.field, name, check))
         else:
-            present.setdefault(descriptor.number, []).append((name, check))
-    return _checker(present, always, whole)
+            present.setdefault(descriptor, []).append((name, check))
+    steps = {descriptor: _in_turn(checks) for descriptor, checks in present.items()}
+    return _checker(steps, tuple(always), tuple(whole))
+
+
+_Step = tuple[str, Check]
+
+
+def _in_turn(checks: list[_Step]) -> _Step:
+    """One step for all checks of a field."""
+    if len(checks) == 1:
+        return checks[0]
+    same = {name for name, _ in checks}
+    if len(same) > 1:
+        return WHOLE, _at_each(tuple(checks))
+    every = tuple(check for _, check in checks)
+
+    def check_all(value: Any, path: str, causes: Causes) -> None:
+        for check in every:
+            check(value, path, causes)
+
+    return same.pop(), check_all
+
+
+def _at_each(checks: tuple[_Step, ...]) -> Check:
+    """Checks of one field that report at different paths; called with the message's."""
+
+    def check_all(value: Any, path: str, causes: Causes) -> None:
+        dot = f"{path}." if path else ""
+        for name, check in checks:
+            check(value, dot + name if name else path, causes)
+
+    return check_all
 
 
 def _checker(
-    present: dict[int, list[tuple[str, Check]]],
-    always: list[tuple[str, str, Check]],
-    whole: list[tuple[str | None, Check]],
+    present: dict[FieldDescriptor, _Step],
+    always: tuple[tuple[str, str, Check], ...],
+    whole: tuple[tuple[str | None, Check], ...],
 ) -> Check:
+    """The inner loop of validation: what is not set costs nothing, unless a rule asks for it."""
+
     def check_message(message: Any, path: str, causes: Causes) -> None:
-        dot = f"{path}." if path else ""
+        dot = path + "." if path else ""
         if present:
             for descriptor, value in message.ListFields():
-                for name, check in present.get(descriptor.number, ()):
+                # Descriptors are compared by identity, which the runtime keeps.
+                step = present.get(descriptor)
+                if step is not None:
+                    name, check = step
                     check(value, dot + name if name else path, causes)
         for field_name, name, check in always:
             check(getattr(message, field_name), dot + name if name else path, causes)
@@ -169,12 +192,30 @@ def _checker(
     return check_message
 
 
+def _remembering(check: Check) -> Check:
+    """The check, skipped for messages that have passed it lately; the oldest are forgotten first."""
+    passed: dict[bytes, None] = {}
+
+    def check_unless_passed(message: Any, path: str, causes: Causes) -> None:
+        digest = blake2b(message.SerializeToString(), digest_size=_DIGEST_BYTES).digest()
+        if digest in passed:
+            return
+        before = len(causes)
+        check(message, path, causes)
+        if len(causes) == before:
+            if len(passed) >= _REMEMBERED:
+                del passed[next(iter(passed))]
+            passed[digest] = None
+
+    return check_unless_passed
+
+
 def _nested_check(rule: Nested, descriptor: FieldDescriptor) -> Check:
     table = rule.table
     if not descriptor.is_repeated:
         # Looked up when called: tables may contain themselves.
         return lambda value, path, causes: table.check(value, path, causes)
-    if _is_map(descriptor):
+    if is_map(descriptor):
         return lambda values, path, causes: _check_map(table, values, path, causes)
     if rule.in_place:
         return lambda values, path, causes: _check_in_place(table, values, path, causes)
@@ -195,59 +236,3 @@ def _check_in_place(table: Table, values: Iterable[Any], path: str, causes: Caus
 def _check_map(table: Table, values: Any, path: str, causes: Causes) -> None:
     for key, value in values.items():
         table.check(value, f"{path}[{key}]", causes)
-
-
-def _compile_fill(table: Table) -> Fill | None:
-    own = tuple(default.fill for default in table.defaults)
-    below = tuple(_nested_fills(table))
-    if not own and not below:
-        return None
-
-    def fill(message: Any) -> None:
-        for step in own:
-            step(message)
-        for step in below:
-            step(message)
-
-    return fill
-
-
-def _nested_fills(table: Table) -> Iterator[Fill]:
-    done: set[tuple[str, int]] = set()
-    for rule in table.nested():
-        inner = rule.table.fill
-        if inner is None or (rule.field, id(rule.table)) in done:
-            continue
-        done.add((rule.field, id(rule.table)))
-        descriptor = _descriptor(table, rule.field)
-        if _is_map(descriptor):
-            yield _fill_map(rule.field, inner)
-        elif descriptor.is_repeated:
-            yield _fill_list(rule.field, inner)
-        else:
-            yield _fill_one(rule.field, inner, _is_struct(descriptor))
-
-
-def _fill_list(name: str, inner: Fill) -> Fill:
-    def fill(message: Any) -> None:
-        for item in getattr(message, name):
-            inner(item)
-
-    return fill
-
-
-def _fill_map(name: str, inner: Fill) -> Fill:
-    def fill(message: Any) -> None:
-        values = getattr(message, name)
-        for key in values:
-            inner(values[key])
-
-    return fill
-
-
-def _fill_one(name: str, inner: Fill, always: bool) -> Fill:
-    def fill(message: Any) -> None:
-        if always or message.HasField(name):
-            inner(getattr(message, name))
-
-    return fill

@@ -1,27 +1,22 @@
-"""Rules and defaults of Jobs and CronJobs, and the labels by which a Job knows its pods.
+"""Rules and defaults of Jobs, and the labels by which a Job knows its pods.
 
 Source: Kubernetes' pkg/apis/batch/validation, pkg/apis/batch/v1/defaults.go and pkg/registry/batch/job.
 """
 
-from functools import cache
 from typing import Any, Final
-from zoneinfo import available_timezones
 
 from control_plane.api.rules import causes as say
-from control_plane.api.rules.checks import LABELS, NON_NEGATIVE, one_of
-from control_plane.api.rules.cron import schedule_error
+from control_plane.api.rules.checks import NON_NEGATIVE, one_of
 from control_plane.api.rules.engine import Causes, Nested, Rule, Table
 from control_plane.api.rules.jobpolicies import FAILURE_POLICY, SUCCESS_POLICY
-from control_plane.api.rules.metadata import ANNOTATIONS, NAMED_BY_SUBDOMAIN
+from control_plane.api.rules.metadata import NAMED_BY_SUBDOMAIN
 from control_plane.api.rules.objects import ObjectRules
 from control_plane.api.rules.podspec import POD_TEMPLATE
 from control_plane.api.rules.rows import (
-    default,
     default_by,
     default_pointer,
     into,
     on_update,
-    required,
     rule,
     whole,
 )
@@ -30,12 +25,10 @@ from control_plane.api.rules.templates import check_template_matches
 from knarr.api import selectors
 from knarr.api.errors import SelectorError
 from knarr.proto.kubernetes import batch_v1_pb2 as batch
-from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 PREFIX: Final = "batch.kubernetes.io/"
 UID_LABEL: Final = "controller-uid"
 NAME_LABEL: Final = "job-name"
-_MAX_CRON_NAME: Final = 52
 _MAX_BACKOFF: Final = 2**31 - 1
 _RESTART: Final = ("OnFailure", "Never")
 
@@ -103,9 +96,6 @@ def _check_indexed(spec: Any, path: str, causes: Causes) -> None:
         causes.append(say.invalid(f"{path}.successPolicy", None, "requires indexed completion mode"))
 
 
-_NO_EXPLICIT_ZONE: Final = (
-    "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
-)
 _COUNTS: Final = (
     "parallelism",
     "completions",
@@ -115,7 +105,7 @@ _COUNTS: Final = (
     "backoffLimitPerIndex",
     "maxFailedIndexes",
 )
-_SPEC_RULES: Final[tuple[Rule | Nested, ...]] = (
+SPEC_RULES: Final[tuple[Rule | Nested, ...]] = (
     *(rule(name, NON_NEGATIVE) for name in _COUNTS),
     rule("completionMode", one_of("NonIndexed", "Indexed")),
     rule("podReplacementPolicy", one_of("Failed", "TerminatingOrFailed")),
@@ -148,7 +138,7 @@ def _check_selector(spec: Any, path: str, causes: Causes) -> None:
 JOB_SPEC: Final = Table(
     batch.JobSpec,
     rules=(
-        *_SPEC_RULES,
+        *SPEC_RULES,
         into("selector", LABEL_SELECTOR),
         whole("the selector matches the template's labels", _check_selector),
     ),
@@ -245,110 +235,8 @@ def _fixed_template(new: Any, old: Any) -> Any:
     return template
 
 
-def _check_template_selector(spec: Any, path: str, causes: Causes) -> None:
-    if spec.HasField("selector"):
-        why = "`selector` will be auto-generated"
-        causes.append(say.invalid(f"{path}.selector", spec.selector, why))
-    if spec.manualSelector:
-        causes.append(say.unsupported(f"{path}.manualSelector", True, ("nil", "false")))
-
-
-JOB_TEMPLATE: Final = Table(
-    batch.JobTemplateSpec,
-    rules=(
-        into(
-            "metadata",
-            Table(meta.ObjectMeta, rules=(rule("labels", LABELS), rule("annotations", ANNOTATIONS))),
-        ),
-        into(
-            "spec",
-            Table(
-                batch.JobSpec,
-                rules=(
-                    *_SPEC_RULES,
-                    whole("selector and manualSelector are not set", _check_template_selector),
-                ),
-            ),
-        ),
-    ),
-)
-
-
-def _check_schedule(spec: Any, path: str, causes: Causes) -> None:
-    text = spec.schedule
-    if not text:
-        causes.append(say.required(path))
-        return
-    error = schedule_error(text)
-    if error:
-        causes.append(say.invalid(path, text, error))
-    if "TZ" in text:
-        why = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
-        causes.append(say.invalid(path, text, why))
-
-
-@cache
-def _zones() -> frozenset[str]:
-    """The names of the IANA database; finding them takes a walk over the disk."""
-    return frozenset(available_timezones())
-
-
-def _check_zone(spec: Any, path: str, causes: Causes) -> None:
-    if not spec.HasField("timeZone"):
-        return
-    name = spec.timeZone
-    if not name:
-        causes.append(say.invalid(path, name, "timeZone must be nil or non-empty string"))
-    elif name.lower() == "local":
-        causes.append(say.invalid(path, name, _NO_EXPLICIT_ZONE))
-    elif name not in _zones():
-        causes.append(say.invalid(path, name, f"unknown time zone {name}"))
-
-
-def _check_name(cron: Any, path: str, causes: Causes) -> None:
-    """A job's name has eleven more characters."""
-    if len(cron.metadata.name.encode()) > _MAX_CRON_NAME:
-        why = f"must be no more than {_MAX_CRON_NAME} characters"
-        causes.append(say.invalid("metadata.name", cron.metadata.name, why))
-
-
-CRON_JOB: Final = Table(
-    batch.CronJob,
-    rules=(
-        into("metadata", NAMED_BY_SUBDOMAIN),
-        whole("the name has up to 52 characters", _check_name),
-        into(
-            "spec",
-            Table(
-                batch.CronJobSpec,
-                rules=(
-                    whole(
-                        "schedule is five fields as of cron, or @daily and its kin",
-                        _check_schedule,
-                        at="schedule",
-                    ),
-                    whole("timeZone is a name of the IANA database", _check_zone, at="timeZone"),
-                    rule("startingDeadlineSeconds", NON_NEGATIVE),
-                    required("concurrencyPolicy"),
-                    rule("concurrencyPolicy", one_of("Allow", "Forbid", "Replace")),
-                    into("jobTemplate", JOB_TEMPLATE),
-                    rule("successfulJobsHistoryLimit", NON_NEGATIVE),
-                    rule("failedJobsHistoryLimit", NON_NEGATIVE),
-                ),
-                defaults=(
-                    default("concurrencyPolicy", "Allow"),
-                    default_pointer("suspend", False),
-                    default_pointer("successfulJobsHistoryLimit", 3),
-                    default_pointer("failedJobsHistoryLimit", 1),
-                ),
-            ),
-        ),
-    ),
-)
-
 RULES: Final = (
     ObjectRules(
         JOB, update=(on_update("completions, selector and template stay", _check_job_update, "spec"),)
     ),
-    ObjectRules(CRON_JOB),
 )

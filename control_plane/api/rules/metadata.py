@@ -148,7 +148,6 @@ def metadata(errors: Errors, says: str, *, namespaced: bool = True) -> Table:
 
 NAMED_BY_SUBDOMAIN: Final = metadata(names.dns_subdomain_errors, "a DNS subdomain")
 GLOBAL_BY_SUBDOMAIN: Final = metadata(names.dns_subdomain_errors, "a DNS subdomain", namespaced=False)
-NAMED_BY_LABEL: Final = metadata(names.dns_label_errors, "a DNS label")
 GLOBAL_BY_LABEL: Final = metadata(names.dns_label_errors, "a DNS label", namespaced=False)
 
 

@@ -13,7 +13,6 @@ from control_plane.api.rules.checks import (
     POSITIVE,
     QUALIFIED_NAME,
     between,
-    each_one_of,
     one_of,
 )
 from control_plane.api.rules.engine import Causes, Checker, Rule, Table
@@ -193,4 +192,3 @@ SPREAD_PAIRS: Final = Rule(
     "each pair of topologyKey and whenUnsatisfiable stands once",
     _check_spread_pairs,
 )
-TAINT_EFFECTS: Final = each_one_of(*EFFECTS)

@@ -12,7 +12,6 @@ from control_plane.api.rules.checks import (
     INT32_MAX,
     IP,
     LABELS,
-    NON_NEGATIVE_QUANTITY,
     QUALIFIED_NAME,
     between,
     one_of,
@@ -222,7 +221,7 @@ POD_SPEC: Final = Table(
         rule("priorityClassName", DNS_SUBDOMAIN),
         rule("runtimeClassName", DNS_SUBDOMAIN),
         rule("preemptionPolicy", PREEMPTION),
-        rule("overhead", Checker(_check_overhead, NON_NEGATIVE_QUANTITY.says)),
+        rule("overhead", Checker(_check_overhead, "known resources, amounts of at least 0")),
         into("os", _OS),
         rule("schedulingGates", Checker(_check_gates, "qualified names, each once")),
     ),
@@ -236,6 +235,7 @@ POD_SPEC: Final = Table(
         default_by("hostNetwork", _fill_host_ports, "with it each hostPort is the containerPort"),
         rounding("overhead"),
     ),
+    remembered=True,
 )
 
 _TEMPLATE_METADATA: Final = Table(

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from control_plane.api.rules import causes as say
 from control_plane.api.rules.checks import NEGATIVE, QUALIFIED_NAME, nanos
-from control_plane.api.rules.engine import Causes, Default, Fill, Table
+from control_plane.api.rules.engine import Causes, Default, Table
 from control_plane.api.rules.rows import whole
 from knarr.api import names, quantity
 from knarr.api.errors import QuantityError
@@ -93,8 +93,12 @@ def check_container_resource_name(name: str, path: str, causes: Causes) -> None:
 
 
 def check_amount(name: str, amount: Any, path: str, causes: Causes) -> None:
-    """Not negative, and whole where the resource is counted."""
-    value = nanos(amount)
+    """Not negative, and whole where the resource is counted. What was never JSON may hold any text."""
+    try:
+        value = quantity.of(amount).nanos
+    except QuantityError as error:
+        causes.append(say.invalid(path, amount, str(error)))
+        return
     if value < 0:
         causes.append(say.invalid(path, amount, NEGATIVE))
     if value % WHOLE_UNITS and is_counted(name):
@@ -183,6 +187,3 @@ def requests_from_limits(message: Any) -> None:
     for name, amount in resources.limits.items():
         if name not in requests:
             requests[name].CopyFrom(amount)
-
-
-REQUESTS_FROM_LIMITS: Final[Fill] = requests_from_limits

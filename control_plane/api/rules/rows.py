@@ -12,12 +12,12 @@ from control_plane.api.rules.engine import (
     Check,
     Checker,
     Default,
-    Fill,
     Nested,
     Rule,
     Table,
     UpdateRule,
 )
+from control_plane.api.rules.filling import Fill
 
 
 def rule(
@@ -79,31 +79,6 @@ def unique(field: str, key: str, *, at: str | None = None) -> Rule:
             seen.add(value)
 
     return Rule(field, f"each {key} stands once", check)
-
-
-def exactly_one(
-    fields: tuple[str, ...],
-    *,
-    noun: str,
-    none: str,
-    at_none: str | None = None,
-    names: dict[str, str] | None = None,
-) -> Rule:
-    """One of the sub-messages must be set: Forbidden at each further one, Required when there is none."""
-    paths = names or {}
-
-    def check(message: Any, path: str, causes: Causes) -> None:
-        found = False
-        for name in fields:
-            if message.HasField(name):
-                if found:
-                    where = f"{path}.{paths.get(name, name)}"
-                    causes.append(say.forbidden(where, f"may not specify more than 1 {noun}"))
-                found = True
-        if not found:
-            causes.append(say.required(path if at_none is None else f"{path}.{at_none}", none))
-
-    return Rule(WHOLE, f"exactly one of {', '.join(fields)}", check, True)
 
 
 def default(field: str, value: Any) -> Default:

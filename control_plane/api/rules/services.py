@@ -29,7 +29,7 @@ from knarr.proto.kubernetes import core_v1_pb2 as core
 TYPES: Final = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _MAX_AFFINITY_S: Final = 86_400
 _NO_IP: Final = "None"
-_WITH_NODE_PORTS: Final = ("NodePort", "LoadBalancer")
+WITH_NODE_PORTS: Final = ("NodePort", "LoadBalancer")
 
 
 def _fill_target_port(port: Any) -> None:
@@ -66,12 +66,12 @@ def _fill_affinity(spec: Any) -> None:
         spec.sessionAffinityConfig.clientIP.timeoutSeconds = 10_800
 
 
-def _reached_from_outside(spec: Any) -> bool:
-    return spec.type in _WITH_NODE_PORTS or (spec.type == "ClusterIP" and len(spec.externalIPs) > 0)
+def reached_from_outside(spec: Any) -> bool:
+    return spec.type in WITH_NODE_PORTS or (spec.type == "ClusterIP" and len(spec.externalIPs) > 0)
 
 
 def _fill_traffic(spec: Any) -> None:
-    if not spec.externalTrafficPolicy and spec.type in _WITH_NODE_PORTS:
+    if not spec.externalTrafficPolicy and spec.type in WITH_NODE_PORTS:
         spec.externalTrafficPolicy = "Cluster"
     if spec.type != "ExternalName" and not spec.HasField("internalTrafficPolicy"):
         spec.internalTrafficPolicy = "Cluster"
@@ -126,7 +126,7 @@ def _check_addresses(spec: Any, path: str, causes: Causes) -> None:
         if address == _NO_IP:
             if len(addresses) > 1 and index:
                 causes.append(say.invalid(at, address, "must be empty or a valid IP address"))
-            if spec.type in _WITH_NODE_PORTS:
+            if spec.type in WITH_NODE_PORTS:
                 why = f"may not be set to 'None' for {spec.type} services"
                 causes.append(say.invalid(at, address, why))
         else:
@@ -178,7 +178,7 @@ def _check_external(spec: Any, path: str, causes: Causes) -> None:
 def _check_policies(spec: Any, path: str, causes: Causes) -> None:
     external = spec.externalTrafficPolicy
     here = f"{path}.externalTrafficPolicy"
-    if external and not _reached_from_outside(spec):
+    if external and not reached_from_outside(spec):
         why = "may only be set for externally-accessible services"
         causes.append(say.invalid(here, external, why))
     elif external not in ("", "Cluster", "Local"):
@@ -241,49 +241,6 @@ SERVICE: Final = Table(
         into("spec", SERVICE_SPEC),
     ),
 )
-
-
-def carry_over(new: core.Service, old: core.Service) -> None:
-    """Bring a changed service into line with its old state, before defaults and validation.
-
-    What was allocated stays where the change leaves it out; what the old type needed and the new one has no
-    use for goes, unless it was changed too. Source: Kubernetes' pkg/registry/core/service/strategy.go
-    (patchAllocatedValues, dropTypeDependentFields) and NormalizeClusterIPs.
-    """
-    fresh, before = new.spec, old.spec
-    if fresh.clusterIP != before.clusterIP and fresh.clusterIPs == before.clusterIPs:
-        fresh.ClearField("clusterIPs")
-    if fresh.type != "ExternalName" and before.type != "ExternalName" and not fresh.clusterIP:
-        fresh.clusterIP = before.clusterIP
-        if not fresh.clusterIPs:
-            fresh.clusterIPs.extend(before.clusterIPs)
-    if fresh.type == "ExternalName" and before.type != "ExternalName" and fresh.clusterIP == before.clusterIP:
-        fresh.ClearField("clusterIP")
-        fresh.ClearField("clusterIPs")
-    _carry_ports(fresh, before)
-    policy_kept = fresh.externalTrafficPolicy == before.externalTrafficPolicy
-    if policy_kept and _reached_from_outside(before) and not _reached_from_outside(fresh):
-        fresh.ClearField("externalTrafficPolicy")
-    if before.type == "LoadBalancer" and fresh.type != "LoadBalancer":
-        for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass", "healthCheckNodePort"):
-            if getattr(fresh, name) == getattr(before, name):
-                fresh.ClearField(name)
-
-
-def _carry_ports(fresh: core.ServiceSpec, before: core.ServiceSpec) -> None:
-    """Node ports stay with their port; without a type that has any they go."""
-    if before.type not in _WITH_NODE_PORTS:
-        return
-    allocated = {(port.protocol, port.port): port.nodePort for port in before.ports}
-    if fresh.type in _WITH_NODE_PORTS:
-        taken = {port.nodePort for port in fresh.ports}
-        for port in fresh.ports:
-            known = allocated.get((port.protocol or "TCP", port.port), 0)
-            if not port.nodePort and known not in taken:
-                port.nodePort = known
-    elif sorted(port.nodePort for port in fresh.ports) == sorted(allocated.values()):
-        for port in fresh.ports:
-            port.nodePort = 0
 
 
 def _check_update(new: Any, old: Any, path: str, causes: Causes) -> None:

@@ -31,8 +31,6 @@ from control_plane.api.rules.rows import (
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 _MODE_DEFAULT: Final = 0o644
-_MIN_TOKEN_S: Final = 600
-_MAX_TOKEN_S: Final = 1 << 32
 
 
 def _check_file_path(value: str, path: str, causes: Causes) -> None:
