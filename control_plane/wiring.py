@@ -16,7 +16,7 @@ from control_plane.api.api import Api
 from control_plane.api.reading import Lister
 from control_plane.api.watching.watcher import Watches
 from control_plane.api.writer import ApiWriter
-from control_plane.cluster import make_namespaces
+from control_plane.cluster import make_first_objects
 from control_plane.controllers import standard_controllers
 from control_plane.controllers.loop import ControllerLoop
 from control_plane.controllers.metrics import ControllerMetrics
@@ -89,7 +89,7 @@ class ControlPlane:
             if "api" in roles:
                 tasks.create_task(self.watches.run(), name="watches")
                 tasks.create_task(self.sessions.run(), name="node-sessions")
-                tasks.create_task(self._make_namespaces(), name="first-namespaces")
+                tasks.create_task(self._make_first_objects(), name="first-objects")
             if "scheduler" in roles:
                 election = self._election("scheduler")
                 tasks.create_task(lead("scheduler", election, self._schedule), name="lead-scheduler")
@@ -102,9 +102,9 @@ class ControlPlane:
         await self.objects.synced()
         await self.directory.synced()
 
-    async def _make_namespaces(self) -> None:
+    async def _make_first_objects(self) -> None:
         await self.objects.synced()
-        await make_namespaces(self.api, self._around.rng)
+        await make_first_objects(self.api, self._around.rng)
 
     def _election(self, name: str) -> Election:
         around = self._around

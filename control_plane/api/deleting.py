@@ -34,9 +34,9 @@ class Deleter:
         self, kind: Kind, namespace: str, name: str, options: DeleteOptions, dry_run: bool, announce: bool
     ) -> Result:
         """See Api.delete."""
+        admission.admit_deletion(kind, name)
         current = await self._storage.newest(kind, namespace, name)
         for attempt in range(self._settings.write_attempts):
-            admission.admit_deletion(kind, name)
             deletion.check_preconditions(kind, current.obj, options)
             result = await self._attempt(kind, current, options, dry_run, announce)
             if isinstance(result, Result):

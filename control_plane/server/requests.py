@@ -1,4 +1,4 @@
-"""Write requests of ObjectService as calls of the Api: which call, with what body, what answer. No transport."""
+"""Write requests of ObjectService as calls of the Api: which call, what body, what answer. No transport."""
 
 import asyncio
 from collections.abc import AsyncIterator
