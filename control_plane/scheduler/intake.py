@@ -118,7 +118,8 @@ class Intake:
         elif not self._is_ours(pod):
             self._gone(key)
         elif not self._in_flight(key):
-            self._waits(PendingPod(key, pod.metadata.uid, self._shapes.of(pod)))
+            nominated = pod.status.nominatedNodeName  # by another leader, or by us
+            self._waits(PendingPod(key, pod.metadata.uid, self._shapes.of(pod), nominated))
 
     def _gone(self, key: str) -> None:
         self._queue.remove(key)

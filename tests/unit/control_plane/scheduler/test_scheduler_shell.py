@@ -265,3 +265,21 @@ async def test_a_more_urgent_pod_takes_the_room_of_one_that_is_not_there_yet(mod
         await until(lambda: node_of(model, "extreme") == "a")
     assert node_of(model, "urgent") == ""
     assert model.get(core.Pod, "default", "urgent") is not None
+
+
+async def test_the_next_leader_waits_for_the_victims_of_the_one_before(model: Flaky) -> None:
+    for name in "ab":
+        model.put_new(make_node(name, cpu="2"))
+        model.put_new(make_pod(f"low-{name}", requests={"cpu": "2"}, priority=1))
+    async with running(model):
+        await until(lambda: bool(node_of(model, "low-a") and node_of(model, "low-b")))
+        model.put_new(make_pod("urgent", requests={"cpu": "2"}, priority=10))
+        await until(lambda: bool(model.one(core.Pod, "default", "urgent").status.nominatedNodeName))
+    nominated = model.one(core.Pod, "default", "urgent").status.nominatedNodeName
+    async with running(model) as scheduler:
+        await until(lambda: "default/urgent" in scheduler.cluster.pods)  # its room is kept again
+        going = [pod for pod in model.list(core.Pod) if pod.metadata.HasField("deletionTimestamp")]
+        assert [pod.spec.nodeName for pod in going] == [nominated]
+        model.remove(key_of(going[0]), DeleteOptions(grace_period_s=0))
+        await until(lambda: node_of(model, "urgent") == nominated)
+    assert len(events(model, "Preempted")) == 1
