@@ -1,7 +1,8 @@
 """Asks recorded label and field selectors, and pages, of the API; prints agreeing / all.
 
-Run as `python -m tests.conformance.run_selectors [another recording of this form]`. A query agrees when it has
-the recorded names or, where it is refused, the recorded code, reason and message. Ends with 1 below TARGET.
+Run as `python -m tests.conformance.run_selectors [another recording of this form]`. A query agrees when it
+has the recorded names or, where it is refused, the recorded code, reason and message. Ends with 1 below
+TARGET.
 """
 
 import asyncio
