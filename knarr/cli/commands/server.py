@@ -13,5 +13,6 @@ PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(arguments: Sequence[str]) -> None:
     """Run one control plane replica in the foreground; `knarr server --help` shows its options."""
-    # The program replaces this one: it carries nothing of the command line in its memory.
-    os.execv(sys.executable, [sys.executable, "-m", "control_plane", *arguments])
+    # The program replaces this one: it carries nothing of the command line in its memory. -P: what lies
+    # in the current folder is not ours to import.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "control_plane", *arguments])

@@ -71,20 +71,20 @@ class LocalCluster:
         """How the server is started."""
         state = str(self.root / "server")
         return [
-            *(sys.executable, "-m", "control_plane", "--state-dir", state, "--listen", layout.address),
+            *(sys.executable, "-P", "-m", "control_plane", "--state-dir", state, "--listen", layout.address),
             *extra,
         ]
 
     def agent_arguments(self, layout: Layout, node: str) -> list[str]:
         """How a node's agent is started."""
         return [
-            *(sys.executable, "-m", "node_agent", "run", "--connect", layout.address),
+            *(sys.executable, "-P", "-m", "node_agent", "run", "--connect", layout.address),
             *self.agent_identity(layout, node),
         ]
 
     def purge_arguments(self, layout: Layout, node: str) -> list[str]:
         """How everything that a node runs is removed."""
-        return [sys.executable, "-m", "node_agent", "purge", *self.agent_identity(layout, node)]
+        return [sys.executable, "-P", "-m", "node_agent", "purge", *self.agent_identity(layout, node)]
 
     def agent_identity(self, layout: Layout, node: str) -> list[str]:
         state = str(self.root / "agents" / node)
