@@ -58,6 +58,13 @@ fi
 if [ -d /run/systemd/system ]; then
     systemctl start docker
 else
+    # After a kill or a reboot a pid file may name a process that is something else by now.
+    for name in dockerd:/var/run/docker.pid containerd:/var/run/docker/containerd/containerd.pid; do
+        file=${name#*:}
+        if [ -f "$file" ] && [ "$(cat "/proc/$(cat "$file")/comm" 2>/dev/null)" != "${name%%:*}" ]; then
+            rm -f "$file"
+        fi
+    done
     echo "starting the Docker engine (log: /var/log/dockerd.log)"
     setsid dockerd >/var/log/dockerd.log 2>&1 </dev/null &
 fi
