@@ -10,9 +10,9 @@ from google.protobuf.message import Message
 
 from control_plane.api.messages import copy, metadata, time_of
 from control_plane.api.refusals import invalid_as, precondition_failed
-from control_plane.api.strategy import WITH_GENERATION
+from control_plane.api.registry import row
 from control_plane.objects.interface import DeleteOptions, Propagation
-from knarr.api.kinds import POD, Kind
+from knarr.api.kinds import Kind
 from knarr.errors import Cause
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
@@ -107,7 +107,7 @@ def decide(kind: Kind, obj: Message, options: DeleteOptions, now: float) -> Remo
         _count(kind, own)
     changed = result != obj
     if is_over(result):
-        return Remove(result, announced=changed and kind is POD)
+        return Remove(result, announced=changed and row(kind).announced)
     return Mark(result) if changed else Nothing(result)
 
 
@@ -152,7 +152,7 @@ def _grace_s(obj: Message, asked_s: int | None) -> int:
 
 
 def _count(kind: Kind, own: meta.ObjectMeta) -> None:
-    if kind.name in WITH_GENERATION and own.generation:
+    if row(kind).generation and own.generation:
         own.generation += 1
 
 

@@ -1,36 +1,59 @@
-"""What the API knows of each served kind beyond its names: fields to select by, verbs.
+"""What the API knows of each served kind beyond its names, one row each.
 
-Names, scope, message and storage key of a kind stand in knarr/api/kinds.py; defaults and validation in
-control_plane/api/rules; how its rows look in control_plane/api/tables. Here they come together.
+Names, scope, message and storage key of a kind stand in knarr/api/kinds.py; defaults and validation, by its
+message class, in control_plane/api/rules. A kind without a row here has what all kinds have.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from knarr.api.kinds import EVENT, KINDS, NAMESPACE, NODE, POD, SECRET, Kind
+from control_plane.api.tables import cluster, config, pods, workloads
+from control_plane.api.tables.columns import GENERAL, Columns
+from knarr.api import kinds
+from knarr.api.kinds import KINDS, Kind
 from knarr.proto.services import object_service_pb2 as wire
 
 FieldReader = Callable[[Any], str]
+Fields = Mapping[str, FieldReader]
+Kept = tuple[Literal["labels", "ownerReferences"], ...]
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
-def selectable(kind: Kind) -> Mapping[str, FieldReader]:
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kind."""
+
+    columns: Columns = GENERAL
+    # By path, beside metadata.name and metadata.namespace, what reads the text of each field by which objects
+    # can be selected.
+    fields: Fields | None = None
+    # metadata.generation counts changes of spec, or only begins at 1 where there is no spec.
+    generation: bool = False
+    # Who creates the object says its status too; else it begins empty.
+    status_at_create: bool = False
+    # Parts of metadata that a write of status cannot change.
+    status_keeps: Kept = ()
+    # Whether an object that goes at once is marked as deleted first, so that watchers learn how it went.
+    announced: bool = False
+
+
+def row(kind: Kind) -> Row:
+    """The row of a kind."""
+    return ROWS.get(kind.name, _PLAIN)
+
+
+def selectable(kind: Kind) -> Fields:
     """By path, how the text of each field is read by which objects of the kind can be selected."""
-    return _SELECTABLE.get(kind.name, _NAMESPACED if kind.namespaced else _NAMED)
+    return _SELECTABLE.get(kind.name) or _all_fields(kind)
 
 
 def _flag(value: bool) -> str:
     return "true" if value else "false"
 
 
-_NAMED: Mapping[str, FieldReader] = {"metadata.name": lambda obj: obj.metadata.name}
-_NAMESPACED: Mapping[str, FieldReader] = {
-    **_NAMED,
-    "metadata.namespace": lambda obj: obj.metadata.namespace,
-}
-_POD: Mapping[str, FieldReader] = {
-    **_NAMESPACED,
+_POD: Fields = {
     "spec.nodeName": lambda pod: pod.spec.nodeName,
     "spec.restartPolicy": lambda pod: pod.spec.restartPolicy,
     "spec.schedulerName": lambda pod: pod.spec.schedulerName,
@@ -40,8 +63,7 @@ _POD: Mapping[str, FieldReader] = {
     "status.podIP": lambda pod: pod.status.podIP,
     "status.nominatedNodeName": lambda pod: pod.status.nominatedNodeName,
 }
-_EVENT: Mapping[str, FieldReader] = {
-    **_NAMESPACED,
+_EVENT: Fields = {
     "involvedObject.kind": lambda event: event.involvedObject.kind,
     "involvedObject.namespace": lambda event: event.involvedObject.namespace,
     "involvedObject.name": lambda event: event.involvedObject.name,
@@ -54,13 +76,35 @@ _EVENT: Mapping[str, FieldReader] = {
     "source": lambda event: event.source.component or event.reportingComponent,
     "type": lambda event: event.type,
 }
-_SELECTABLE: Mapping[str, Mapping[str, FieldReader]] = {
-    POD.name: _POD,
-    EVENT.name: _EVENT,
-    NODE.name: {**_NAMED, "spec.unschedulable": lambda node: _flag(node.spec.unschedulable)},
-    SECRET.name: {**_NAMESPACED, "type": lambda secret: secret.type},
-    NAMESPACE.name: {**_NAMED, "status.phase": lambda namespace: namespace.status.phase},
+_NODE: Fields = {"spec.unschedulable": lambda node: _flag(node.spec.unschedulable)}
+
+_PLAIN = Row()
+ROWS: Mapping[str, Row] = {
+    kinds.NAMESPACE.name: Row(
+        cluster.NAMESPACES, fields={"status.phase": lambda namespace: namespace.status.phase}
+    ),
+    kinds.NODE.name: Row(cluster.NODES, fields=_NODE, status_at_create=True),
+    kinds.POD.name: Row(
+        pods.PODS, fields=_POD, generation=True, status_keeps=("ownerReferences",), announced=True
+    ),
+    kinds.SERVICE.name: Row(config.SERVICES),
+    kinds.CONFIG_MAP.name: Row(config.CONFIG_MAPS),
+    kinds.SECRET.name: Row(config.SECRETS, fields={"type": lambda secret: secret.type}),
+    kinds.EVENT.name: Row(config.EVENTS, fields=_EVENT),
+    kinds.REPLICA_SET.name: Row(workloads.REPLICA_SETS, generation=True),
+    kinds.DEPLOYMENT.name: Row(workloads.DEPLOYMENTS, generation=True, status_keeps=("labels",)),
+    kinds.PRIORITY_CLASS.name: Row(cluster.PRIORITY_CLASSES, generation=True),
 }
+
+
+def _all_fields(kind: Kind) -> Fields:
+    found: dict[str, FieldReader] = {"metadata.name": lambda obj: obj.metadata.name}
+    if kind.namespaced:
+        found["metadata.namespace"] = lambda obj: obj.metadata.namespace
+    return {**found, **(row(kind).fields or {})}
+
+
+_SELECTABLE = {kind.name: _all_fields(kind) for kind in KINDS}
 
 
 def resources() -> wire.ResourcesResponse:

@@ -20,8 +20,6 @@ class ApiSettings:
     # Wait before the second try; doubles, with jitter, up to the longest.
     retry_s: float = 0.002
     retry_longest_s: float = 0.1
-    # How long a write waits for the cache to show it before it returns all the same.
-    seen_timeout_s: float = 5.0
     # Objects read from the store, and bytes handed on, at once by a list: both bound its memory.
     list_page: int = 500
     list_part_bytes: int = 1_048_576

@@ -5,6 +5,7 @@ where the answer must be the newest, the store.
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -137,11 +138,8 @@ class Storage:
 
     async def wait_seen(self, kind: Kind, version: int) -> None:
         """Wait until the cache shows a write; after a while the write is simply not shown yet."""
-        try:
-            async with asyncio.timeout(self._settings.seen_timeout_s):
-                await self._objects.seen(version, kind)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            await self._objects.seen(version, kind)
 
     async def pause(self, attempt: int) -> None:
         """Between two tries of a write that met another one."""

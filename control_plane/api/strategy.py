@@ -4,27 +4,19 @@ Status is written through the status subresource only; metadata that the server 
 Follows the strategies of Kubernetes' registries and k8s.io/apiserver, pkg/registry/rest.
 """
 
-from typing import Literal
-
 from google.protobuf.message import Message
 
 from control_plane.api.messages import copy, has_part, metadata, part, time_of
 from control_plane.api.qos import qos_class
-from knarr.api.kinds import DEPLOYMENT, NODE, POD, PRIORITY_CLASS, REPLICA_SET, Kind
+from control_plane.api.registry import row
+from knarr.api.kinds import Kind
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
-# Kinds whose generation counts changes of spec, or only begins at 1 where there is no spec.
-WITH_GENERATION = frozenset({POD.name, DEPLOYMENT.name, REPLICA_SET.name, PRIORITY_CLASS.name})
-# An agent registers its node with the status that it has.
-STATUS_AT_CREATE = frozenset({NODE.name})
 NAMESPACE_FINALIZER = "kubernetes"
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 DEFAULT_ACCOUNT = "default"
 MAX_GENERATED_BASE = 58  # letters of generateName kept, so that five more make a DNS label
-# Parts of metadata that a write of status cannot change.
-_StatusKeeps = tuple[Literal["labels", "ownerReferences"], ...]
-_STATUS_KEEPS: dict[str, _StatusKeeps] = {DEPLOYMENT.name: ("labels",), POD.name: ("ownerReferences",)}
 
 
 def prepare_create(kind: Kind, obj: Message, *, uid: str, now: float) -> None:
@@ -35,10 +27,10 @@ def prepare_create(kind: Kind, obj: Message, *, uid: str, now: float) -> None:
     own.selfLink = ""
     own.ClearField("deletionTimestamp")
     own.ClearField("deletionGracePeriodSeconds")
-    own.generation = 1 if kind.name in WITH_GENERATION else 0
+    own.generation = 1 if row(kind).generation else 0
     if not kind.namespaced:
         own.namespace = ""
-    if has_part(kind, "status") and kind.name not in STATUS_AT_CREATE:
+    if has_part(kind, "status") and not row(kind).status_at_create:
         obj.ClearField("status")
     if isinstance(obj, core.Pod):
         _prepare_pod(obj)
@@ -67,7 +59,7 @@ def prepare_update(kind: Kind, new: Message, old: Message) -> None:
             part(new, "status").CopyFrom(part(old, "status"))
     if isinstance(new, core.Namespace) and isinstance(old, core.Namespace):
         _prepare_namespace_update(new, old)
-    if kind.name in WITH_GENERATION and has_part(kind, "spec") and part(new, "spec") != part(old, "spec"):
+    if row(kind).generation and has_part(kind, "spec") and part(new, "spec") != part(old, "spec"):
         metadata(new).generation = metadata(old).generation + 1
 
 
@@ -85,7 +77,7 @@ def prepare_status_update(kind: Kind, new: Message, old: Message) -> Message:
     own, given, known = metadata(result), metadata(new), metadata(old)
     own.CopyFrom(given)
     _keep_metadata(own, known)
-    for name in _STATUS_KEEPS.get(kind.name, ()):
+    for name in row(kind).status_keeps:
         own.ClearField(name)
         getattr(own, name).MergeFrom(getattr(known, name))
     result.ClearField("status")

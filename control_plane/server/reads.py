@@ -9,7 +9,7 @@ from control_plane.api.messages import decode, with_version
 from control_plane.api.reading import Lister, ListOptions, Row
 from control_plane.api.scale import scale_of
 from control_plane.api.selection import selection
-from control_plane.api.tables import table
+from control_plane.api.tables.table import table
 from control_plane.api.watching.events import BOOKMARK, Event
 from control_plane.api.watching.watcher import Watches, WatchOptions
 from control_plane.server.bodies import kind_of

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.support.bench import Report
 
-NAMES = ("codec", "store", "schedule", "idle")
+NAMES = ("codec", "store", "api", "schedule", "idle")
 TARGET = Path("build/bench.json")
 
 

@@ -296,7 +296,7 @@ def _plain(message: str) -> str:
 
 
 def _timeless(value: Any) -> Any:
-    """The same in each run: null and absent are one (1.20 writes `creationTimestamp: null`), times are no news."""
+    """What each run has alike: null and absent are one (1.20 writes both), times are no news."""
     if isinstance(value, dict):
         return {
             key: "<time>" if key.endswith(("Time", "Timestamp")) else _timeless(item)

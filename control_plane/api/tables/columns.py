@@ -3,23 +3,33 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 NONE = "<none>"
+WIDE = 1  # priority of columns that only -o wide shows
+AGE = "age"  # format of timestamps that clients print as ages
+INTEGER = "integer"
+
+
+class Column(NamedTuple):
+    """One column."""
+
+    name: str
+    priority: int = 0
+    format: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns of a kind: the first is the name unless `replaces_name`; (name, priority, format) of the
-    rest, and what makes their cells."""
+    """The columns of a kind, the first of which is the name unless `named` is False, and what makes the cells
+    of the others (of all, then)."""
 
-    first: str
-    rest: Sequence[tuple[str, int, str]]
+    columns: Sequence[Column]
     cells: Callable[[Any], list[str]]
-    replaces_name: bool = False
-    first_format: str = ""
+    named: bool = True
 
 
 def timestamp(time: meta.Time | meta.MicroTime) -> str:
@@ -37,3 +47,14 @@ def age(own: meta.ObjectMeta) -> str:
 def pairs(values: Mapping[str, str]) -> str:
     """ "a=b,c=d", or <none>."""
     return ",".join(f"{key}={value}" for key, value in sorted(values.items())) or NONE
+
+
+def images(spec: core.PodSpec) -> list[str]:
+    """The cells of the wide columns Containers and Images."""
+    return [
+        ",".join(container.name for container in spec.containers) or NONE,
+        ",".join(container.image for container in spec.containers) or NONE,
+    ]
+
+
+GENERAL = Columns((Column("Name"), Column("Age", 0, AGE)), lambda obj: [age(obj.metadata)])

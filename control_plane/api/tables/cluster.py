@@ -1,0 +1,76 @@
+"""Tables of namespaces, nodes and priority classes, as kubectl's."""
+
+from control_plane.api.tables.columns import AGE, INTEGER, NONE, WIDE, Column, Columns, age
+from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
+
+ROLE_PREFIX = "node-role.kubernetes.io/"
+ROLE_LABEL = "kubernetes.io/role"
+
+
+def node_state(node: core.Node) -> str:
+    """Ready, NotReady or Unknown, and SchedulingDisabled where it is cordoned."""
+    ready = next((found for found in node.status.conditions if found.type == "Ready"), None)
+    state = "Unknown" if ready is None else "Ready" if ready.status == "True" else "NotReady"
+    return f"{state},SchedulingDisabled" if node.spec.unschedulable else state
+
+
+def _roles(node: core.Node) -> str:
+    labels = node.metadata.labels
+    roles = {label.removeprefix(ROLE_PREFIX) for label in labels if label.startswith(ROLE_PREFIX)}
+    roles |= {labels[ROLE_LABEL]} if ROLE_LABEL in labels else set()
+    return ",".join(sorted(roles - {""})) or NONE
+
+
+def _node(node: core.Node) -> list[str]:
+    addresses: dict[str, str] = {}
+    for address in node.status.addresses:
+        addresses.setdefault(address.type, address.address)
+    info = node.status.nodeInfo
+    return [
+        node_state(node),
+        _roles(node),
+        age(node.metadata),
+        info.kubeletVersion,
+        addresses.get("InternalIP", NONE),
+        addresses.get("ExternalIP", NONE),
+        info.osImage or "<unknown>",
+        info.kernelVersion or "<unknown>",
+        info.containerRuntimeVersion or "<unknown>",
+    ]
+
+
+def _priority_class(found: scheduling.PriorityClass) -> list[str]:
+    default = "true" if found.globalDefault else "false"
+    return [str(found.value), default, age(found.metadata), found.preemptionPolicy]
+
+
+NAMESPACES = Columns(
+    (Column("Name"), Column("Status"), Column("Age", 0, AGE)),
+    lambda namespace: [namespace.status.phase, age(namespace.metadata)],
+)
+NODES = Columns(
+    (
+        Column("Name"),
+        Column("Status"),
+        Column("Roles"),
+        Column("Age", 0, AGE),
+        Column("Version"),
+        Column("Internal-IP", WIDE),
+        Column("External-IP", WIDE),
+        Column("OS-Image", WIDE),
+        Column("Kernel-Version", WIDE),
+        Column("Container-Runtime", WIDE),
+    ),
+    _node,
+)
+PRIORITY_CLASSES = Columns(
+    (
+        Column("Name"),
+        Column("Value", 0, INTEGER),
+        Column("Global-Default"),
+        Column("Age", 0, AGE),
+        Column("PreemptionPolicy"),
+    ),
+    _priority_class,
+)
