@@ -53,18 +53,20 @@ def api_error(error: grpc.aio.AioRpcError) -> ApiError:
 async def read(call: Callable[[float], Awaitable[T]], timeout_s: float, rng: random.Random) -> T:
     """Make a call that changes nothing; try again with back-off while it cannot be answered.
 
-    `call` gets the seconds that are left. Raises the last ApiError when time is up.
+    `call` gets the seconds that are left. When time is up, raises the last ApiError that said why.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
     backoff_s = FIRST_BACKOFF_S
+    reason: ApiError | None = None
     while True:
         try:
             return await call(max(0.1, deadline - loop.time()))
         except grpc.aio.AioRpcError as error:
             failure = api_error(error)
             if not isinstance(failure, Unavailable | TooManyRequests):
-                raise failure from error
+                raise (reason or failure if isinstance(failure, Timeout) else failure) from error
+            reason = failure
             pause_s = max(backoff_s, failure.retry_after_s) * (0.5 + rng.random())
             if loop.time() + pause_s >= deadline:
                 raise failure from error
