@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from knarr.logs import configure
 from tests.support.bench import Report
 
 NAMES = ("codec", "store", "api", "schedule", "idle")
@@ -50,6 +51,7 @@ def main() -> int:
     if unknown:
         print(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(NAMES)}", file=sys.stderr)
         return 2
+    configure(json=False, level="error")
     results = Results()
     for name in wanted:
         print(f"{name}:", flush=True)
