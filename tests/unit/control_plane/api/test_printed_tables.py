@@ -21,7 +21,7 @@ from knarr.api.kinds import (
 )
 
 CREATED = "2026-01-02T03:04:05Z"
-RUNNING = {"running": {}}
+RUNNING: dict[str, Any] = {"running": {}}
 CRASHED = {"waiting": {"reason": "CrashLoopBackOff"}}
 DONE = {"terminated": {"reason": "Completed", "exitCode": 0}}
 
