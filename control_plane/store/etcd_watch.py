@@ -16,6 +16,7 @@ from control_plane.store.backoff import Backoff
 from control_plane.store.etcd_client import LEADER_REQUIRED, EtcdClient, FutureRevisionError
 from control_plane.store.etcd_values import changes_of, list_version, prefix_end
 from control_plane.store.interface import (
+    EMPTY,
     POSITIONS,
     AmbiguousError,
     Change,
@@ -31,6 +32,7 @@ CREATE_TIMEOUT_S = 5.0  # from opening a stream to etcd's word that the watch st
 async def watch(client: EtcdClient, prefix: str, version: int) -> AsyncGenerator[Sequence[Change], None]:
     """See Store.watch."""
     backoff = Backoff(client.rng, 0.05, 2.0)
+    version = max(version, EMPTY)  # etcd takes revision 0 for "from now on"
     revision, position = divmod(version, POSITIONS)
     start = revision + 1 if position == POSITIONS - 1 else revision
     while not client.closed:

@@ -20,6 +20,7 @@ from typing import Protocol
 
 POSITIONS = 64  # versions in one revision; the last is a list's own
 MAX_BATCH = POSITIONS - 1
+EMPTY = 2 * POSITIONS - 1  # the version of a store in which nothing was ever written
 ABSENT = 0  # as `expected`: the key must not exist
 
 
@@ -148,7 +149,8 @@ class Store(Protocol):
 
     def watch(self, prefix: str, version: int) -> AsyncGenerator[Sequence[Change], None]:
         """Changes under `prefix` with a version above `version`, for ever, across reconnects: never lost,
-        never twice, those of one revision always together. Raises CompactedError."""
+        never twice, those of one revision always together. Version 0: from the first change ever.
+        Raises CompactedError."""
         ...
 
     async def lease(self, ttl_s: float) -> Lease:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from control_plane.store.interface import (
+    EMPTY,
     MAX_BATCH,
     POSITIONS,
     Change,
@@ -139,7 +140,7 @@ class MemoryBackend:
 
     def listen(self, prefix: str, version: int) -> Listener:
         """A listener that is woken after each commit that touches `prefix`, until it is given to `forget`."""
-        listener = Listener(prefix, version)
+        listener = Listener(prefix, max(version, EMPTY))
         listener.wake.set()
         self._listeners.append(listener)
         return listener

@@ -938,6 +938,7 @@ class StatusResponse(_message.Message):
     RAFTAPPLIEDINDEX_FIELD_NUMBER: _builtins.int
     ERRORS_FIELD_NUMBER: _builtins.int
     DBSIZEINUSE_FIELD_NUMBER: _builtins.int
+    DBSIZEQUOTA_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     dbSize: _builtins.int
     """Bytes that the database file takes."""
@@ -947,6 +948,8 @@ class StatusResponse(_message.Message):
     raftAppliedIndex: _builtins.int
     dbSizeInUse: _builtins.int
     """Bytes of it that hold data: the rest goes with a defragmentation."""
+    dbSizeQuota: _builtins.int
+    """Bytes; 0 before etcd 3.6, which does not tell."""
     @_builtins.property
     def header(self) -> Global___ResponseHeader: ...
     @_builtins.property
@@ -963,10 +966,11 @@ class StatusResponse(_message.Message):
         raftAppliedIndex: _builtins.int = ...,
         errors: _abc.Iterable[_builtins.str] | None = ...,
         dbSizeInUse: _builtins.int = ...,
+        dbSizeQuota: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dbSize", b"dbSize", "dbSizeInUse", b"dbSizeInUse", "errors", b"errors", "header", b"header", "leader", b"leader", "raftAppliedIndex", b"raftAppliedIndex", "raftIndex", b"raftIndex", "raftTerm", b"raftTerm", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dbSize", b"dbSize", "dbSizeInUse", b"dbSizeInUse", "dbSizeQuota", b"dbSizeQuota", "errors", b"errors", "header", b"header", "leader", b"leader", "raftAppliedIndex", b"raftAppliedIndex", "raftIndex", b"raftIndex", "raftTerm", b"raftTerm", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -38,6 +38,12 @@ async def test_a_watch_sees_what_comes_later(backing: Backing, store: Store) -> 
             assert await take(watch, 1) == [Change(f"/a/{number}", b"v", version, None)]
 
 
+async def test_version_zero_is_the_beginning(store: Store) -> None:
+    versions = [await put(store, f"/a/{number}", b"v") for number in range(3)]
+    async with contextlib.aclosing(store.watch("/a/", 0)) as watch:
+        assert [change.version for change in await take(watch, 3)] == versions
+
+
 async def test_the_versions_of_a_batch_are_those_of_its_outcomes(store: Store) -> None:
     start = (await store.list("/a/")).version
     created = await create(store, *(f"/a/{number:03}" for number in range(120)))
