@@ -4,9 +4,8 @@ Pure functions; etcd_writer.py sends what they make. A batch is one Txn of neste
 comparison, so each write has its own outcome; all changes share one revision and differ in position.
 """
 
-import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from control_plane.store.etcd_values import LAST, list_version, position_of, record_of
@@ -30,19 +29,20 @@ LOOKED_AT = 4 * MAX_WRITES  # queued writes looked at to fill one batch
 class Call:
     """What one caller wrote at once."""
 
-    __slots__ = ("done", "left", "outcomes")
+    __slots__ = ("_finished", "_left", "outcomes")
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, finished: Callable[[], None]) -> None:
+        """`finished` is called once all `count` outcomes are there."""
         self.outcomes: list[Outcome | None] = [None] * count
-        self.left = count
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._left = count
+        self._finished = finished
 
     def settle(self, index: int, outcome: Outcome) -> None:
-        """The outcome of one write; the last one wakes the caller."""
+        """The outcome of one write."""
         self.outcomes[index] = outcome
-        self.left -= 1
-        if not self.left and not self.done.done():
-            self.done.set_result(None)
+        self._left -= 1
+        if not self._left:
+            self._finished()
 
 
 @dataclass(slots=True, eq=False)

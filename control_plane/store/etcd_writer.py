@@ -45,7 +45,8 @@ class BatchWriter:
         """Outcomes in order. Cancelling the caller does not take back what was queued."""
         if not writes:
             return []
-        call = Call(len(writes))
+        done = asyncio.Event()
+        call = Call(len(writes), done.set)
         for index, write in enumerate(writes):
             while self._queued >= MAX_QUEUED:
                 self._room.clear()
@@ -53,7 +54,7 @@ class BatchWriter:
                 await self._room.wait()
             self._enqueue(Entry(write, call, index))
         self._send_ready()
-        await call.done
+        await done.wait()
         return [outcome for outcome in call.outcomes if outcome is not None]
 
     async def close(self) -> None:

@@ -76,7 +76,7 @@ async def _create(store: EtcdStore, key: str) -> None:
 
 
 async def _single(store: EtcdStore, number: int) -> None:
-    batch = ((0, Entry(Write(f"/single/{number:06}", VALUE, ABSENT), Call(1), 0)),)
+    batch = ((0, Entry(Write(f"/single/{number:06}", VALUE, ABSENT), Call(1, lambda: None), 0)),)
     answer = await store.client.attempt(lambda endpoint: endpoint.kv.Txn, request(batch, False))
     (outcome,) = outcomes(batch, answer, False)
     assert isinstance(outcome, Written), outcome

@@ -69,10 +69,15 @@ class RealEtcd:
         await self._process.stop()
 
 
+def memory_folder() -> Path:
+    """A new folder that is no disk's, where there is such a place; the caller removes it."""
+    return Path(tempfile.mkdtemp(prefix="knarr-etcd-", dir=_MEMORY))
+
+
 @contextlib.asynccontextmanager
 async def real_etcd() -> AsyncGenerator[RealEtcd, None]:
     """A running etcd with empty data, ended and removed afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="knarr-etcd-", dir=_MEMORY))
+    folder = memory_folder()
     etcd = RealEtcd(folder)
     try:
         await etcd.start()
