@@ -25,6 +25,7 @@ from control_plane.settings import ServerSettings, StoreTls
 from control_plane.store.embedded import EmbeddedEtcd, EmbeddedSettings
 from control_plane.store.etcd import EtcdStore
 from control_plane.store.etcd_client import EtcdSettings
+from control_plane.store.maintenance import Maintenance, MaintenanceSettings
 from control_plane.wiring import ControlPlane, Surroundings
 from knarr import __version__, transport
 from knarr.clock import RandomIds, SystemClock
@@ -147,22 +148,33 @@ async def _open_store(settings: ServerSettings) -> AsyncIterator[EtcdStore]:
     if settings.etcd:
         credentials = _credentials(settings.etcd_tls) if settings.etcd_tls else None
         store = EtcdStore.connect(EtcdSettings(settings.etcd, credentials=credentials))
-        try:
+        async with _maintained(store, MaintenanceSettings()):
             yield store
-        finally:
-            await store.close()
         return
     etcd = embedded(settings.state_dir)
     await etcd.start()
     keeping = asyncio.create_task(etcd.run(), name="etcd")
     store = EtcdStore.connect(EtcdSettings((etcd.endpoint,)))
     try:
-        yield store
+        snapshots = settings.state_dir / "snapshots"
+        async with _maintained(store, MaintenanceSettings(snapshot_dir=snapshots)):
+            yield store
     finally:
-        await store.close()
         keeping.cancel()
         await asyncio.wait({keeping})
         await etcd.stop()
+
+
+@asynccontextmanager
+async def _maintained(store: EtcdStore, settings: MaintenanceSettings) -> AsyncIterator[None]:
+    """Compaction, defragmentation, snapshots and warnings go on meanwhile; then the store is closed."""
+    upkeep = asyncio.create_task(Maintenance(store, settings, SystemClock()).run(), name="etcd-maintenance")
+    try:
+        yield
+    finally:
+        upkeep.cancel()
+        await asyncio.wait({upkeep})
+        await store.close()
 
 
 def embedded(state_dir: Path) -> EmbeddedEtcd:

@@ -79,6 +79,7 @@ async def write(call: Callable[[float], Awaitable[T]], timeout_s: float, rng: ra
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
     backoff_s = FIRST_BACKOFF_S
+    reason: ApiError | None = None
     while True:
         try:
             return await call(max(0.1, deadline - loop.time()))
@@ -88,7 +89,10 @@ async def write(call: Callable[[float], Awaitable[T]], timeout_s: float, rng: ra
                 failure, Unreachable
             )
             pause_s = max(backoff_s, failure.retry_after_s) * (0.5 + rng.random())
+            if isinstance(failure, Timeout) and reason is not None:
+                failure = Timeout(f"{failure.message} (a try before: {reason.message})")
             if not undone or loop.time() + pause_s >= deadline:
                 raise failure from error
+            reason = failure
         await asyncio.sleep(pause_s)
         backoff_s = min(MAX_BACKOFF_S, backoff_s * 2)
