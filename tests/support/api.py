@@ -17,7 +17,7 @@ from control_plane.server.requests import WriteRequests
 from control_plane.store.interface import Store
 from control_plane.store.memory import MemoryStore
 from knarr.api.kinds import KINDS, NAMESPACE
-from knarr.clock import Clock, SeededIds, SystemClock
+from knarr.clock import Clock, Ids, SeededIds, SystemClock
 from knarr.errors import AlreadyExists
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -57,6 +57,7 @@ async def api_world(
     *,
     settings: ApiSettings | None = None,
     clock: Clock | None = None,
+    ids: Ids | None = None,
     namespaces: Sequence[str] = ("default", "kube-system"),
     seed: int = 1,
 ) -> AsyncIterator[ApiWorld]:
@@ -65,7 +66,7 @@ async def api_world(
     settings, clock = settings or ApiSettings(), clock or SystemClock()
     rng = random.Random(seed)
     objects = CachedObjects(store, KINDS, rng)
-    api = Api(store, objects, clock, SeededIds(seed), rng, settings)
+    api = Api(store, objects, clock, ids or SeededIds(seed), rng, settings)
     lister = Lister(api.storage, objects, settings)
     watches = Watches(store, objects, KINDS, settings)
     writer = ApiWriter(api, clock)
