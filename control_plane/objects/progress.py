@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 
-REMEMBERED = 65_536  # newest applied versions, for a write whose change arrives before its answer
+REMEMBERED = 16_384  # newest applied versions, for a write whose change arrives before its answer
 
 
 class Progress:

@@ -36,23 +36,20 @@ class KindTable:
 
     def find(self, namespace: str | None, owner_uid: str | None, node_name: str | None) -> list[CachedRecord]:
         """Those that match all that is not None, by namespace and name."""
-        found: list[CachedRecord] | Iterator[CachedRecord]
         if owner_uid is not None:
             found = self._named(self._by_owner.get(owner_uid, {}))
         elif node_name:
             found = self._named(self._by_node.get(node_name, {}))
-        elif namespace is not None:
-            found = list(self._spaces.get(namespace, {}).values())
         else:
-            found = iter(self)
-        matching = [
+            found = self._scanned(sorted(self._spaces) if namespace is None else [namespace])
+            if node_name is None:
+                return found
+        return [
             record
             for record in found
             if (namespace is None or record.namespace == namespace)
             and (node_name is None or record.node_name == node_name)
         ]
-        matching.sort(key=lambda record: (record.namespace, record.name))
-        return matching
 
     def apply(self, change: Change) -> RecordChange | None:
         """Take one change of the store; None when it changes nothing here. Raises DecodeError."""
@@ -83,7 +80,14 @@ class KindTable:
         ]
 
     def _named(self, names: Names) -> list[CachedRecord]:
-        return [self._spaces[namespace][name] for namespace, name in names]
+        return [self._spaces[namespace][name] for namespace, name in sorted(names)]
+
+    def _scanned(self, namespaces: Sequence[str]) -> list[CachedRecord]:
+        found: list[CachedRecord] = []
+        for namespace in namespaces:
+            space = self._spaces.get(namespace, {})
+            found += map(space.__getitem__, sorted(space))  # nearly sorted already, as a rule: quick
+        return found
 
     def _replace(self, previous: CachedRecord | None, current: CachedRecord | None) -> None:
         if previous is not None and (
