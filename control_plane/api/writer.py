@@ -62,6 +62,7 @@ class ApiWriter:
         results: list[ApiError | None] = [None] * len(bindings)
         waiting = {index: self._cached(binding) for index, binding in enumerate(bindings)}
         now = time_of(self._clock.now())
+        newest = 0
         for round_ in range(BIND_ROUNDS):
             writes: dict[int, Write] = {}
             for index, stored in waiting.items():
@@ -70,12 +71,16 @@ class ApiWriter:
                     writes[index] = planned
                 else:
                     results[index] = planned
-            waiting = await self._bind_round(writes, results)
+            waiting, written = await self._bind_round(writes, results)
+            newest = max(newest, written)
             if not waiting:
-                return results
+                break
             await self._api.storage.pause(round_)
         for index in waiting:
             results[index] = refusals.conflict(POD, bindings[index].name, subresource="binding")
+        if newest:
+            # Changes of one kind are seen in order, so with the newest all are.
+            await self._api.storage.wait_seen(POD, newest)
         return results
 
     async def _planned(self, binding: Binding, stored: Stored | None, now: meta.Time) -> Write | ApiError:
@@ -94,16 +99,16 @@ class ApiWriter:
 
     async def _bind_round(
         self, writes: Mapping[int, Write], results: list[ApiError | None]
-    ) -> dict[int, Stored | None]:
-        """Write all at once; returns what is stored of those that met another write."""
+    ) -> tuple[dict[int, Stored | None], int]:
+        """Write all at once; returns what is stored of those that met another write, and the newest version."""
         if not writes:
-            return {}
+            return {}, 0
         try:
             outcomes = await self._api.storage.write_all(list(writes.values()))
         except ApiError as error:
             for index in writes:
                 results[index] = error
-            return {}
+            return {}, 0
         again: dict[int, Stored | None] = {}
         newest = 0
         for index, outcome in zip(writes, outcomes, strict=True):
@@ -113,10 +118,7 @@ class ApiWriter:
                 again[index] = _current(outcome)
             else:
                 results[index] = api_error(outcome.error)
-        if newest:
-            # Changes of one kind are seen in order, so with the newest all are.
-            await self._api.storage.wait_seen(POD, newest)
-        return again
+        return again, newest
 
     def _cached(self, binding: Binding) -> Stored | None:
         return self._api.storage.cached(POD, binding.namespace, binding.name)
