@@ -265,6 +265,8 @@ def _condition(text: str) -> Callable[[Any], bool]:
             return lambda item: combine(test(item) for test in tests)
     match = _COMPARISON.match(text)
     if match is None:
+        if re.search("[=!<>]", text):
+            raise JsonPathError(f'cannot read the filter "{text}"')
         return lambda item: bool(find(text, item))
     left, right = _operand(match["left"]), _operand(match["right"])
     compare = _COMPARE[match["op"]]
