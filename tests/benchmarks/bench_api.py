@@ -117,22 +117,18 @@ async def _creates(report: Report) -> None:
         )
 
     async with api_world() as world:
-        single = [
-            lambda number=number: world.writes.create(request(number))  # type: ignore[misc]
-            for number in range(CREATED)
-        ]
+        single = [lambda number=number: world.writes.create(request(number)) for number in range(CREATED)]
         _per_s(report, "api.create.per_s", CREATED, await shared(single), mode="single", clients=CLIENTS)
     async with api_world() as world:
         batches = [
             wire.BatchRequest(items=[wire.BatchItem(create=request(first + at)) for at in range(BATCH)])
             for first in range(0, CREATED, BATCH)
         ]
-        batched = [lambda batch=batch: world.writes.batch(batch) for batch in batches]  # type: ignore[misc]
+        batched = [lambda batch=batch: world.writes.batch(batch) for batch in batches]
         _per_s(report, "api.create.per_s", CREATED, await shared(batched), mode="batched", batch=BATCH)
     async with api_world() as world:
         internal = [
-            lambda number=number: world.writer.create(pod(f"pod-{number}"))  # type: ignore[misc]
-            for number in range(CREATED)
+            lambda number=number: world.writer.create(pod(f"pod-{number}")) for number in range(CREATED)
         ]
         _per_s(report, "api.create.per_s", CREATED, await shared(internal), mode="internal", clients=CLIENTS)
 
@@ -152,7 +148,7 @@ async def _agents(report: Report) -> None:
             assert each is not None
             each.status.phase = "Running"
             running.append(each)
-        work = [lambda each=each: world.writer.update_status(each) for each in running]  # type: ignore[misc]
+        work = [lambda each=each: world.writer.update_status(each) for each in running]
         _per_s(report, "api.update_status.per_s", len(work), await shared(work, 64), clients=64)
 
 
@@ -177,7 +173,7 @@ async def _reads(report: Report) -> None:
             )
             for number in range(READ)
         ]
-        work = [lambda request=request: world.reads.get(request) for request in gets]  # type: ignore[misc]
+        work = [lambda request=request: world.reads.get(request) for request in gets]
         _per_s(report, "api.get.per_s", READ, await shared(work), clients=CLIENTS)
         requests = {
             "plain": wire.ListRequest(reference=REFERENCE),
