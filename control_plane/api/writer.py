@@ -100,7 +100,7 @@ class ApiWriter:
     async def _bind_round(
         self, writes: Mapping[int, Write], results: list[ApiError | None]
     ) -> tuple[dict[int, Stored | None], int]:
-        """Write all at once; returns what is stored of those that met another write, and the newest version."""
+        """Write all at once; what is stored of those that met another write, and the newest version."""
         if not writes:
             return {}, 0
         try:
