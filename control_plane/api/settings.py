@@ -20,9 +20,10 @@ class ApiSettings:
     # Wait before the second try; doubles, with jitter, up to the longest.
     retry_s: float = 0.002
     retry_longest_s: float = 0.1
-    # Objects read from the store, and bytes handed on, at once by a list: both bound its memory.
+    # Objects read from the store at once by a list.
     list_page: int = 500
-    list_part_bytes: int = 1_048_576
+    # Bytes handed on at once by a list or a watch; one object may be more.
+    part_bytes: int = 1_048_576
     # Recent changes of one kind kept for watches to resume from; the watch that falls behind them ends.
     watch_history: int = 8_192
     watch_history_bytes: int = 16_777_216

@@ -12,8 +12,10 @@ from knarr.api.json_text import parse_json
 from knarr.api.kinds import Kind
 from knarr.api.manifest import read_bytes
 from knarr.api.schema import api_version
-from knarr.errors import BadRequest, Cause, NotFound
+from knarr.errors import BadRequest, Cause, NotFound, TooLarge
 from knarr.proto.services import object_service_pb2 as wire
+
+MAX_BODY_BYTES = 3 * 1024 * 1024  # as in Kubernetes; what is stored is bounded much lower
 
 M = TypeVar("M", bound=Message)
 M_co = TypeVar("M_co", bound=Message, covariant=True)
@@ -42,10 +44,13 @@ def kind_of(reference: wire.Reference) -> Kind:
 def received(
     message: type[M], body: wire.Body, validation: "wire.FieldValidation.ValueType" = wire.STRICT
 ) -> Received[M]:
-    """The object in a request's body; raises BadRequest naming every field at fault."""
+    """The object in a request's body; raises TooLarge, and BadRequest naming every field at fault."""
     form = body.WhichOneof("form")
     if form is None:
         raise BadRequest("the request has no body")
+    if len(getattr(body, form)) > MAX_BODY_BYTES:
+        # Refused unread: reading it would hold up everybody else.
+        raise TooLarge(f"Request entity too large: limit is {MAX_BODY_BYTES} bytes")
     value: dict[str, Any] | None = None
     repeated: tuple[Problem, ...] = ()
     try:

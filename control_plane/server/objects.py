@@ -1,7 +1,7 @@
 """ObjectService over gRPC: hands requests to those that carry them out, and tells their errors."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -71,19 +71,20 @@ class ObjectServicer(ObjectServiceServicer):
     async def Watch(  # type: ignore[override]  # writes to the context, to bound each write
         self, request: wire.WatchRequest, context: Context
     ) -> None:
-        async with aclosing(self._reads.watch(request)) as batches:
-            await _answered(context, self._send(context, batches))
+        await _answered(context, self._send(context, self._reads.watch(request)))
 
-    async def _send(self, context: Context, messages: AsyncIterator[Any]) -> None:
-        """Raises TooManyRequests when the client does not take what it asked for."""
-        async for message in messages:
-            try:
-                async with asyncio.timeout(self._send_timeout_s):
-                    await context.write(message)
-            except TimeoutError as error:
-                raise TooManyRequests(
-                    f"the client took nothing for {self._send_timeout_s:g} s", retry_after_s=1
-                ) from error
+    async def _send(self, context: Context, messages: AsyncGenerator[Any, None]) -> None:
+        """Raises TooManyRequests when the client does not take what it asked for; whatever happens, what made
+        the messages has ended then."""
+        async with aclosing(messages):
+            async for message in messages:
+                try:
+                    async with asyncio.timeout(self._send_timeout_s):
+                        await context.write(message)
+                except TimeoutError as error:
+                    raise TooManyRequests(
+                        f"the client took nothing for {self._send_timeout_s:g} s", retry_after_s=1
+                    ) from error
 
     # writes
 

@@ -1,6 +1,6 @@
 """Read requests of ObjectService: objects, lists and watches, as bytes or as tables. No transport."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from control_plane.api.api import Api
@@ -42,14 +42,14 @@ class ReadRequests:
             answer.object = with_version(record.value, record.version)
         return answer
 
-    async def list(self, request: wire.ListRequest) -> AsyncIterator[wire.ListChunk]:
+    async def list(self, request: wire.ListRequest) -> AsyncGenerator[wire.ListChunk, None]:
         """Chunks of bounded size; the last has the version, and the first the columns of a table."""
         kind = kind_of(request.reference)
         wanted = selection(kind, request.reference.namespace, request.label_selector, request.field_selector)
         options = ListOptions(
             request.limit, request.continue_token, request.resource_version, request.version_match
         )
-        limit = self._api.settings.list_part_bytes
+        limit = self._api.settings.part_bytes
         header = request.as_table
         async for part in self._lister.list(wanted, options):
             for rows in _pieces(part.rows, limit):

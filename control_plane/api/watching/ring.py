@@ -83,12 +83,19 @@ class Ring:
         """The place of the first change after `version`, which must be covered."""
         return self._first + bisect_right(self._entries, version, key=lambda entry: entry.version)
 
-    def read(self, place: int, most: int) -> Sequence[Entry] | None:
-        """At most so many changes from a place on; None when the place is lost."""
+    def read(self, place: int, most: int, most_bytes: int) -> Sequence[Entry] | None:
+        """At most so many changes from a place on, and at most so many bytes of them, but one in any case;
+        None when the place is lost."""
         start = place - self._first
         if start < 0:
             return None
-        return self._entries[start : start + most]
+        found = self._entries[start : start + most]
+        left = most_bytes
+        for number, entry in enumerate(found):
+            left -= entry.size
+            if left < 0 and number:
+                return found[:number]
+        return found
 
     def _forget(self) -> None:
         """Down to three quarters of each bound."""

@@ -6,7 +6,7 @@ ring; one that the store has forgotten too is Expired.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 
 from control_plane.api import refusals
@@ -123,6 +123,19 @@ class _Watch:
     def _bookmarks(self, version: int) -> Events:
         return [bookmark(self._wanted, version)] if self._options.bookmarks and not self._over else []
 
+    def _batches(self, events: Events) -> Iterator[Events]:
+        """Events in batches of bounded size, each of one at least."""
+        batch: Events = []
+        size = 0
+        for event in events:
+            if batch and size + len(event.value) > self._settings.part_bytes:
+                yield batch
+                batch, size = [], 0
+            batch.append(event)
+            size += len(event.value)
+        if batch:
+            yield batch
+
     async def initial(self, objects: CachedObjects) -> AsyncGenerator[Events, None]:
         """What exists. It is one moment, at which the ring goes on."""
         wanted, ring = self._wanted, self._feed.ring
@@ -133,8 +146,9 @@ class _Watch:
         size = self._settings.watch_batch
         for start in range(0, len(records), size):
             part = records[start : start + size]
-            if found := [existing(each) for each in part if wanted.matches_record(each)]:
-                yield found
+            found = [existing(each) for each in part if wanted.matches_record(each)]
+            for batch in self._batches(found):
+                yield batch
             await asyncio.sleep(0)
         if self._options.send_initial_events:
             yield [bookmark(wanted, version, initial_end=True)]
@@ -159,7 +173,8 @@ class _Watch:
                     raise Unavailable("the store was closed", retry_after_s=1)
                 # Whole revisions come together, so the ring goes on exactly behind them.
                 version = changes[-1].version
-                if batch := _events(self._wanted, [Entry(_record_change(reader, each)) for each in changes]):
+                entries = [Entry(_record_change(reader, each)) for each in changes]
+                for batch in self._batches(_events(self._wanted, entries)):
                     yield batch
                 if version >= self._feed.floor:
                     self.begin(version)
@@ -182,7 +197,7 @@ class _Watch:
                 if told := self._bookmarks(max(self._since, feed.ring.newest)):
                     yield told
                 continue
-            entries = feed.ring.read(self._place, self._settings.watch_batch)
+            entries = feed.ring.read(self._place, self._settings.watch_batch, self._settings.part_bytes)
             if entries is None:
                 raise Expired(
                     "the watch was too slow: changes that it has yet to read are no longer kept; list again"

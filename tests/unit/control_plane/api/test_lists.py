@@ -17,7 +17,7 @@ from knarr.proto.services import object_service_pb2 as wire
 from tests.support.api import OPTIONS, ApiWorld, api_world
 
 REFERENCE = wire.Reference(api_version="v1", kind="ConfigMap", namespace="default")
-SETTINGS = ApiSettings(list_page=4, list_part_bytes=2_000)
+SETTINGS = ApiSettings(list_page=4, part_bytes=2_000)
 
 
 async def add(world: ApiWorld, name: str, namespace: str = "default", size: int = 1, **labels: str) -> str:

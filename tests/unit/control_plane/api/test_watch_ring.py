@@ -17,7 +17,7 @@ def change(version: int, size: int = 10) -> RecordChange:
 
 
 def versions(ring: Ring, place: int, most: int = 100) -> list[int] | None:
-    entries = ring.read(place, most)
+    entries = ring.read(place, most, 10**9)
     return None if entries is None else [entry.version for entry in entries]
 
 
@@ -61,12 +61,24 @@ def test_bytes_are_bounded_too() -> None:
     assert ring.floor == 3
 
 
+def test_what_is_read_at_once_is_bounded_in_bytes() -> None:
+    ring = Ring(10, 10_000)
+    ring.begin(0)
+    ring.push([change(1, 60), change(2, 60), change(3, 500)])
+    sizes = []
+    place = 0
+    while entries := ring.read(place, 10, 130) or ():
+        sizes.append([entry.size for entry in entries])
+        place += len(entries)
+    assert sizes == [[60, 60], [500]]
+
+
 def test_an_object_is_encoded_once_for_all() -> None:
     obj = core.ConfigMap(data={"a": "b"})
     record = CachedRecord("default", "c", obj.SerializeToString(), 5, (), "")
     ring = Ring(10, 10_000)
     ring.push([RecordChange(READER, 5, record, record)])
-    (entry,) = ring.read(0, 1) or ()
+    (entry,) = ring.read(0, 1, 100) or ()
     assert entry.current(record) is entry.current(record)
     assert core.ConfigMap.FromString(entry.previous(record)).metadata.resourceVersion == "5"
 
@@ -87,13 +99,13 @@ def test_nothing_is_passed_over_unnoticed(sizes: list[list[int]], longest: int, 
             version += 1
             changes.append(change(version, size))
         ring.push(changes)
-        kept = ring.read(ring.place_after(ring.floor), 10_000) or ()
+        kept = ring.read(ring.place_after(ring.floor), 10_000, 10**9) or ()
         assert len(kept) <= longest
         assert sum(entry.size for entry in kept) <= most_bytes
         assert [entry.version for entry in kept] == list(range(ring.floor + 1, version + 1))
         if number % 3:
             continue
-        entries = ring.read(place, 2)
+        entries = ring.read(place, 2, 40)
         if entries is None:
             assert ring.floor > seen
             seen, place = ring.floor, ring.place_after(ring.floor)
