@@ -156,8 +156,10 @@ async def _open_store(settings: ServerSettings) -> AsyncIterator[EtcdStore]:
     keeping = asyncio.create_task(etcd.run(), name="etcd")
     store = EtcdStore.connect(EtcdSettings((etcd.endpoint,)))
     try:
-        snapshots = settings.state_dir / "snapshots"
-        async with _maintained(store, MaintenanceSettings(snapshot_dir=snapshots)):
+        upkeep = MaintenanceSettings(
+            snapshot_dir=settings.state_dir / "snapshots", quota_bytes=etcd.quota_bytes
+        )
+        async with _maintained(store, upkeep):
             yield store
     finally:
         keeping.cancel()

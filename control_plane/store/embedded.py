@@ -86,6 +86,11 @@ class EmbeddedEtcd:
         return f"127.0.0.1:{self._client_port}"
 
     @property
+    def quota_bytes(self) -> int:
+        """The size at which its database refuses writes."""
+        return self._settings.quota_bytes
+
+    @property
     def pid(self) -> int:
         """Of the running etcd; 0 when none runs."""
         return self._pid

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from control_plane.store.interface import AmbiguousError, StoreError, UnavailableError
 
 RENEWALS_PER_TTL = 3  # one renewal may be lost without the lease being in danger
+BELIEVED = 0.98  # share of the TTL that the holder counts on: two clocks do not run equally fast
 
 
 class LeaseEndedError(StoreError):
@@ -28,7 +29,7 @@ class RenewedLease:
         does not know the lease, UnavailableError when it cannot be reached."""
         self.id = lease_id
         self.ttl_s = ttl_s
-        self.ends_at = granted_at + ttl_s  # loop time
+        self.ends_at = granted_at + ttl_s * BELIEVED  # loop time
         self._renew = renew
         self._revoke = revoke
         self._lost = asyncio.Event()
@@ -79,5 +80,5 @@ class RenewedLease:
                 await self._renew()
         except (UnavailableError, AmbiguousError, TimeoutError):
             return False
-        self.ends_at = sent_at + self.ttl_s
+        self.ends_at = sent_at + self.ttl_s * BELIEVED
         return True
