@@ -1,6 +1,5 @@
 """Patches of stored objects: the object as JSON, patched, and read back strictly."""
 
-import json
 from typing import Any
 
 from google.protobuf.message import Message
@@ -9,21 +8,22 @@ from control_plane.api.messages import metadata
 from control_plane.api.patching import json_patch, merge_patch, strategic_merge
 from knarr.api import codec
 from knarr.api.errors import DecodeError
+from knarr.api.json_text import parse_json
 from knarr.api.kinds import Kind
-from knarr.errors import BadRequest, Cause, Invalid, UnsupportedMediaType
+from knarr.errors import BadRequest, Cause, Invalid, TooLarge, UnsupportedMediaType
 from knarr.proto.services import object_service_pb2 as wire
 
 MAX_PATCH_BYTES = 3 * 1024 * 1024
 
 
 def parse_patch(text: bytes, type_: "wire.PatchRequest.Type.ValueType") -> Any:
-    """The patch as a JSON value; raises BadRequest."""
+    """The patch as a JSON value; raises BadRequest, TooLarge."""
     if len(text) > MAX_PATCH_BYTES:
-        raise BadRequest(f"the patch is larger than {MAX_PATCH_BYTES} bytes")
+        raise TooLarge(f"Request entity too large: limit is {MAX_PATCH_BYTES} bytes")
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"the patch is no JSON: {error}") from error
+        value, _ = parse_json(text)
+    except DecodeError as error:
+        raise BadRequest(f"the patch cannot be read: {error}") from error
     wanted = list if type_ == wire.PatchRequest.JSON else dict
     if not isinstance(value, wanted):
         raise BadRequest(f"the patch must be a JSON {'array' if wanted is list else 'object'}")

@@ -15,6 +15,8 @@ class ApiSettings:
     toleration_s: int = 5
     # One request to the store, its own reconnects included; longer, and the caller is told.
     store_timeout_s: float = 5.0
+    # To find out what became of a write that was not confirmed in that time.
+    settle_timeout_s: float = 1.0
     # Tries of one unconditional write that meets newer versions each time.
     write_attempts: int = 12
     # Wait before the second try; doubles, with jitter, up to the longest.

@@ -171,10 +171,10 @@ class Storage:
         """The outcome of a write that the store did not confirm. Only a write that shows is certain: one that
         does not show yet may still be on its way. Raises Timeout."""
         try:
-            async with asyncio.timeout(self._settings.store_timeout_s):
+            async with asyncio.timeout(self._settings.settle_timeout_s):
                 record = await self._store.get(write.key)
-        except (TimeoutError, StoreError):
-            raise _ambiguous() from None
+        except (TimeoutError, StoreError) as error:
+            raise _ambiguous() from error
         if record is not None and record.value == write.value:
             return Written(record.version)
         raise _ambiguous()

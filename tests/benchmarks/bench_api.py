@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from control_plane.api.messages import metadata
@@ -21,8 +22,7 @@ from knarr.api.kinds import POD
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import object_service_pb2 as wire
 from tests.support.api import OPTIONS, ApiWorld, api_world
-
-Report = Callable[..., None]
+from tests.support.bench import Report
 
 CLIENTS = 32
 BATCH = 100
@@ -117,19 +117,17 @@ async def _creates(report: Report) -> None:
         )
 
     async with api_world() as world:
-        single = [lambda number=number: world.writes.create(request(number)) for number in range(CREATED)]
+        single = [partial(world.writes.create, request(number)) for number in range(CREATED)]
         _per_s(report, "api.create.per_s", CREATED, await shared(single), mode="single", clients=CLIENTS)
     async with api_world() as world:
         batches = [
             wire.BatchRequest(items=[wire.BatchItem(create=request(first + at)) for at in range(BATCH)])
             for first in range(0, CREATED, BATCH)
         ]
-        batched = [lambda batch=batch: world.writes.batch(batch) for batch in batches]
+        batched = [partial(world.writes.batch, batch) for batch in batches]
         _per_s(report, "api.create.per_s", CREATED, await shared(batched), mode="batched", batch=BATCH)
     async with api_world() as world:
-        internal = [
-            lambda number=number: world.writer.create(pod(f"pod-{number}")) for number in range(CREATED)
-        ]
+        internal = [partial(world.writer.create, pod(f"pod-{number}")) for number in range(CREATED)]
         _per_s(report, "api.create.per_s", CREATED, await shared(internal), mode="internal", clients=CLIENTS)
 
 
@@ -148,7 +146,7 @@ async def _agents(report: Report) -> None:
             assert each is not None
             each.status.phase = "Running"
             running.append(each)
-        work = [lambda each=each: world.writer.update_status(each) for each in running]
+        work = [partial(world.writer.update_status, each) for each in running]
         _per_s(report, "api.update_status.per_s", len(work), await shared(work, 64), clients=64)
 
 
@@ -158,7 +156,7 @@ async def _filled(world: ApiWorld, count: int) -> list[core.Pod]:
     async def one(number: int) -> None:
         made.append(await world.writer.create(pod(f"pod-{number:05}")))
 
-    await shared([lambda number=number: one(number) for number in range(count)], 256)  # type: ignore[misc]
+    await shared([partial(one, number) for number in range(count)], 256)
     return made
 
 
@@ -173,7 +171,7 @@ async def _reads(report: Report) -> None:
             )
             for number in range(READ)
         ]
-        work = [lambda request=request: world.reads.get(request) for request in gets]
+        work = [partial(world.reads.get, request) for request in gets]
         _per_s(report, "api.get.per_s", READ, await shared(work), clients=CLIENTS)
         requests = {
             "plain": wire.ListRequest(reference=REFERENCE),
@@ -224,7 +222,7 @@ async def _fanout(report: Report) -> None:
             await world.api.create(POD, "default", pod(name), OPTIONS)
 
         async with spent() as took:
-            await shared([lambda number=number: create(number) for number in range(WATCHED)])  # type: ignore[misc]
+            await shared([partial(create, number) for number in range(WATCHED)])
             await asyncio.gather(*watchers)
         events = WATCHED * WATCHERS
         _per_s(report, "api.watch_fanout.events_per_s", events, took, watchers=WATCHERS)
