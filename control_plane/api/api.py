@@ -4,13 +4,13 @@ Lists and watches stand in reading.py and watching/; what each step of a write m
 """
 
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from google.protobuf.message import Message
 
 from control_plane.api.changing import STATUS, Changer
-from control_plane.api.creating import Creator
+from control_plane.api.creating import Creator, NewObject
 from control_plane.api.deleting import Deleter
 from control_plane.api.lookups import Lookups
 from control_plane.api.messages import copy, decode, metadata
@@ -22,8 +22,9 @@ from control_plane.objects.interface import DeleteOptions
 from control_plane.store.interface import Record, Store
 from knarr.api.kinds import Kind
 from knarr.clock import Clock, Ids
+from knarr.errors import ApiError
 
-__all__ = ["Api", "Result", "WriteOptions"]
+__all__ = ["Api", "NewObject", "Result", "WriteOptions"]
 
 
 class Api:
@@ -62,7 +63,11 @@ class Api:
     async def create(self, kind: Kind, namespace: str, obj: Message, options: WriteOptions) -> Result:
         """Create; honours generateName. Raises AlreadyExists, Invalid, Forbidden, BadRequest, NotFound (the
         namespace), TooLarge."""
-        return await self._creator.create(kind, namespace, obj, options)
+        return await self._creator.create(NewObject(kind, namespace, obj, options))
+
+    async def create_all(self, items: Sequence[NewObject]) -> list[Result | ApiError]:
+        """Create several at once, each with its own outcome, in far less time than one by one."""
+        return await self._creator.create_all(items)
 
     async def update(self, kind: Kind, namespace: str, obj: Message, options: WriteOptions) -> Result:
         """Replace everything but status. With metadata.resourceVersion, only if that is the current one."""

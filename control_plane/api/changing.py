@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from control_plane.api import admission, deletion, refusals
-from control_plane.api.creating import Creator
+from control_plane.api.creating import Creator, NewObject
 from control_plane.api.lookups import Lookups
 from control_plane.api.messages import copy, has_part, metadata
 from control_plane.api.patching import apply as server_side_apply
@@ -103,7 +103,7 @@ class Changer:
             # It was applied to an object that there was.
             raise refusals.not_found(target.kind, target.name)
         own.name = target.name
-        return await self._creator.create(target.kind, target.namespace, obj, target.options)
+        return await self._creator.create(NewObject(target.kind, target.namespace, obj, target.options))
 
     async def _run(self, target: _Target, current: Stored) -> Result:
         kind, name = target.kind, target.name

@@ -1,5 +1,9 @@
 """Creating objects: name, defaults, admission, validation, ownership, store."""
 
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+
 from google.protobuf.message import Message
 
 from control_plane.api import admission, refusals
@@ -13,12 +17,28 @@ from control_plane.api.strategy import MAX_GENERATED_BASE, prepare_create
 from control_plane.api.writes import Result, WriteOptions, check_causes, set_namespace, supported
 from knarr.api.kinds import Kind
 from knarr.clock import Clock, Ids
-from knarr.errors import AlreadyExists, BadRequest, NotFound
+from knarr.errors import AlreadyExists, ApiError, BadRequest, NotFound
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
 from knarr.proto.services import object_service_pb2 as wire
 
 GENERATED_NAME_TRIES = 8
+SLICE = 50  # objects made ready before others run
+
+
+@dataclass(frozen=True, slots=True)
+class NewObject:
+    """An object to be created, for whom and where."""
+
+    kind: Kind
+    namespace: str
+    obj: Message
+    options: WriteOptions
+
+    @property
+    def named_by_server(self) -> bool:
+        own = metadata(self.obj)
+        return not own.name and bool(own.generateName)
 
 
 class Creator:
@@ -33,26 +53,56 @@ class Creator:
         self._ids = ids
         self._settings = settings
 
-    async def create(self, kind: Kind, namespace: str, given: Message, options: WriteOptions) -> Result:
-        """See Api.create. `given` is left as it is."""
-        if metadata(given).resourceVersion:
-            raise BadRequest("resourceVersion should not be set on objects to be created")
-        generated = not metadata(given).name and bool(metadata(given).generateName)
-        attempt = 1
-        while True:
-            obj = copy(given)
-            set_namespace(kind, namespace, obj)
-            if generated:
-                own = metadata(obj)
-                own.name = own.generateName[:MAX_GENERATED_BASE] + self._ids.suffix(5)
+    async def create(self, new: NewObject) -> Result:
+        """See Api.create. The given object is left as it is."""
+        for attempt in range(GENERATED_NAME_TRIES):
             try:
-                return await self._create(kind, obj, options)
+                result = await self._ready(new)
+                if new.options.dry_run:
+                    return await self._rehearsed(new.kind, result)
+                result.obj = await self._storage.create(new.kind, result.obj)
+                return result
             except AlreadyExists:
-                if not generated or attempt == GENERATED_NAME_TRIES:
+                if not new.named_by_server or attempt == GENERATED_NAME_TRIES - 1:
                     raise
-            attempt += 1
+        raise AssertionError("unreachable")
 
-    async def _create(self, kind: Kind, obj: Message, options: WriteOptions) -> Result:
+    async def create_all(self, items: Sequence[NewObject]) -> list[Result | ApiError]:
+        """See Api.create_all."""
+        results: list[Result | ApiError] = []
+        ready: dict[int, Result] = {}
+        for index, new in enumerate(items):
+            try:
+                results.append(await self._ready(new))
+                ready[index] = results[index]  # type: ignore[assignment]  # what was appended just now
+            except ApiError as error:
+                results.append(error)
+            if index % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+        rehearsed = [index for index in ready if items[index].options.dry_run]
+        for index in rehearsed:
+            results[index] = await _outcome(self._rehearsed(items[index].kind, ready.pop(index)))
+        stored = await self._storage.create_all(
+            [(items[index].kind, result.obj) for index, result in ready.items()]
+        )
+        for (index, result), outcome in zip(ready.items(), stored, strict=True):
+            if isinstance(outcome, Message):
+                result.obj = outcome
+            elif isinstance(outcome, AlreadyExists) and items[index].named_by_server:
+                results[index] = await _outcome(self.create(items[index]))
+            else:
+                results[index] = outcome
+        return results
+
+    async def _ready(self, new: NewObject) -> Result:
+        """The object as it is to be stored, under a name that may turn out to be taken; raises ApiError."""
+        kind, options, obj = new.kind, new.options, copy(new.obj)
+        own = metadata(obj)
+        if own.resourceVersion:
+            raise BadRequest("resourceVersion should not be set on objects to be created")
+        set_namespace(kind, new.namespace, obj)
+        if new.named_by_server:
+            own.name = own.generateName[:MAX_GENERATED_BASE] + self._ids.suffix(5)
         prepare_create(kind, obj, uid=self._ids.uid(), now=self._clock.now())
         default_object(kind, obj)
         await self._admit(kind, obj)
@@ -60,11 +110,13 @@ class Creator:
         check_causes(kind, obj, [*causes, *validate_create(kind, obj)])
         if options.track:
             track_update(None, obj, kind, manager=options.manager, now=self._clock.now())
-        if options.dry_run:
-            await self._check_absent(kind, obj)
-            self._storage.check_size(kind, obj)
-            return Result(obj, wire.CREATED, warnings)
-        return Result(await self._storage.create(kind, obj), wire.CREATED, warnings)
+        return Result(obj, wire.CREATED, warnings)
+
+    async def _rehearsed(self, kind: Kind, result: Result) -> Result:
+        """Everything but the write; raises ApiError."""
+        await self._check_absent(kind, result.obj)
+        self._storage.check_size(kind, result.obj)
+        return result
 
     async def _admit(self, kind: Kind, obj: Message) -> None:
         if kind.namespaced:
@@ -83,3 +135,10 @@ class Creator:
         except NotFound:
             return
         raise refusals.already_exists(kind, own.name)
+
+
+async def _outcome(work: Awaitable[Result]) -> Result | ApiError:
+    try:
+        return await work
+    except ApiError as error:
+        return error

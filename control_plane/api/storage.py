@@ -100,13 +100,32 @@ class Storage:
     async def create(self, kind: Kind, obj: Message) -> Message:
         """Store a new object; raises AlreadyExists, TooLarge. The same message, with its version."""
         outcome = await self._write(kind, obj, ABSENT)
-        if isinstance(outcome, Refused):
-            current = outcome.current
-            deleting = current is not None and metadata(_stored(kind, current).obj).HasField(
-                "deletionTimestamp"
-            )
-            raise refusals.already_exists(kind, metadata(obj).name, deleting=deleting)
-        return await self._seen(kind, obj, outcome)
+        created = _created(kind, obj, outcome)
+        await self.wait_seen(kind, written_version(outcome))
+        return created
+
+    async def create_all(self, new: Sequence[tuple[Kind, Message]]) -> list[Message | ApiError]:
+        """The same of many objects in one request to the store; each its own outcome, in order."""
+        results: list[Message | ApiError] = []
+        writes: dict[int, Write] = {}
+        for index, (kind, obj) in enumerate(new):
+            results.append(obj)
+            try:
+                writes[index] = self._planned(kind, obj, ABSENT)
+            except ApiError as error:
+                results[index] = error
+        outcomes = await self.write_all(list(writes.values()))
+        newest: dict[Kind, int] = {}
+        for index, outcome in zip(writes, outcomes, strict=True):
+            kind, obj = new[index]
+            try:
+                results[index] = _created(kind, obj, outcome)
+                newest[kind] = max(newest.get(kind, 0), written_version(outcome))
+            except ApiError as error:
+                results[index] = error
+        for kind, version in newest.items():
+            await self.wait_seen(kind, version)
+        return results
 
     async def replace(self, kind: Kind, obj: Message, version: int) -> Message | Stored | None:
         """Store a changed object if it still has this version: the same message, with its new version.
@@ -127,14 +146,22 @@ class Storage:
         return removed
 
     async def write_all(self, writes: Sequence[Write]) -> Sequence[Outcome]:
-        """Compare-and-sets with their outcomes; raises Timeout when the store does not answer in time."""
+        """Compare-and-sets with their outcomes. What the store does not confirm is looked for."""
+        if not writes:
+            return ()
         try:
             async with asyncio.timeout(self._settings.store_timeout_s):
-                return await self._store.write(writes)
-        except TimeoutError as error:
-            raise _ambiguous() from error
+                outcomes = list(await self._store.write(writes))
+        except TimeoutError:
+            outcomes = [Failed(AmbiguousError("no answer in time"))] * len(writes)
         except StoreError as error:
-            raise api_error(error) from error
+            outcomes = [Failed(error)] * len(writes)
+        unsure = [index for index, outcome in enumerate(outcomes) if _is_ambiguous(outcome)]
+        if unsure:
+            found = await asyncio.gather(*(self._settled(writes[index]) for index in unsure))
+            for index, outcome in zip(unsure, found, strict=True):
+                outcomes[index] = outcome
+        return outcomes
 
     async def wait_seen(self, kind: Kind, version: int) -> None:
         """Wait until the cache shows a write; after a while the write is simply not shown yet."""
@@ -156,28 +183,24 @@ class Storage:
             raise refusals.too_large(kind, metadata(obj).name, len(value), limit)
         return value
 
-    async def _write(self, kind: Kind, obj: Message, expected: int) -> Outcome:
+    def _planned(self, kind: Kind, obj: Message, expected: int) -> Write:
+        """The write that stores an object; raises TooLarge."""
         own = metadata(obj)
-        write = Write(kind.key(own.namespace, own.name), self._encoded(kind, obj), expected)
-        try:
-            (outcome,) = await self.write_all([write])
-        except Timeout:
-            return await self._settled(write)
-        if isinstance(outcome, Failed) and isinstance(outcome.error, AmbiguousError):
-            return await self._settled(write)
+        return Write(kind.key(own.namespace, own.name), self._encoded(kind, obj), expected)
+
+    async def _write(self, kind: Kind, obj: Message, expected: int) -> Outcome:
+        (outcome,) = await self.write_all([self._planned(kind, obj, expected)])
         return outcome
 
     async def _settled(self, write: Write) -> Outcome:
         """The outcome of a write that the store did not confirm. Only a write that shows is certain: one that
-        does not show yet may still be on its way. Raises Timeout."""
-        try:
+        does not show yet may still be on its way."""
+        with contextlib.suppress(TimeoutError, StoreError):
             async with asyncio.timeout(self._settings.settle_timeout_s):
                 record = await self._store.get(write.key)
-        except (TimeoutError, StoreError) as error:
-            raise _ambiguous() from error
-        if record is not None and record.value == write.value:
-            return Written(record.version)
-        raise _ambiguous()
+            if record is not None and record.value == write.value:
+                return Written(record.version)
+        return Failed(AmbiguousError("the write was not confirmed"))
 
     async def _seen(self, kind: Kind, obj: Message, outcome: Outcome) -> Message:
         version = written_version(outcome)
@@ -199,6 +222,20 @@ def api_error(error: StoreError) -> ApiError:
     return Unavailable(
         f"the store (etcd) cannot be reached: {error}; nothing was done, try again", retry_after_s=1
     )
+
+
+def _created(kind: Kind, obj: Message, outcome: Outcome) -> Message:
+    """The object with its version; raises AlreadyExists, or what is to be told of a write not done."""
+    if isinstance(outcome, Refused):
+        current = outcome.current
+        deleting = current is not None and metadata(_stored(kind, current).obj).HasField("deletionTimestamp")
+        raise refusals.already_exists(kind, metadata(obj).name, deleting=deleting)
+    metadata(obj).resourceVersion = str(written_version(outcome))
+    return obj
+
+
+def _is_ambiguous(outcome: Outcome) -> bool:
+    return isinstance(outcome, Failed) and isinstance(outcome.error, AmbiguousError)
 
 
 def written_version(outcome: Outcome) -> int:

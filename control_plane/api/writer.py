@@ -103,12 +103,7 @@ class ApiWriter:
         """Write all at once; what is stored of those that met another write, and the newest version."""
         if not writes:
             return {}, 0
-        try:
-            outcomes = await self._api.storage.write_all(list(writes.values()))
-        except ApiError as error:
-            for index in writes:
-                results[index] = error
-            return {}, 0
+        outcomes = await self._api.storage.write_all(list(writes.values()))
         again: dict[int, Stored | None] = {}
         newest = 0
         for index, outcome in zip(writes, outcomes, strict=True):

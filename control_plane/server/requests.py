@@ -1,12 +1,11 @@
 """Write requests of ObjectService as calls of the Api: which call, what body, what answer. No transport."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 from google.protobuf.message import Message
 
 from control_plane.api import deletion
-from control_plane.api.api import Api, Result, WriteOptions
+from control_plane.api.api import Api, NewObject, Result, WriteOptions
 from control_plane.api.changing import FINALIZE, SCALE, STATUS, check_subresource
 from control_plane.api.messages import decode, metadata
 from control_plane.api.patches import parse_patch, patched
@@ -17,9 +16,11 @@ from control_plane.api.scale import SCALE_KIND, scale_of, set_scale
 from control_plane.api.selection import Selection, selection
 from control_plane.api.writer import ApiWriter
 from control_plane.objects.interface import Binding, DeleteOptions
+from control_plane.server.answers import deleted, response, scale_response
+from control_plane.server.batches import Batches
 from control_plane.server.bodies import kind_of, received
 from knarr.api.kinds import POD, Kind
-from knarr.errors import ApiError, BadRequest, Cause, MethodNotAllowed
+from knarr.errors import BadRequest, Cause, MethodNotAllowed
 from knarr.proto.kubernetes import autoscaling_v1_pb2 as autoscaling
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
@@ -41,11 +42,9 @@ class WriteRequests:
         kind = kind_of(request.reference)
         match request.subresource:
             case "":
-                got = received(kind.message, request.body, request.options.field_validation)
-                result = await self._api.create(
-                    kind, request.reference.namespace, got.message, _options(request.options)
-                )
-                return response(kind, result, got.warnings)
+                new, warnings = new_object(request)
+                result = await self._api.create(kind, new.namespace, new.obj, new.options)
+                return response(kind, result, warnings)
             case "binding" if kind is POD:
                 return await self._bind(request)
             case "eviction" if kind is POD:
@@ -99,7 +98,7 @@ class WriteRequests:
             _options(request.options),
             subresource=request.subresource,
         )
-        return _scale_response(kind, result) if request.subresource == SCALE else response(kind, result)
+        return scale_response(kind, result) if request.subresource == SCALE else response(kind, result)
 
     async def apply(self, request: wire.ApplyRequest) -> wire.ObjectResponse:
         kind = kind_of(request.reference)
@@ -129,7 +128,7 @@ class WriteRequests:
             result = await self._api.delete(
                 kind, reference.namespace, reference.name, options, dry_run=dry_run
             )
-            return _deleted(kind, result)
+            return deleted(kind, result)
         wanted = selection(kind, reference.namespace, request.label_selector, request.field_selector)
         gone = await self._api.delete_all(kind, self._messages(wanted), options, dry_run=dry_run)
         status = meta.Status(status="Success", message=f"{len(gone)} deleted")
@@ -141,23 +140,10 @@ class WriteRequests:
             yield [decode(wanted.kind, row.value, row.version) for row in part.rows]
 
     async def batch(self, request: wire.BatchRequest) -> wire.BatchResponse:
-        settings = self._api.settings
-        if len(request.items) > settings.batch_limit:
-            raise BadRequest(
-                f"a batch has at most {settings.batch_limit} items, this one has {len(request.items)}"
-            )
-        limit = asyncio.Semaphore(settings.batch_concurrency)
+        return await Batches(self._api, self.one, new_object).run(request)
 
-        async def one(item: wire.BatchItem) -> wire.BatchOutcome:
-            async with limit:
-                try:
-                    return wire.BatchOutcome(done=await self._item(item))
-                except ApiError as error:
-                    return wire.BatchOutcome(failed=error.status())
-
-        return wire.BatchResponse(outcomes=await asyncio.gather(*map(one, request.items)))
-
-    async def _item(self, item: wire.BatchItem) -> wire.ObjectResponse:
+    async def one(self, item: wire.BatchItem) -> wire.ObjectResponse:
+        """One item of a batch."""
         match item.WhichOneof("write"):
             case "create":
                 return await self.create(item.create)
@@ -186,7 +172,7 @@ class WriteRequests:
             _options(request.options),
             subresource=SCALE,
         )
-        return _scale_response(kind, result)
+        return scale_response(kind, result)
 
     async def _bind(self, request: wire.CreateRequest) -> wire.ObjectResponse:
         got = received(core.Binding, request.body, request.options.field_validation).message
@@ -216,7 +202,15 @@ class WriteRequests:
             options = deletion.read_options(got.deleteOptions)
             dry_run = dry_run or _dry_run(got.deleteOptions)
         result = await self._api.evict(reference.namespace, reference.name, options, dry_run=dry_run)
-        return _deleted(POD, result)
+        return deleted(POD, result)
+
+
+def new_object(request: wire.CreateRequest) -> tuple[NewObject, tuple[str, ...]]:
+    """What a request asks to create, and warnings about it; raises ApiError."""
+    kind = kind_of(request.reference)
+    got = received(kind.message, request.body, request.options.field_validation)
+    options = _options(request.options)
+    return NewObject(kind, request.reference.namespace, got.message, options), got.warnings
 
 
 def check_reference(kind: Kind, reference: wire.Reference, obj: Message) -> wire.Reference:
@@ -259,35 +253,3 @@ def _dry_run(options: meta.DeleteOptions) -> bool:
         cause = Cause("dryRun", "FieldValueNotSupported", why)
         raise invalid_as("DeleteOptions", "meta.k8s.io", "", [cause])
     return bool(options.dryRun)
-
-
-def response(kind: Kind, result: Result, warnings: tuple[str, ...] = ()) -> wire.ObjectResponse:
-    """The answer to a write."""
-    own = metadata(result.obj)
-    reference = wire.Reference(
-        api_version=kind.api_version, kind=kind.name, namespace=own.namespace, name=own.name
-    )
-    return wire.ObjectResponse(
-        reference=reference,
-        object=result.obj.SerializeToString(),
-        warnings=[*warnings, *result.warnings],
-        outcome=result.outcome,
-    )
-
-
-def _deleted(kind: Kind, result: Result) -> wire.ObjectResponse:
-    """A pod that is gone is still told as it ended; of all else a Status says which object it was."""
-    answer = response(kind, result)
-    if result.outcome == wire.DELETED and kind is not POD:
-        own = metadata(result.obj)
-        answer.object = b""
-        answer.status.status = "Success"
-        details = answer.status.details
-        details.group, details.kind, details.name, details.uid = kind.group, kind.plural, own.name, own.uid
-    return answer
-
-
-def _scale_response(kind: Kind, result: Result) -> wire.ObjectResponse:
-    answer = response(kind, result)
-    answer.object = scale_of(result.obj).SerializeToString()
-    return answer

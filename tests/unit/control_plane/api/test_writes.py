@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from control_plane.api.api import WriteOptions
+from control_plane.api.api import NewObject, WriteOptions
 from control_plane.api.settings import ApiSettings
 from control_plane.objects.interface import DeleteOptions
 from knarr.api.kinds import CONFIG_MAP, DEPLOYMENT, NAMESPACE, POD, Kind
-from knarr.errors import AlreadyExists, BadRequest, Conflict, Forbidden, Invalid, NotFound, TooLarge
+from knarr.errors import AlreadyExists, ApiError, BadRequest, Conflict, Forbidden, Invalid, NotFound, TooLarge
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import autoscaling_v1_pb2 as autoscaling
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -446,3 +446,48 @@ async def test_a_batch_is_bounded() -> None:
     async with api_world(settings=ApiSettings(batch_limit=2)) as world:
         with pytest.raises(BadRequest, match="at most 2 items"):
             await world.writes.batch(wire.BatchRequest(items=[wire.BatchItem()] * 3))
+
+
+async def test_several_creates_each_have_their_outcome() -> None:
+    async with api_world() as world:
+        await world.api.create(CONFIG_MAP, "default", config_map("taken"), OPTIONS)
+        items = [
+            NewObject(CONFIG_MAP, "default", config_map("a"), OPTIONS),
+            NewObject(CONFIG_MAP, "default", config_map("taken"), OPTIONS),
+            NewObject(CONFIG_MAP, "default", config_map("Bad_"), OPTIONS),
+            NewObject(CONFIG_MAP, "default", config_map("b"), DRY),
+            NewObject(CONFIG_MAP, "default", config_map("taken"), DRY),
+            NewObject(CONFIG_MAP, "default", config_map("", generateName="g-"), OPTIONS),
+            NewObject(CONFIG_MAP, "default", config_map("large", "x" * 2_000_000), OPTIONS),
+        ]
+        outcomes = [
+            type(each).__name__ if isinstance(each, ApiError) else wire.Outcome.Name(each.outcome)
+            for each in await world.api.create_all(items)
+        ]
+        assert outcomes == [
+            "CREATED",
+            "AlreadyExists",
+            "Invalid",
+            "CREATED",
+            "AlreadyExists",
+            "CREATED",
+            "Invalid",
+        ]
+        stored = {each.metadata.name for each in world.objects.list(core.ConfigMap, "default")}
+        assert len(stored) == 3
+        assert {"a", "taken"} < stored
+        assert await world.api.create_all([]) == []
+
+
+async def test_names_generated_together_do_not_run_into_each_other() -> None:
+    suffixes = iter(["x", "x", "x", "y", "z"])
+
+    class Ids(_SameSuffix):
+        def suffix(self, length: int) -> str:
+            return next(suffixes)
+
+    async with api_world(ids=Ids()) as world:
+        items = [NewObject(CONFIG_MAP, "default", config_map("", generateName="g-"), OPTIONS)] * 3
+        results = await world.api.create_all(items)
+        names = [each.obj.metadata.name for each in results]  # type: ignore[union-attr]
+        assert names == ["g-x", "g-y", "g-z"]
