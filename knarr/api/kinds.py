@@ -9,8 +9,16 @@ from typing import Any
 from google.protobuf.message import Message
 
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
+from knarr.proto.kubernetes import autoscaling_v2_pb2 as autoscaling
+from knarr.proto.kubernetes import batch_v1_pb2 as batch
+from knarr.proto.kubernetes import coordination_v1_pb2 as coordination
 from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.kubernetes import discovery_v1_pb2 as discovery
+from knarr.proto.kubernetes import networking_v1_pb2 as networking
+from knarr.proto.kubernetes import policy_v1_pb2 as policy
+from knarr.proto.kubernetes import rbac_v1_pb2 as rbac
 from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
+from knarr.proto.kubernetes import storage_v1_pb2 as storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +62,141 @@ class Kind:
         return self.name
 
 
+STATUS = ("status",)
+SCALED = ("status", "scale")
+
 NAMESPACE = Kind("", "v1", "Namespace", "namespaces", ("ns",), False, core.Namespace, ("status", "finalize"))
-NODE = Kind("", "v1", "Node", "nodes", ("no",), False, core.Node, ("status",))
+NODE = Kind("", "v1", "Node", "nodes", ("no",), False, core.Node, STATUS)
 POD = Kind("", "v1", "Pod", "pods", ("po",), True, core.Pod, ("status", "binding", "eviction"))
-SERVICE = Kind("", "v1", "Service", "services", ("svc",), True, core.Service, ("status",))
+POD_TEMPLATE = Kind("", "v1", "PodTemplate", "podtemplates", (), True, core.PodTemplate)
+REPLICATION_CONTROLLER = Kind(
+    "",
+    "v1",
+    "ReplicationController",
+    "replicationcontrollers",
+    ("rc",),
+    True,
+    core.ReplicationController,
+    SCALED,
+)
+SERVICE = Kind("", "v1", "Service", "services", ("svc",), True, core.Service, STATUS)
+ENDPOINTS = Kind("", "v1", "Endpoints", "endpoints", ("ep",), True, core.Endpoints)
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps", ("cm",), True, core.ConfigMap)
 SECRET = Kind("", "v1", "Secret", "secrets", (), True, core.Secret)
-EVENT = Kind("", "v1", "Event", "events", ("ev",), True, core.Event)
-REPLICA_SET = Kind(
-    "apps", "v1", "ReplicaSet", "replicasets", ("rs",), True, apps.ReplicaSet, ("status", "scale")
+SERVICE_ACCOUNT = Kind("", "v1", "ServiceAccount", "serviceaccounts", ("sa",), True, core.ServiceAccount)
+LIMIT_RANGE = Kind("", "v1", "LimitRange", "limitranges", ("limits",), True, core.LimitRange)
+RESOURCE_QUOTA = Kind(
+    "", "v1", "ResourceQuota", "resourcequotas", ("quota",), True, core.ResourceQuota, STATUS
 )
-DEPLOYMENT = Kind(
-    "apps", "v1", "Deployment", "deployments", ("deploy",), True, apps.Deployment, ("status", "scale")
+PERSISTENT_VOLUME = Kind(
+    "", "v1", "PersistentVolume", "persistentvolumes", ("pv",), False, core.PersistentVolume, STATUS
+)
+PERSISTENT_VOLUME_CLAIM = Kind(
+    "",
+    "v1",
+    "PersistentVolumeClaim",
+    "persistentvolumeclaims",
+    ("pvc",),
+    True,
+    core.PersistentVolumeClaim,
+    STATUS,
+)
+EVENT = Kind("", "v1", "Event", "events", ("ev",), True, core.Event)
+
+_APPS = ("apps", "v1")
+REPLICA_SET = Kind(*_APPS, "ReplicaSet", "replicasets", ("rs",), True, apps.ReplicaSet, SCALED)
+DEPLOYMENT = Kind(*_APPS, "Deployment", "deployments", ("deploy",), True, apps.Deployment, SCALED)
+STATEFUL_SET = Kind(*_APPS, "StatefulSet", "statefulsets", ("sts",), True, apps.StatefulSet, SCALED)
+DAEMON_SET = Kind(*_APPS, "DaemonSet", "daemonsets", ("ds",), True, apps.DaemonSet, STATUS)
+CONTROLLER_REVISION = Kind(
+    *_APPS, "ControllerRevision", "controllerrevisions", (), True, apps.ControllerRevision
+)
+
+JOB = Kind("batch", "v1", "Job", "jobs", (), True, batch.Job, STATUS)
+CRON_JOB = Kind("batch", "v1", "CronJob", "cronjobs", ("cj",), True, batch.CronJob, STATUS)
+HORIZONTAL_POD_AUTOSCALER = Kind(
+    "autoscaling",
+    "v2",
+    "HorizontalPodAutoscaler",
+    "horizontalpodautoscalers",
+    ("hpa",),
+    True,
+    autoscaling.HorizontalPodAutoscaler,
+    STATUS,
+)
+POD_DISRUPTION_BUDGET = Kind(
+    "policy",
+    "v1",
+    "PodDisruptionBudget",
+    "poddisruptionbudgets",
+    ("pdb",),
+    True,
+    policy.PodDisruptionBudget,
+    STATUS,
 )
 PRIORITY_CLASS = Kind(
     "scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", ("pc",), False, scheduling.PriorityClass
 )
 
+_NETWORKING = ("networking.k8s.io", "v1")
+INGRESS = Kind(*_NETWORKING, "Ingress", "ingresses", ("ing",), True, networking.Ingress, STATUS)
+INGRESS_CLASS = Kind(*_NETWORKING, "IngressClass", "ingressclasses", (), False, networking.IngressClass)
+NETWORK_POLICY = Kind(
+    *_NETWORKING, "NetworkPolicy", "networkpolicies", ("netpol",), True, networking.NetworkPolicy
+)
+ENDPOINT_SLICE = Kind(
+    "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", (), True, discovery.EndpointSlice
+)
+
+_RBAC = ("rbac.authorization.k8s.io", "v1")
+ROLE = Kind(*_RBAC, "Role", "roles", (), True, rbac.Role)
+ROLE_BINDING = Kind(*_RBAC, "RoleBinding", "rolebindings", (), True, rbac.RoleBinding)
+CLUSTER_ROLE = Kind(*_RBAC, "ClusterRole", "clusterroles", (), False, rbac.ClusterRole)
+CLUSTER_ROLE_BINDING = Kind(
+    *_RBAC, "ClusterRoleBinding", "clusterrolebindings", (), False, rbac.ClusterRoleBinding
+)
+
+STORAGE_CLASS = Kind(
+    "storage.k8s.io", "v1", "StorageClass", "storageclasses", ("sc",), False, storage.StorageClass
+)
+LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases", (), True, coordination.Lease)
+
 KINDS: tuple[Kind, ...] = (
     NAMESPACE,
     NODE,
     POD,
+    POD_TEMPLATE,
+    REPLICATION_CONTROLLER,
     SERVICE,
+    ENDPOINTS,
     CONFIG_MAP,
     SECRET,
+    SERVICE_ACCOUNT,
+    LIMIT_RANGE,
+    RESOURCE_QUOTA,
+    PERSISTENT_VOLUME,
+    PERSISTENT_VOLUME_CLAIM,
     EVENT,
     REPLICA_SET,
     DEPLOYMENT,
+    STATEFUL_SET,
+    DAEMON_SET,
+    CONTROLLER_REVISION,
+    JOB,
+    CRON_JOB,
+    HORIZONTAL_POD_AUTOSCALER,
+    POD_DISRUPTION_BUDGET,
     PRIORITY_CLASS,
+    INGRESS,
+    INGRESS_CLASS,
+    NETWORK_POLICY,
+    ENDPOINT_SLICE,
+    ROLE,
+    ROLE_BINDING,
+    CLUSTER_ROLE,
+    CLUSTER_ROLE_BINDING,
+    STORAGE_CLASS,
+    LEASE,
 )
 
 _BY_NAME = {

@@ -1,6 +1,7 @@
 """Whether an object uses fields that Knarr does not honour: refused, or accepted with a warning.
 
-Only fields that are present are looked at, and only where the table has a row at or below them.
+Only fields that are present are looked at, and only where the table has a row at or below them. An object of
+a kind on which nothing acts yet gets one warning, whatever is in it.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from google.protobuf.message import Message
 from knarr.api.errors import show
 from knarr.api.kinds import Kind
 from knarr.api.schema import SPECIAL, fields
+from knarr.api.support_stored import STORED
 from knarr.api.support_table import UNSUPPORTED, Row, Verdict
 from knarr.errors import Cause
 
@@ -25,6 +27,8 @@ _Walk = Callable[[Message, str, _Found], None]
 
 def check_support(kind: Kind, message: Message) -> tuple[tuple[Cause, ...], tuple[str, ...]]:
     """(a cause for each refused field, a warning for each ignored one) of an object with its defaults set."""
+    if kind.name in STORED:
+        return (), (STORED[kind.name],)
     walk = _walker(kind.message.DESCRIPTOR, True)
     if walk is None:
         return (), ()

@@ -1,12 +1,14 @@
 """The fields of served kinds that Knarr honours: what people write there happens.
 
-By message, named by package and type. Fields that it does not honour stand in knarr.api.support_table; a test
-holds the two to the schema. `status` of an object is not people's to write and stands in neither.
+By message, named by package and type. Fields that it does not honour stand in knarr.api.support_table, kinds
+on which nothing acts in knarr.api.support_stored; a test holds the three to the schema. `status` of an object
+is not people's to write and stands in none.
 """
 
 from typing import Final
 
 _FIELDS: Final = {
+    "apps.ControllerRevision": "data metadata revision",
     "apps.Deployment": "metadata spec",
     "apps.DeploymentSpec": (
         "minReadySeconds paused progressDeadlineSeconds replicas revisionHistoryLimit selector strategy "
@@ -16,6 +18,10 @@ _FIELDS: Final = {
     "apps.ReplicaSet": "metadata spec",
     "apps.ReplicaSetSpec": "minReadySeconds replicas selector template",
     "apps.RollingUpdateDeployment": "maxSurge maxUnavailable",
+    "coordination.Lease": "metadata spec",
+    "coordination.LeaseSpec": (
+        "acquireTime holderIdentity leaseDurationSeconds leaseTransitions preferredHolder renewTime strategy"
+    ),
     "core.Affinity": "nodeAffinity podAffinity podAntiAffinity",
     "core.Capabilities": "add drop",
     "core.ConfigMap": "binaryData data immutable metadata",
@@ -85,6 +91,7 @@ _FIELDS: Final = {
         "shareProcessNamespace terminationGracePeriodSeconds tolerations topologySpreadConstraints "
         "volumes"
     ),
+    "core.PodTemplate": "metadata template",
     "core.PodTemplateSpec": "metadata spec",
     "core.PreferredSchedulingTerm": "preference weight",
     "core.Probe": (

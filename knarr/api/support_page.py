@@ -7,6 +7,7 @@ from pathlib import Path
 from knarr.api.errors import show
 from knarr.api.kinds import KINDS
 from knarr.api.support_honoured import HONOURED
+from knarr.api.support_stored import REASONS, STORED
 from knarr.api.support_table import UNSUPPORTED, Row, Verdict
 
 _HEAD = """\
@@ -15,20 +16,25 @@ _HEAD = """\
 Knarr reads Kubernetes' objects. A field that Kubernetes has and Knarr does not honour is never accepted in
 silence: it is refused with its path, or, where ignoring it does no harm, accepted with a warning.
 A field that Kubernetes does not have is refused too, with the nearest name.
+Kinds on which nothing acts yet are stored, with all their fields checked as Kubernetes checks them, and
+accepted with a warning.
 
-This page is written from the tables in `knarr/api/support_table.py` and `knarr/api/support_honoured.py` by
-`python -m knarr.api.support_page docs/supported-fields.md`.
+This page is written from the tables in `knarr/api/support_table.py`, `knarr/api/support_honoured.py` and
+`knarr/api/support_stored.py` by `python -m knarr.api.support_page docs/supported-fields.md`.
 """
 
 
 def page() -> str:
     """The text of the page."""
-    served = ", ".join(f"{kind.name} ({kind.api_version})" for kind in KINDS)
+    served = ", ".join(f"{kind.name} ({kind.api_version})" for kind in KINDS if kind.name not in STORED)
     return "\n".join(
         [
             _HEAD,
             "## Served kinds\n",
             f"{served}.\n",
+            "## Stored, and not acted upon yet\n",
+            *_stored(),
+            "",
             "## Refused\n",
             *_rows(row for row in UNSUPPORTED if row.verdict is Verdict.REFUSED),
             "\n## Ignored with a warning\n",
@@ -39,6 +45,12 @@ def page() -> str:
             "",
         ]
     )
+
+
+def _stored() -> list[str]:
+    lines = ["| kind | what does not happen |", "| --- | --- |"]
+    lines += [f"| {kind.name} ({kind.api_version}) | {reason} |" for kind, reason in REASONS.items()]
+    return lines
 
 
 def _rows(rows: Iterable[Row]) -> list[str]:

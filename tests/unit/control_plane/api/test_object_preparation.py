@@ -6,10 +6,9 @@ import pytest
 
 from control_plane.api.messages import copy, decode, encode, with_version
 from control_plane.api.qos import qos_class
-from control_plane.api.registry import ROWS
 from control_plane.api.rules.api import BY_MESSAGE
 from control_plane.api.strategy import prepare_create, prepare_finalize, prepare_status_update, prepare_update
-from knarr.api.kinds import CONFIG_MAP, DEPLOYMENT, KINDS, NAMESPACE, NODE, POD, Kind
+from knarr.api.kinds import DEPLOYMENT, KINDS, NAMESPACE, NODE, POD, Kind
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -170,6 +169,5 @@ def test_stored_bytes_have_no_version_and_one_form() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_every_kind_has_its_row_and_its_rules(kind: Kind) -> None:
+def test_every_kind_has_its_rules(kind: Kind) -> None:
     assert kind.message in BY_MESSAGE
-    assert kind.name in ROWS or kind is CONFIG_MAP

@@ -9,6 +9,7 @@ from hypothesis import given
 from knarr.api import codec, kinds, schema, support_page
 from knarr.api.support import check_support, name_of
 from knarr.api.support_honoured import HONOURED
+from knarr.api.support_stored import STORED
 from knarr.api.support_table import UNSUPPORTED, Verdict
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -21,10 +22,11 @@ ROWS = {row.field: row for row in UNSUPPORTED}
 
 
 def undecided(honoured: frozenset[str]) -> set[str]:
-    """Fields of served kinds that stand neither in the table nor in `honoured`."""
+    """Fields of kinds that are acted upon that stand neither in the table nor in `honoured`."""
     found: set[str] = set()
     seen: set[str] = set()
-    pending: list[tuple[Any, bool]] = [(kind.message.DESCRIPTOR, True) for kind in kinds.KINDS]
+    acted_upon = (kind for kind in kinds.KINDS if kind.name not in STORED)
+    pending: list[tuple[Any, bool]] = [(kind.message.DESCRIPTOR, True) for kind in acted_upon]
     while pending:
         descriptor, is_object = pending.pop()
         if descriptor.full_name in seen or descriptor.full_name in schema.SPECIAL:
@@ -144,6 +146,19 @@ def test_kubernetes_defaults_are_neither_refused_nor_warned_of() -> None:
         os={"name": "linux"},
     )
     assert check_support(kinds.POD, defaulted) == ((), ())
+
+
+@pytest.mark.parametrize("kind", [kind for kind in kinds.KINDS if kind.name in STORED], ids=str)
+def test_an_object_on_which_nothing_acts_gets_one_warning(kind: kinds.Kind) -> None:
+    causes, (warning,) = check_support(kind, kind.message())
+    assert causes == ()
+    assert warning.startswith(f"{kind.name} is stored, but nothing acts on it yet: ")
+
+
+def test_what_is_in_an_object_on_which_nothing_acts_is_not_warned_of() -> None:
+    template = {"spec": {"hostPID": True, "subdomain": "s", "containers": [{"name": "a"}]}}
+    daemons = codec.from_dict({"spec": {"template": template}}, apps.DaemonSet)
+    assert check_support(kinds.DAEMON_SET, daemons) == ((), (STORED["DaemonSet"],))
 
 
 def test_status_is_nobodys_to_refuse() -> None:
