@@ -47,6 +47,20 @@ class Requirement:
                 return value is not None and self._compares(value)
         return False
 
+    def __str__(self) -> str:
+        """As `knarr get -l` takes it, and "key > 5"."""
+        joined = ", ".join(self.values)
+        match self.operator:
+            case "In":
+                return f"{self.key}={joined}" if len(self.values) == 1 else f"{self.key} in ({joined})"
+            case "NotIn":
+                return f"{self.key}!={joined}" if len(self.values) == 1 else f"{self.key} notin ({joined})"
+            case "Exists":
+                return self.key
+            case "DoesNotExist":
+                return f"!{self.key}"
+        return f"{self.key} {'>' if self.operator == 'Gt' else '<'} {joined}"
+
     def _compares(self, value: str) -> bool:
         if len(self.values) != 1:
             return False
@@ -64,6 +78,9 @@ class Selector:
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         return all(requirement.matches(labels.get(requirement.key)) for requirement in self.requirements)
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.requirements)) or "anything"
 
     def narrowed(self, more: tuple[Requirement, ...]) -> "Selector":
         """This selector and `more`."""

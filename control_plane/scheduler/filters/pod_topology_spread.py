@@ -5,11 +5,12 @@ With fewer domains than minDomains the fewest is taken to be 0. A node without t
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from control_plane.scheduler.framework import Cause, Refusal, Scope, View
-from control_plane.scheduler.nodes import Mask, Rows
+from control_plane.scheduler.nodes import Amount, Ids, Mask, Rows
 from control_plane.scheduler.shape import Shape, SpreadConstraint
 from control_plane.scheduler.spreading import included, matching_pods, self_match
 from control_plane.scheduler.topology import domain_of, domain_totals, has_all, per_row
@@ -28,18 +29,18 @@ class PodTopologySpread:
         return Scope.CLUSTER if any(c.hard for c in shape.spread) else Scope.NODES
 
     def mask(self, view: View) -> Mask | None:
-        hard = _hard(view)
-        if not hard:
+        constraints = hard(view)
+        if not constraints:
             return None
         mask = np.ones(view.size, np.bool_)
-        for constraint in hard:
+        for constraint in constraints:
             mask &= _within_skew(view, constraint)
         return mask
 
     def refusals(self, view: View, rows: Rows) -> Sequence[Refusal]:
         """For each row the first constraint that refuses it counts."""
         found: list[Refusal] = []
-        for constraint in _hard(view):
+        for constraint in hard(view):
             domain = domain_of(view.nodes, view.size, constraint.topology_key)
             labelled = np.zeros(len(rows), np.bool_) if domain is None else domain[rows] >= 0
             found.append(Refusal(MISSING_LABEL, rows[~labelled], evictable=False))
@@ -50,7 +51,8 @@ class PodTopologySpread:
         return tuple(refusal for refusal in found if len(refusal.rows))
 
 
-def _hard(view: View) -> list[SpreadConstraint]:
+def hard(view: View) -> list[SpreadConstraint]:
+    """The constraints that this filter holds the pod to."""
     return [constraint for constraint in view.shape.spread if constraint.hard]
 
 
@@ -58,11 +60,27 @@ def _counted_nodes(view: View) -> Mask:
     return view.nodes.alive[: view.size] & has_all(view.nodes, view.size, view.shape.wishes.spread_keys)
 
 
-def _within_skew(view: View, constraint: SpreadConstraint) -> Mask:
-    """Rows that have the label and stay within the skew with one more pod."""
+@dataclass(frozen=True, slots=True)
+class Skew:
+    """One hard constraint as it counts now. `totals`: matching pods by domain; `own`: 1 where the pod itself
+    counts; `fewest`: of the domain that has fewest, infinite where no domain counts."""
+
+    domain: Ids
+    totals: Amount
+    fewest: float
+    own: int
+
+    def over(self) -> Amount:
+        """By row, how many pods its domain would have above the fewest, with one more pod there."""
+        over: Amount = per_row(self.domain, self.totals) + self.own - self.fewest
+        return over
+
+
+def skew_of(view: View, constraint: SpreadConstraint) -> Skew | None:
+    """None: no node has the label."""
     domain = domain_of(view.nodes, view.size, constraint.topology_key)
     if domain is None:
-        return view.nothing()
+        return None
     counted = view.once("spread nodes", _counted_nodes)
     policy = included(view, constraint)
     if policy is not None:
@@ -76,7 +94,14 @@ def _within_skew(view: View, constraint: SpreadConstraint) -> Mask:
         fewest = 0.0
     else:
         fewest = float(totals[present].min())
-    own = self_match(view, constraint.selector)
-    within: Mask = per_row(domain, totals) + own - fewest <= constraint.max_skew
-    within &= domain >= 0
+    return Skew(domain, totals, fewest, int(self_match(view, constraint.selector)))
+
+
+def _within_skew(view: View, constraint: SpreadConstraint) -> Mask:
+    """Rows that have the label and stay within the skew with one more pod."""
+    skew = skew_of(view, constraint)
+    if skew is None:
+        return view.nothing()
+    within: Mask = skew.over() <= constraint.max_skew
+    within &= skew.domain >= 0
     return within

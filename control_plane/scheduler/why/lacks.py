@@ -1,0 +1,179 @@
+"""What one node lacks for a pod, filter by filter, in plain words. Pure.
+
+Unlike the message of a decision, which counts each node for the first filter that refuses it, this names
+everything that stands in the way.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from control_plane.scheduler.affinity import means as term_means
+from control_plane.scheduler.affinity import means_shape, pods_meant
+from control_plane.scheduler.filters.pod_topology_spread import hard, skew_of
+from control_plane.scheduler.framework import Profile, View
+from control_plane.scheduler.node_matching import match_requirement, match_term
+from control_plane.scheduler.nodes import PODS_ROW
+from control_plane.scheduler.shape import PodTerm, Shape
+from control_plane.scheduler.tolerations import REPELLING, tolerated
+from control_plane.scheduler.topology import domain_of, domain_totals
+from control_plane.scheduler.why.words import (
+    amount_text,
+    node_term_text,
+    pods_text,
+    port_text,
+    shortage_text,
+    taint_text,
+)
+
+
+def lacks(view: View, profile: Profile, row: int) -> tuple[str, ...]:
+    """Everything that keeps the pod off the node in `row`; () if it may run there."""
+    found: list[str] = []
+    for filter_ in profile.filters:
+        mask = filter_.mask(view)
+        if mask is not None and not mask[row]:
+            say = _SAY.get(filter_.name)
+            found += say(view, row) if say else [f"is refused by {filter_.name}"]
+    return tuple(found)
+
+
+def _unschedulable(view: View, row: int) -> Iterator[str]:
+    yield "is cordoned"
+
+
+def _name(view: View, row: int) -> Iterator[str]:
+    yield f"is not {view.shape.wishes.node_name}, which the pod names"
+
+
+def _taints(view: View, row: int) -> Iterator[str]:
+    for taint in view.nodes.taint_sets[view.nodes.taint_set[row]]:
+        if taint.effect in REPELLING and not tolerated(taint, view.shape.wishes.tolerations):
+            yield f"has the taint {taint_text(taint)}, which the pod does not tolerate"
+
+
+def _node_affinity(view: View, row: int) -> Iterator[str]:
+    nodes, size, wishes = view.nodes, view.size, view.shape.wishes
+    for requirement in wishes.node_selector:
+        if not match_requirement(nodes, size, requirement)[row]:
+            label = nodes.labels.get(requirement.key)
+            value = label.column[row] if label else -1
+            is_ = f"has {requirement.key}={label.values[value]}" if label and value >= 0 else "lacks it"
+            yield f"the pod wants the label {requirement}; the node {is_}"
+    terms = wishes.node_terms
+    if terms is not None and not any(match_term(nodes, size, term)[row] for term in terms):
+        said = " or ".join(node_term_text(term) for term in terms) or "nothing (no term)"
+        yield f"does not match the required node affinity: {said}"
+
+
+def _ports(view: View, row: int) -> Iterator[str]:
+    for port in view.shape.ports:
+        taken = view.cluster.ports.taken(port, view.size)
+        if taken is None or not taken[row]:
+            continue
+        there = view.cluster.on_node.get(view.nodes.names[row], {}).values()
+        holder = next(
+            (other.key for other in there if any(p.port == port.port for p in other.shape.ports)), "a pod"
+        )
+        yield f"host port {port_text(port)} is taken by {holder}"
+
+
+def _resources(view: View, row: int) -> Iterator[str]:
+    nodes = view.nodes
+    if nodes.free[PODS_ROW, row] < 1:
+        yield f"runs as many pods as it may ({int(nodes.allocatable[PODS_ROW, row])})"
+    for name, wanted in view.shape.requests:
+        free = float(nodes.free_of(name)[row])
+        if free >= wanted:
+            continue
+        index = nodes.resources.get(name)
+        total = 0.0 if index is None else float(nodes.allocatable[index, row])
+        if total == 0:
+            yield f"has no {name} at all (the pod requests {amount_text(name, wanted)})"
+        elif total < wanted:
+            most = amount_text(name, total)
+            yield f"has {most} {name} in all, less than the pod's {amount_text(name, wanted)}"
+        else:
+            short, left = shortage_text(name, wanted - free), amount_text(name, max(0.0, free))
+            yield f"is {short} {name} short: {left} of {amount_text(name, total)} is free"
+
+
+def _spread(view: View, row: int) -> Iterator[str]:
+    for constraint in hard(view):
+        key, skew = constraint.topology_key, skew_of(view, constraint)
+        if skew is None or skew.domain[row] < 0:
+            yield f"has no label {key}, over which the pod must spread"
+            continue
+        over = float(skew.over()[row])
+        if over > constraint.max_skew:
+            here = int(skew.totals[skew.domain[row]])
+            fewest = "another has 0" if skew.fewest == 0 else f"the fewest elsewhere are {int(skew.fewest)}"
+            yield (
+                f"{_place(view, key, row)} has {here} matching pods and {fewest}; "
+                f"one more would break maxSkew {constraint.max_skew}"
+            )
+
+
+def _inter_pod(view: View, row: int) -> Iterator[str]:
+    shape = view.shape
+    for term in shape.affinity:
+        domain = domain_of(view.nodes, view.size, term.topology_key)
+        if domain is None or domain[row] < 0:
+            yield f"has no label {term.topology_key}, which the pod affinity needs"
+        elif domain_totals(domain, pods_meant(view, shape.affinity), None)[domain[row]] == 0:
+            yield f"no pod that matches {pods_text(term)} runs in {_place(view, term.topology_key, row)}"
+    for term in shape.anti_affinity:
+        other = _neighbour(view, term, row, partial(_meant, view, term))
+        if other:
+            where = _place(view, term.topology_key, row)
+            yield f"{other}, which the pod must not run beside, runs in {where}"
+    for term in view.cluster.population.anti_terms:
+        if means_shape(view.cluster, term, shape):
+            other = _neighbour(view, term, row, partial(_carries, term))
+            if other:
+                yield f"{other} keeps pods like this one out of {_place(view, term.topology_key, row)}"
+
+
+def _meant(view: View, term: PodTerm, theirs: Shape) -> bool:
+    return term_means(view.cluster, term, theirs.namespace, dict(theirs.labels))
+
+
+def _carries(term: PodTerm, theirs: Shape) -> bool:
+    return term in theirs.anti_affinity
+
+
+def _neighbour(view: View, term: PodTerm, row: int, chosen: Callable[[Shape], bool]) -> str:
+    """A pod in the row's domain whose shape is chosen; "" when there is none."""
+    domain = domain_of(view.nodes, view.size, term.topology_key)
+    if domain is None or domain[row] < 0:
+        return ""
+    population = view.cluster.population
+    for shape in population.shapes():
+        if not chosen(shape):
+            continue
+        rows = np.fromiter(population.rows(shape).keys(), np.intp)
+        near = rows[domain[rows] == domain[row]]
+        if len(near):
+            there = view.cluster.on_node[view.nodes.names[int(near[0])]].values()
+            return next(other.key for other in there if other.shape is shape)
+    return ""
+
+
+def _place(view: View, key: str, row: int) -> str:
+    """The row's domain in words: "topology.kubernetes.io/zone a"."""
+    label = view.nodes.labels[key]
+    return f"{key} {label.values[label.column[row]]}"
+
+
+_SAY: Final[Mapping[str, Callable[[View, int], Iterator[str]]]] = {
+    "NodeUnschedulable": _unschedulable,
+    "NodeName": _name,
+    "TaintToleration": _taints,
+    "NodeAffinity": _node_affinity,
+    "NodePorts": _ports,
+    "NodeResourcesFit": _resources,
+    "PodTopologySpread": _spread,
+    "InterPodAffinity": _inter_pod,
+}
