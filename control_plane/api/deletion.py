@@ -152,7 +152,7 @@ def _grace_s(obj: Message, asked_s: int | None) -> int:
 
 
 def _count(kind: Kind, own: meta.ObjectMeta) -> None:
-    if row(kind).generation and own.generation:
+    if row(kind).generation is not None and own.generation:
         own.generation += 1
 
 

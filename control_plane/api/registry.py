@@ -4,21 +4,33 @@ Names, scope, message and storage key of a kind stand in knarr/api/kinds.py; def
 message class, in control_plane/api/rules. A kind without a row here has what all kinds have.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from control_plane.api.tables import cluster, config, pods, workloads
+from control_plane.api import selectable as fields
+from control_plane.api.selectable import FieldReader, Fields
+from control_plane.api.tables import (
+    access,
+    autoscaling,
+    cluster,
+    config,
+    jobs,
+    limits,
+    networking,
+    pods,
+    storage,
+    workloads,
+)
 from control_plane.api.tables.columns import GENERAL, Columns
 from knarr.api import kinds
 from knarr.api.kinds import KINDS, Kind
 from knarr.proto.services import object_service_pb2 as wire
 
-FieldReader = Callable[[Any], str]
-Fields = Mapping[str, FieldReader]
 Kept = tuple[Literal["labels", "ownerReferences"], ...]
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+SPEC = ("spec",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +41,9 @@ class Row:
     # By path, beside metadata.name and metadata.namespace, what reads the text of each field by which objects
     # can be selected.
     fields: Fields | None = None
-    # metadata.generation counts changes of spec, or only begins at 1 where there is no spec.
-    generation: bool = False
+    # The parts of the object of which metadata.generation, which begins at 1, counts the changes; None where
+    # objects have no generation.
+    generation: tuple[str, ...] | None = None
     # Who creates the object says its status too; else it begins empty.
     status_at_create: bool = False
     # Parts of metadata that a write of status cannot change.
@@ -49,51 +62,56 @@ def selectable(kind: Kind) -> Fields:
     return _SELECTABLE.get(kind.name) or _all_fields(kind)
 
 
-def _flag(value: bool) -> str:
-    return "true" if value else "false"
-
-
-_POD: Fields = {
-    "spec.nodeName": lambda pod: pod.spec.nodeName,
-    "spec.restartPolicy": lambda pod: pod.spec.restartPolicy,
-    "spec.schedulerName": lambda pod: pod.spec.schedulerName,
-    "spec.serviceAccountName": lambda pod: pod.spec.serviceAccountName,
-    "spec.hostNetwork": lambda pod: _flag(pod.spec.hostNetwork),
-    "status.phase": lambda pod: pod.status.phase,
-    "status.podIP": lambda pod: pod.status.podIP,
-    "status.nominatedNodeName": lambda pod: pod.status.nominatedNodeName,
-}
-_EVENT: Fields = {
-    "involvedObject.kind": lambda event: event.involvedObject.kind,
-    "involvedObject.namespace": lambda event: event.involvedObject.namespace,
-    "involvedObject.name": lambda event: event.involvedObject.name,
-    "involvedObject.uid": lambda event: event.involvedObject.uid,
-    "involvedObject.apiVersion": lambda event: event.involvedObject.apiVersion,
-    "involvedObject.resourceVersion": lambda event: event.involvedObject.resourceVersion,
-    "involvedObject.fieldPath": lambda event: event.involvedObject.fieldPath,
-    "reason": lambda event: event.reason,
-    "reportingComponent": lambda event: event.reportingComponent or event.source.component,
-    "source": lambda event: event.source.component or event.reportingComponent,
-    "type": lambda event: event.type,
-}
-_NODE: Fields = {"spec.unschedulable": lambda node: _flag(node.spec.unschedulable)}
-
 _PLAIN = Row()
+_CORE: Mapping[Kind, Row] = {
+    kinds.NAMESPACE: Row(cluster.NAMESPACES, fields=fields.NAMESPACE),
+    kinds.NODE: Row(cluster.NODES, fields=fields.NODE, status_at_create=True),
+    kinds.POD: Row(
+        pods.PODS, fields=fields.POD, generation=SPEC, status_keeps=("ownerReferences",), announced=True
+    ),
+    kinds.POD_TEMPLATE: Row(workloads.POD_TEMPLATES, generation=("template",)),
+    kinds.REPLICATION_CONTROLLER: Row(
+        workloads.REPLICATION_CONTROLLERS, fields=fields.REPLICATION_CONTROLLER, generation=SPEC
+    ),
+    kinds.SERVICE: Row(config.SERVICES, fields=fields.SERVICE),
+    kinds.ENDPOINTS: Row(networking.ENDPOINTS),
+    kinds.CONFIG_MAP: Row(config.CONFIG_MAPS),
+    kinds.SECRET: Row(config.SECRETS, fields=fields.SECRET),
+    kinds.SERVICE_ACCOUNT: Row(access.SERVICE_ACCOUNTS),
+    kinds.LIMIT_RANGE: Row(limits.LIMIT_RANGES),
+    kinds.RESOURCE_QUOTA: Row(limits.RESOURCE_QUOTAS),
+    kinds.PERSISTENT_VOLUME: Row(storage.PERSISTENT_VOLUMES),
+    kinds.PERSISTENT_VOLUME_CLAIM: Row(storage.PERSISTENT_VOLUME_CLAIMS),
+    kinds.EVENT: Row(config.EVENTS, fields=fields.EVENT),
+}
+_WORKLOADS: Mapping[Kind, Row] = {
+    kinds.REPLICA_SET: Row(workloads.REPLICA_SETS, generation=SPEC),
+    kinds.DEPLOYMENT: Row(workloads.DEPLOYMENTS, generation=SPEC, status_keeps=("labels",)),
+    kinds.STATEFUL_SET: Row(workloads.STATEFUL_SETS, generation=SPEC),
+    kinds.DAEMON_SET: Row(workloads.DAEMON_SETS, generation=SPEC),
+    kinds.CONTROLLER_REVISION: Row(workloads.CONTROLLER_REVISIONS),
+    kinds.JOB: Row(jobs.JOBS, fields=fields.JOB, generation=SPEC),
+    kinds.CRON_JOB: Row(jobs.CRON_JOBS, generation=SPEC),
+    kinds.HORIZONTAL_POD_AUTOSCALER: Row(autoscaling.HORIZONTAL_POD_AUTOSCALERS, generation=SPEC),
+    kinds.POD_DISRUPTION_BUDGET: Row(workloads.POD_DISRUPTION_BUDGETS, generation=SPEC),
+    kinds.PRIORITY_CLASS: Row(cluster.PRIORITY_CLASSES, generation=()),
+}
+_OTHER: Mapping[Kind, Row] = {
+    kinds.INGRESS: Row(networking.INGRESSES, generation=SPEC),
+    kinds.INGRESS_CLASS: Row(networking.INGRESS_CLASSES, generation=SPEC),
+    kinds.NETWORK_POLICY: Row(networking.NETWORK_POLICIES, generation=SPEC),
+    kinds.ENDPOINT_SLICE: Row(
+        networking.ENDPOINT_SLICES, generation=("addressType", "endpoints", "ports", "metadata.labels")
+    ),
+    kinds.ROLE: Row(access.ROLES),
+    kinds.ROLE_BINDING: Row(access.ROLE_BINDINGS),
+    kinds.CLUSTER_ROLE: Row(access.ROLES),
+    kinds.CLUSTER_ROLE_BINDING: Row(access.ROLE_BINDINGS),
+    kinds.STORAGE_CLASS: Row(storage.STORAGE_CLASSES),
+    kinds.LEASE: Row(cluster.LEASES),
+}
 ROWS: Mapping[str, Row] = {
-    kinds.NAMESPACE.name: Row(
-        cluster.NAMESPACES, fields={"status.phase": lambda namespace: namespace.status.phase}
-    ),
-    kinds.NODE.name: Row(cluster.NODES, fields=_NODE, status_at_create=True),
-    kinds.POD.name: Row(
-        pods.PODS, fields=_POD, generation=True, status_keeps=("ownerReferences",), announced=True
-    ),
-    kinds.SERVICE.name: Row(config.SERVICES),
-    kinds.CONFIG_MAP.name: Row(config.CONFIG_MAPS),
-    kinds.SECRET.name: Row(config.SECRETS, fields={"type": lambda secret: secret.type}),
-    kinds.EVENT.name: Row(config.EVENTS, fields=_EVENT),
-    kinds.REPLICA_SET.name: Row(workloads.REPLICA_SETS, generation=True),
-    kinds.DEPLOYMENT.name: Row(workloads.DEPLOYMENTS, generation=True, status_keeps=("labels",)),
-    kinds.PRIORITY_CLASS.name: Row(cluster.PRIORITY_CLASSES, generation=True),
+    kind.name: row for family in (_CORE, _WORKLOADS, _OTHER) for kind, row in family.items()
 }
 
 

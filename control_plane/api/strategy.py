@@ -4,6 +4,8 @@ Status is written through the status subresource only; metadata that the server 
 Follows the strategies of Kubernetes' registries and k8s.io/apiserver, pkg/registry/rest.
 """
 
+from typing import Any
+
 from google.protobuf.message import Message
 
 from control_plane.api.messages import copy, has_part, metadata, part, time_of
@@ -27,7 +29,7 @@ def prepare_create(kind: Kind, obj: Message, *, uid: str, now: float) -> None:
     own.selfLink = ""
     own.ClearField("deletionTimestamp")
     own.ClearField("deletionGracePeriodSeconds")
-    own.generation = 1 if row(kind).generation else 0
+    own.generation = 0 if row(kind).generation is None else 1
     if not kind.namespaced:
         own.namespace = ""
     if has_part(kind, "status") and not row(kind).status_at_create:
@@ -59,8 +61,14 @@ def prepare_update(kind: Kind, new: Message, old: Message) -> None:
             part(new, "status").CopyFrom(part(old, "status"))
     if isinstance(new, core.Namespace) and isinstance(old, core.Namespace):
         _prepare_namespace_update(new, old)
-    if row(kind).generation and has_part(kind, "spec") and part(new, "spec") != part(old, "spec"):
+    if any(_at(new, path) != _at(old, path) for path in row(kind).generation or ()):
         metadata(new).generation = metadata(old).generation + 1
+
+
+def _at(obj: Any, path: str) -> Any:
+    for name in path.split("."):
+        obj = getattr(obj, name)
+    return obj
 
 
 def _prepare_namespace_update(new: core.Namespace, old: core.Namespace) -> None:

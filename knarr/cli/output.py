@@ -8,9 +8,9 @@ from typing import Any
 import click
 from google.protobuf.message import Message
 
+from knarr.ages import age_since, ages_in
 from knarr.api.codec import object_to_dict
 from knarr.api.yaml_text import to_yaml
-from knarr.cli.ages import age_since
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.jsonpath import JsonPathError, render
 from knarr.cli.resources import Target
@@ -128,6 +128,8 @@ class TablePrinter:
             cell = row.cells[index]
             if self._columns[index].format == "age":
                 cell = age_since(cell, now)
+            elif self._columns[index].format == "ages":
+                cell = ages_in(cell, now)
             cells.append(cell)
         if self.with_kind and cells:
             cells[0] = f"{row.reference.kind.lower()}/{cells[0]}"

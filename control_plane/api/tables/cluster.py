@@ -1,6 +1,6 @@
-"""Tables of namespaces, nodes and priority classes, as kubectl's."""
+"""Tables of namespaces, nodes, priority classes and leases, as kubectl's."""
 
-from control_plane.api.tables.columns import AGE, INTEGER, NONE, WIDE, Column, Columns, age
+from control_plane.api.tables.columns import AGED, INTEGER, NAME, NONE, UNKNOWN, WIDE, Column, Columns, age
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
 
@@ -34,9 +34,9 @@ def _node(node: core.Node) -> list[str]:
         info.kubeletVersion,
         addresses.get("InternalIP", NONE),
         addresses.get("ExternalIP", NONE),
-        info.osImage or "<unknown>",
-        info.kernelVersion or "<unknown>",
-        info.containerRuntimeVersion or "<unknown>",
+        info.osImage or UNKNOWN,
+        info.kernelVersion or UNKNOWN,
+        info.containerRuntimeVersion or UNKNOWN,
     ]
 
 
@@ -46,15 +46,15 @@ def _priority_class(found: scheduling.PriorityClass) -> list[str]:
 
 
 NAMESPACES = Columns(
-    (Column("Name"), Column("Status"), Column("Age", 0, AGE)),
+    (NAME, Column("Status"), AGED),
     lambda namespace: [namespace.status.phase, age(namespace.metadata)],
 )
 NODES = Columns(
     (
-        Column("Name"),
+        NAME,
         Column("Status"),
         Column("Roles"),
-        Column("Age", 0, AGE),
+        AGED,
         Column("Version"),
         Column("Internal-IP", WIDE),
         Column("External-IP", WIDE),
@@ -66,11 +66,14 @@ NODES = Columns(
 )
 PRIORITY_CLASSES = Columns(
     (
-        Column("Name"),
+        NAME,
         Column("Value", 0, INTEGER),
         Column("Global-Default"),
-        Column("Age", 0, AGE),
+        AGED,
         Column("PreemptionPolicy"),
     ),
     _priority_class,
+)
+LEASES = Columns(
+    (NAME, Column("Holder"), AGED), lambda lease: [lease.spec.holderIdentity, age(lease.metadata)]
 )

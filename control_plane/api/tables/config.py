@@ -1,6 +1,18 @@
 """Tables of configuration, services and events, as kubectl's."""
 
-from control_plane.api.tables.columns import AGE, INTEGER, NONE, WIDE, Column, Columns, age, pairs, timestamp
+from control_plane.api.tables.columns import (
+    AGE,
+    AGED,
+    INTEGER,
+    NAME,
+    NONE,
+    WIDE,
+    Column,
+    Columns,
+    age,
+    pairs,
+    timestamp,
+)
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 
@@ -42,7 +54,7 @@ def _event(event: core.Event) -> list[str]:
         last,
         event.type,
         event.reason,
-        f"{involved.kind.lower()}/{involved.name}",
+        f"{involved.kind.lower()}/{involved.name}" if involved.name else involved.kind.lower(),
         involved.fieldPath,
         ", ".join(filter(None, source)),
         event.message.strip(),
@@ -54,22 +66,22 @@ def _event(event: core.Event) -> list[str]:
 
 SERVICES = Columns(
     (
-        Column("Name"),
+        NAME,
         Column("Type"),
         Column("Cluster-IP"),
         Column("External-IP"),
         Column("Port(s)"),
-        Column("Age", 0, AGE),
+        AGED,
         Column("Selector", WIDE),
     ),
     _service,
 )
 CONFIG_MAPS = Columns(
-    (Column("Name"), Column("Data", 0, INTEGER), Column("Age", 0, AGE)),
+    (NAME, Column("Data", 0, INTEGER), AGED),
     lambda found: [str(len(found.data) + len(found.binaryData)), age(found.metadata)],
 )
 SECRETS = Columns(
-    (Column("Name"), Column("Type"), Column("Data", 0, INTEGER), Column("Age", 0, AGE)),
+    (NAME, Column("Type"), Column("Data", 0, INTEGER), AGED),
     lambda found: [found.type, str(len(found.data)), age(found.metadata)],
 )
 EVENTS = Columns(

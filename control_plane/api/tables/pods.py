@@ -1,6 +1,18 @@
 """The table of pods, with kubectl's word for what state a pod is in."""
 
-from control_plane.api.tables.columns import AGE, NONE, WIDE, Column, Columns, age
+from collections.abc import Iterator
+
+from control_plane.api.tables.columns import (
+    AGED,
+    AGES,
+    NAME,
+    NONE,
+    WIDE,
+    Column,
+    Columns,
+    age,
+    timestamp,
+)
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 _TERMINAL = ("Succeeded", "Failed")
@@ -82,14 +94,23 @@ def ready_containers(pod: core.Pod) -> str:
     return f"{ready}/{len(pod.spec.containers) + len(lasting)}"
 
 
-def restarts(pod: core.Pod) -> int:
-    """Of the containers, or, while it lasts, of the initialisation."""
+def restarts(pod: core.Pod) -> str:
+    """Of the containers, or, while it lasts, of the initialisation, and when the last was: "3 (… ago)"."""
+    counted = list(_restarted(pod))
+    count = sum(each.restartCount for each in counted)
+    ended = [each.lastState.terminated.finishedAt for each in counted]
+    last = timestamp(max(ended, key=lambda time: time.seconds)) if ended else ""
+    return f"{count} ({last} ago)" if count and last else str(count)
+
+
+def _restarted(pod: core.Pod) -> Iterator[core.ContainerStatus]:
     lasting = sidecars(pod)
     starting = bool(_init_reason(pod)) and not condition_holds(pod, "Initialized")
-    of_init = sum(
-        each.restartCount for each in pod.status.initContainerStatuses if starting or each.name in lasting
-    )
-    return of_init + (0 if starting else sum(each.restartCount for each in pod.status.containerStatuses))
+    for each in pod.status.initContainerStatuses:
+        if starting or each.name in lasting:
+            yield each
+    if not starting:
+        yield from pod.status.containerStatuses
 
 
 def _gates(pod: core.Pod) -> str:
@@ -103,7 +124,7 @@ def _pod(pod: core.Pod) -> list[str]:
     return [
         ready_containers(pod),
         pod_status(pod),
-        str(restarts(pod)),
+        restarts(pod),
         age(pod.metadata),
         pod.status.podIP or (addresses[0] if addresses else NONE),
         pod.spec.nodeName or NONE,
@@ -114,11 +135,11 @@ def _pod(pod: core.Pod) -> list[str]:
 
 PODS = Columns(
     (
-        Column("Name"),
+        NAME,
         Column("Ready"),
         Column("Status"),
-        Column("Restarts"),
-        Column("Age", 0, AGE),
+        Column("Restarts", 0, AGES),
+        AGED,
         Column("IP", WIDE),
         Column("Node", WIDE),
         Column("Nominated Node", WIDE),

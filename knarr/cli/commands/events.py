@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import click
 
-from knarr.cli.ages import age
+from knarr.ages import age
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation, knarr_command
 from knarr.cli.resources import parse_one

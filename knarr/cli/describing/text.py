@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from knarr.cli.ages import age
+from knarr.ages import age
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 INDENT = "  "

@@ -755,7 +755,9 @@ class Table(_message.Message):
         priority: _builtins.int
         """0: always shown; 1: with -o wide."""
         format: _builtins.str
-        """"", "age" (a timestamp to be printed as its age), "integer"."""
+        """"", "age" (a timestamp to be printed as its age; none: "<unknown>"), "ages" (text in which each
+        timestamp is to be printed as its age), "integer".
+        """
         def __init__(
             self,
             *,

@@ -3,8 +3,8 @@
 import click
 import pytest
 
+from knarr.ages import age, age_since, ages_in
 from knarr.api.kinds import DEPLOYMENT, NODE, POD
-from knarr.cli.ages import age, age_since
 from knarr.cli.config import Config, Context, choose
 from knarr.cli.failure import Failure
 from knarr.cli.local.cluster import Layout, planned
@@ -36,6 +36,12 @@ def test_ages_as_kubectl_prints_them(seconds: float, expected: str) -> None:
 def test_age_since() -> None:
     assert age_since("1970-01-01T00:00:00Z", 30) == "30s"
     assert age_since("", 30) == "<unknown>"
+
+
+def test_ages_within_a_text() -> None:
+    assert ages_in("3 (1970-01-01T00:00:00Z ago)", 300) == "3 (5m ago)"
+    assert ages_in("", 300) == ""
+    assert ages_in("<none>", 300) == "<none>"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,10 @@
 """Lengths of time as kubectl prints them."""
 
+import re
 from datetime import datetime
+from typing import Final
+
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
 def age(seconds: float) -> str:
@@ -37,3 +41,8 @@ def age_since(timestamp: str, now: float) -> str:
     if not timestamp:
         return "<unknown>"
     return age(now - datetime.fromisoformat(timestamp).timestamp())
+
+
+def ages_in(text: str, now: float) -> str:
+    """The text with an age for each RFC 3339 time (in UTC, of whole seconds) in it: "3 (5m ago)"."""
+    return _TIME.sub(lambda found: age_since(found[0], now), text)
