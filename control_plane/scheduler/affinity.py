@@ -11,10 +11,6 @@ from control_plane.scheduler.framework import View
 from control_plane.scheduler.nodes import Amount
 from control_plane.scheduler.shape import PodTerm, Shape
 
-HARD_AFFINITY_WEIGHT = (
-    1  # what an existing pod's required affinity to the pod is worth, as Kubernetes' default
-)
-
 
 def means(cluster: Cluster, term: PodTerm, namespace: str, labels: Mapping[str, str]) -> bool:
     """Whether the term means a pod of this namespace with these labels."""
@@ -63,8 +59,9 @@ def pods_repelling(view: View, key: str) -> Amount:
     )
 
 
-def attraction(view: View, key: str) -> Amount:
-    """The summed weights of preferences over topology `key` between the pod and the pods of each row."""
+def attraction(view: View, key: str, hard_weight: int) -> Amount:
+    """The summed weights of preferences over topology `key` between the pod and the pods of each row; an
+    existing pod's required affinity to the pod is worth `hard_weight`."""
     cluster, incoming = view.cluster, view.shape
 
     def weigh(shape: Shape, labels: Mapping[str, str]) -> int:
@@ -77,10 +74,12 @@ def attraction(view: View, key: str) -> Amount:
                 total += row.weight
         for term in shape.affinity:
             if term.topology_key == key and means_shape(cluster, term, incoming):
-                total += HARD_AFFINITY_WEIGHT
+                total += hard_weight
         return total
 
-    return cluster.population.tally(("attraction", incoming, key), weigh, counts_terminating=True)
+    return cluster.population.tally(
+        ("attraction", incoming, key, hard_weight), weigh, counts_terminating=True
+    )
 
 
 def _keys_meaning(view: View, name: str, terms: Collection[PodTerm]) -> frozenset[str]:

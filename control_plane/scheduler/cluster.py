@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from control_plane.scheduler.default_selectors import DefaultSelectors
 from control_plane.scheduler.memo import Memo
 from control_plane.scheduler.nodes import NodeFacts, NodeTable, Rows
 from control_plane.scheduler.population import Population
@@ -39,6 +40,7 @@ class Cluster:
         self.population = Population()
         self.ports = PortTable()
         self.memo = Memo()
+        self.default_selectors = DefaultSelectors()
         self.pods: dict[str, PlacedPod] = {}
         self.on_node: dict[str, dict[str, PlacedPod]] = {}  # also for nodes that are not known
         self.namespaces: dict[str, Mapping[str, str]] = {}

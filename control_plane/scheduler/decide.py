@@ -20,7 +20,6 @@ from control_plane.scheduler.groups import pour
 from control_plane.scheduler.nodes import Mask, Rows
 from control_plane.scheduler.preemption import Budget, preempt
 from control_plane.scheduler.scores.pod_topology_spread import PodTopologySpreadScore
-from control_plane.scheduler.shape import Shape
 from control_plane.scheduler.spread_groups import WORTH_IT, pour_spread
 
 
@@ -32,11 +31,11 @@ class Way(Enum):
     SINGLE = auto()  # one by one
 
 
-def way_of(shape: Shape, profile: Profile) -> Way:
-    """The quickest way there is for pods of this shape."""
-    if any(filter_.scope(shape) is Scope.CLUSTER for filter_ in profile.filters):
+def way_of(view: View, profile: Profile) -> Way:
+    """The quickest way there is for pods of the shape."""
+    if any(filter_.scope(view) is Scope.CLUSTER for filter_ in profile.filters):
         return Way.SINGLE
-    wide = [score for score, _ in profile.scores if score.scope(shape) is Scope.CLUSTER]
+    wide = [score for score, _ in profile.scores if score.scope(view) is Scope.CLUSTER]
     if not wide:
         return Way.LOCAL
     spreading = len(wide) == 1 and isinstance(wide[0], PodTopologySpreadScore)
@@ -89,7 +88,7 @@ def _next_rows(view: View, profile: Profile, mask: Mask, left: Sequence[PendingP
     if nominated is not None and mask[nominated]:
         return np.array([nominated], np.intp)
     pods = len(left)
-    way = Way.SINGLE if pods == 1 else way_of(view.shape, profile)
+    way = Way.SINGLE if pods == 1 else way_of(view, profile)
     if way is Way.LOCAL:
         return pour(view, profile, mask, pods, rotation)
     if way is Way.SPREAD and pods >= WORTH_IT:

@@ -24,7 +24,7 @@ def feasible(view: View, profile: Profile) -> Mask:
     """Rows on which the pod may run. The caller may change the mask."""
     mask = node_mask(view, profile)
     for filter_ in profile.filters:
-        if filter_.scope(view.shape) is not Scope.NODES:
+        if filter_.scope(view) is not Scope.NODES:
             own = filter_.mask(view)
             if own is not None:
                 mask &= own
@@ -39,7 +39,7 @@ def node_mask(view: View, profile: Profile) -> Mask:
 def _node_mask(view: View, profile: Profile) -> Mask:
     mask: Mask = view.nodes.alive[: view.size].copy()
     for filter_ in profile.filters:
-        if filter_.scope(view.shape) is Scope.NODES:
+        if filter_.scope(view) is Scope.NODES:
             own = filter_.mask(view)
             if own is not None:
                 mask &= own
@@ -106,7 +106,7 @@ def explain(cluster: Cluster, pod: PendingPod, profile: Profile) -> Unschedulabl
             continue
         refused += _refused(view, filter_, rows[~mask[rows]])
         wakes |= filter_.wakes
-        if filter_.scope(pod.shape) in (Scope.OTHERS, Scope.CLUSTER):
+        if filter_.scope(view) in (Scope.OTHERS, Scope.CLUSTER):
             anywhere |= filter_.wakes
         rows = rows[mask[rows]]
     return Unschedulable(pod, cluster.nodes.count, tuple(refused), wakes, anywhere)
@@ -119,7 +119,7 @@ def could_fit(cluster: Cluster, shape: Shape, profile: Profile, rows: Rows) -> b
     mask = node_mask(view, profile)[rows]
     none_before = np.zeros((1, 1))
     for filter_ in profile.filters:
-        if filter_.scope(shape) is Scope.ROW:
+        if filter_.scope(view) is Scope.ROW:
             own = cast(RowFilter, filter_).ahead(view, rows, none_before)
             if own is not None:
                 mask &= own[0]

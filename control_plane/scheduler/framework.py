@@ -4,7 +4,7 @@ A filter gives one mask over all rows (True: may run there) and, only when someb
 A score gives one vector over all rows, 0 to 100. Both are pure functions of a View.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
 from typing import Any, Protocol, TypeVar
@@ -57,7 +57,7 @@ class View:
 
     __slots__ = ("_kept", "cluster", "nodes", "shape", "size", "static")
 
-    def __init__(self, cluster: Cluster, shape: Shape, static: dict[str, Any]) -> None:
+    def __init__(self, cluster: Cluster, shape: Shape, static: dict[Hashable, Any]) -> None:
         self.cluster = cluster
         self.nodes: NodeTable = cluster.nodes
         self.shape = shape
@@ -65,7 +65,7 @@ class View:
         self.static = static
         self._kept: dict[str, Any] = {}
 
-    def once(self, name: str, compute: Callable[["View"], T]) -> T:
+    def once(self, name: Hashable, compute: Callable[["View"], T]) -> T:
         """The result of `compute`, made once while nodes stay as they are: for what depends on nodes
         alone."""
         if name not in self.static:
@@ -95,7 +95,7 @@ class Filter(Protocol):
         """What can change its refusal."""
         ...
 
-    def scope(self, shape: Shape) -> Scope: ...
+    def scope(self, view: View) -> Scope: ...
     def mask(self, view: View) -> Mask | None:
         """True where it does not object; None: it has no objection at all."""
         ...
@@ -118,7 +118,7 @@ class Score(Protocol):
 
     @property
     def name(self) -> str: ...
-    def scope(self, shape: Shape) -> Scope: ...
+    def scope(self, view: View) -> Scope: ...
     def score(self, view: View, feasible: Mask) -> Amount | float | None:
         """0 to 100 for each feasible row (elsewhere: anything finite, not below 0), or for all the same;
         None: it has no opinion and counts 0."""
@@ -134,12 +134,22 @@ class RowScore(Score, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PreemptionRules:
+    """On how many nodes preemption is thought through at the least: a share of all, and a number."""
+
+    candidates_percent: int = 10
+    candidates_least: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
-    """Which filters, in which order, and which scores with which weights decide."""
+    """Which filters, in which order, and which scores with which weights decide; `preemption` None: never.
+    The name is what pods write into spec.schedulerName."""
 
     name: str
     filters: tuple[Filter, ...]
     scores: tuple[tuple[Score, int], ...]
+    preemption: PreemptionRules | None = PreemptionRules()
 
 
 def normalized(raw: Amount, feasible: Mask, reverse: bool) -> Amount:

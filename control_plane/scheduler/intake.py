@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from google.protobuf.message import Message
 
 from control_plane.objects.interface import ObjectChange, ObjectKey
 from control_plane.scheduler.cluster import Cluster, PlacedPod
@@ -17,12 +18,24 @@ from control_plane.scheduler.evaluate import could_fit
 from control_plane.scheduler.framework import Cause, Profile
 from control_plane.scheduler.nodes import node_facts
 from control_plane.scheduler.queue import Queue
+from control_plane.scheduler.selectors import compile_selector
 from control_plane.scheduler.settings import SchedulerSettings
 from control_plane.scheduler.shape import Shapes
+from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 NOTHING = Cause(0)
 _FINISHED = ("Succeeded", "Failed")
+_CONTROLLERS = (apps.ReplicaSet, apps.StatefulSet, core.ReplicationController)
+# What the picture is made of.
+LOOKED_AT: tuple[type[Message], ...] = (
+    core.Namespace,
+    core.Service,
+    *_CONTROLLERS,
+    core.Node,
+    core.Pod,
+)
 
 
 @dataclass(slots=True)
@@ -65,6 +78,7 @@ class Intake:
         self._in_flight, self._report, self._forget = in_flight, report, forget
         self._shapes = Shapes()
         self._changes: dict[ObjectKey, ObjectChange] = {}
+        self._controllers: dict[ObjectKey, str] = {}  # their uids
 
     def collect(self, changes: Sequence[ObjectChange]) -> None:
         """Keep the newest change of each object."""
@@ -79,16 +93,41 @@ class Intake:
     def take_in(self, most: int) -> None:
         """Apply up to `most` changes."""
         for key in [key for key, _ in zip(self._changes, range(most), strict=False)]:
-            new = self._changes.pop(key).new
-            if key.kind == "Pod":
+            self._apply(key, self._changes.pop(key).new)
+
+    def _apply(self, key: ObjectKey, new: Message | None) -> None:
+        match key.kind:
+            case "Pod":
                 self.apply_pod(f"{key.namespace}/{key.name}", new if isinstance(new, core.Pod) else None)
-            elif key.kind == "Node":
+            case "Node":
                 self.apply_node(key.name, new if isinstance(new, core.Node) else None)
-            elif isinstance(new, core.Namespace):
-                self._cluster.put_namespace(key.name, dict(new.metadata.labels))
-                self.wakes.add(Cause.NAMESPACE, None)
-            else:
-                self._cluster.remove_namespace(key.name)
+            case "Namespace":
+                self._apply_namespace(key.name, new if isinstance(new, core.Namespace) else None)
+            case "Service":
+                selector = dict(new.spec.selector) if isinstance(new, core.Service) else {}
+                self._cluster.default_selectors.put_service(key.namespace, key.name, selector)
+            case _:
+                self._apply_controller(key, new)
+
+    def _apply_namespace(self, name: str, namespace: core.Namespace | None) -> None:
+        if namespace is None:
+            self._cluster.remove_namespace(name)
+        else:
+            self._cluster.put_namespace(name, dict(namespace.metadata.labels))
+            self.wakes.add(Cause.NAMESPACE, None)
+
+    def _apply_controller(self, key: ObjectKey, new: Message | None) -> None:
+        uid, selector = "", meta.LabelSelector()
+        if isinstance(new, apps.ReplicaSet | apps.StatefulSet):
+            uid, selector = new.metadata.uid, new.spec.selector
+        elif isinstance(new, core.ReplicationController):
+            uid, selector = new.metadata.uid, meta.LabelSelector(matchLabels=dict(new.spec.selector))
+        known = self._controllers.pop(key, "")
+        if known != uid:
+            self._cluster.default_selectors.remove_controller(known)
+        if uid:
+            self._controllers[key] = uid
+            self._cluster.default_selectors.put_controller(uid, compile_selector(selector))
 
     def apply_node(self, name: str, node: core.Node | None) -> None:
         """Learn of a node, or (None) that it is gone."""

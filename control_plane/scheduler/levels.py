@@ -46,7 +46,7 @@ def look_ahead(view: View, profile: Profile, mask: Mask, depth: int, rotation: i
     total = np.zeros((depth, len(rows)))
     sensitive = np.zeros(len(rows), np.bool_)
     for score, weight in profile.scores:
-        scope = score.scope(view.shape)
+        scope = score.scope(view)
         if scope is Scope.ROW:
             vector = cast(RowScore, score).ahead(view, rows, copies)
             if vector is not None:
@@ -75,7 +75,7 @@ def _extreme(vector: Amount) -> Mask:
 def _fits(view: View, profile: Profile, rows: Rows, copies: Amount) -> Mask:
     fits = np.ones((len(copies), len(rows)), np.bool_)
     for filter_ in profile.filters:
-        if filter_.scope(view.shape) is Scope.ROW:
+        if filter_.scope(view) is Scope.ROW:
             own = cast(RowFilter, filter_).ahead(view, rows, copies)
             if own is not None:
                 fits &= own

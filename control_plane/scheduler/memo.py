@@ -2,6 +2,7 @@
 pure."""
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from typing import Any
 
 from control_plane.scheduler.shape import NodeWishes, Shape
@@ -15,11 +16,11 @@ class Memo:
     """The least recently used goes first."""
 
     def __init__(self) -> None:
-        self._judged: OrderedDict[NodeWishes, dict[str, Any]] = OrderedDict()
+        self._judged: OrderedDict[NodeWishes, dict[Hashable, Any]] = OrderedDict()
         self._version = -1
         self._meant: OrderedDict[Shape, dict[str, Any]] = OrderedDict()
 
-    def judged(self, wishes: NodeWishes, version: int, size: int) -> dict[str, Any]:
+    def judged(self, wishes: NodeWishes, version: int, size: int) -> dict[Hashable, Any]:
         """What is known of these wishes while nodes are at `version`; the caller adds to it."""
         if version != self._version:
             self._judged.clear()

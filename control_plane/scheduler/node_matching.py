@@ -64,11 +64,12 @@ def match_required(nodes: NodeTable, size: int, shape: Shape) -> Mask | None:
     for requirement in shape.wishes.node_selector:
         mask &= match_requirement(nodes, size, requirement)
     if shape.wishes.node_terms is not None:
-        mask &= _any_term(nodes, size, shape.wishes.node_terms)
+        mask &= match_any_term(nodes, size, shape.wishes.node_terms)
     return mask
 
 
-def _any_term(nodes: NodeTable, size: int, terms: Sequence[NodeTerm]) -> Mask:
+def match_any_term(nodes: NodeTable, size: int, terms: Sequence[NodeTerm]) -> Mask:
+    """Rows that satisfy one of the terms; none without any."""
     mask = np.zeros(size, np.bool_)
     for term in terms:
         mask |= match_term(nodes, size, term)

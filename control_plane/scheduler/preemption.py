@@ -25,8 +25,6 @@ from control_plane.scheduler.selectors import Selector
 from control_plane.scheduler.shape import Shape
 
 _PRIORITY_OFFSET = 2**31  # makes every priority positive, so that fewer victims never sum up to more
-_LEAST_CANDIDATES = 100
-_CANDIDATE_SHARE = 10  # of a hundred nodes
 _RESOURCES_FILTER = "NodeResourcesFit"
 
 
@@ -56,14 +54,15 @@ def preempt(
     cluster: Cluster, refusal: Unschedulable, profile: Profile, budgets: Sequence[Budget], start: int = 0
 ) -> Preemption | None:
     """The best preemption for a pod that was refused; None when there is none. `start`: the row from which
-    candidates are collected, as many as a tenth of the nodes, at least 100."""
-    pod = refusal.pod
-    if pod.shape.never_preempts:
+    candidates are collected, as many as the profile's rules say: by default a tenth of the nodes, at least
+    100."""
+    pod, rules = refusal.pod, profile.preemption
+    if rules is None or pod.shape.never_preempts:
         return None
     view = look(cluster, pod.shape)
     rows = np.flatnonzero(_may_help(view, refusal, profile))
     rows = np.roll(rows, -int(np.searchsorted(rows, start % max(1, view.size))))
-    most = max(_LEAST_CANDIDATES, cluster.nodes.count * _CANDIDATE_SHARE // 100)
+    most = max(rules.candidates_least, cluster.nodes.count * rules.candidates_percent // 100)
     by_amounts = _resources_only(view, profile)
     found: list[Preemption] = []
     for row in rows.tolist():
@@ -106,7 +105,7 @@ def _below(view: View, resource: str) -> Amount:
 def _resources_only(view: View, profile: Profile) -> bool:
     """Whether resources alone can refuse the pod on a node that it may use, so that no table is needed."""
     for filter_ in profile.filters:
-        scope = filter_.scope(view.shape)
+        scope = filter_.scope(view)
         if filter_.name == _RESOURCES_FILTER or scope is Scope.NODES:
             continue
         if scope is not Scope.OTHERS or filter_.mask(view) is not None:

@@ -18,9 +18,10 @@ from control_plane.scheduler.binder import Binder
 from control_plane.scheduler.cluster import Cluster
 from control_plane.scheduler.decide import Way, decide, way_of
 from control_plane.scheduler.decisions import Decision, PendingPod, Placed, Preemption, Unschedulable
+from control_plane.scheduler.evaluate import look
 from control_plane.scheduler.evictor import Evictor
 from control_plane.scheduler.framework import Cause, Profile
-from control_plane.scheduler.intake import Intake, Wakes
+from control_plane.scheduler.intake import LOOKED_AT, Intake, Wakes
 from control_plane.scheduler.metrics import SchedulerMetrics
 from control_plane.scheduler.profiles import DEFAULT
 from control_plane.scheduler.queue import Queue
@@ -88,7 +89,7 @@ class Scheduler:
         """Schedule until cancelled. Does nothing before the cache is filled."""
         self._reset()
         await self._objects.synced()
-        unsubscribe = self._objects.subscribe((core.Namespace, core.Node, core.Pod), self._changed)
+        unsubscribe = self._objects.subscribe(LOOKED_AT, self._changed)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._binder.run(), name="scheduler-binder")
@@ -169,13 +170,16 @@ class Scheduler:
         rotation = self._random.randrange(1 << 16)
         self._apply(pods[0].shape, decide(self.cluster, pods, self._profile, rotation, ()), began)
         took = max(1e-6, self._clock.monotonic() - began)
-        rates, way = self._pods_per_s, way_of(pods[0].shape, self._profile)
+        rates, way = self._pods_per_s, self._way_of(pods[0].shape)
         rates[way] += 0.5 * (min(1e6, len(pods) / took) - rates[way])
 
     def _portion(self, shape: Shape, left_s: float) -> int:
         """How many pods of the shape can be decided about in the time left."""
-        size = int(max(0.002, left_s) * self._pods_per_s[way_of(shape, self._profile)])
+        size = int(max(0.002, left_s) * self._pods_per_s[self._way_of(shape)])
         return max(1, min(self._settings.group_limit, size))
+
+    def _way_of(self, shape: Shape) -> Way:
+        return way_of(look(self.cluster, shape), self._profile)
 
     def _released(self, pod: PendingPod) -> PendingPod:
         """The pod as it is decided about: the room kept for it, if any, is free for that moment."""

@@ -87,7 +87,6 @@ class NodeWishes:
     node_selector: tuple[Requirement, ...]
     node_terms: tuple[NodeTerm, ...] | None  # required; None: no such rule; any one must match
     preferred_nodes: tuple[WeightedNodeTerm, ...]
-    spread_keys: tuple[str, ...]  # topology keys of the hard spread constraints
     images: tuple[str, ...]
     containers: int  # init containers included
     hashed: int = field(default=0, compare=False)  # of all above, once: it is looked up with every decision
@@ -209,11 +208,6 @@ def _wishes(spec: core.PodSpec, node_name: str) -> NodeWishes:
         preferred_nodes=tuple(
             WeightedNodeTerm(row.weight, _node_term(row.preference))
             for row in node_affinity.preferredDuringSchedulingIgnoredDuringExecution
-        ),
-        spread_keys=tuple(
-            row.topologyKey
-            for row in spec.topologySpreadConstraints
-            if row.whenUnsatisfiable != "ScheduleAnyway"
         ),
         images=tuple(_image(container.image) for container in containers),
         containers=len(containers),

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from control_plane.scheduler.framework import MAX_SCORE, Profile, View
 from control_plane.scheduler.levels import PART_BITS, Levels, depth_for, look_ahead
 from control_plane.scheduler.nodes import Mask, Rows
-from control_plane.scheduler.scores.pod_topology_spread import PodTopologySpreadScore, SoftSpread, soft_spread
+from control_plane.scheduler.scores.pod_topology_spread import PodTopologySpreadScore, SoftSpread
 
 _MAX_BINS = 64
 _ONE_POINT = 1 << 2 * PART_BITS  # of score, in a key
@@ -94,14 +94,15 @@ class _Spreading:
 def pour_spread(view: View, profile: Profile, mask: Mask, pods: int, rotation: int) -> Rows | None:
     """The rows of the first of `pods` copies, in order, at least one; None: too many bins to gain
     anything."""
-    spread = soft_spread(view, mask)
+    score, weight = next(row for row in profile.scores if isinstance(row[0], PodTopologySpreadScore))
+    assert isinstance(score, PodTopologySpreadScore)
+    spread = score.soft_spread(view, mask)
     rows = np.flatnonzero(mask)
     codes, kinds = _classes(spread, rows)
     if len(kinds) > _MAX_BINS:
         return None
     levels = look_ahead(view, profile, mask, depth_for(pods, len(rows)), rotation)
     bins = _bins(spread, levels, codes, kinds, pods)
-    weight = next(w for score, w in profile.scores if isinstance(score, PodTopologySpreadScore))
     return rows[_take(_Spreading(spread, bins, weight), bins, levels, pods, spread.host_step)]
 
 

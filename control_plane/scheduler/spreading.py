@@ -3,6 +3,8 @@
 Source: kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints.
 """
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from control_plane.scheduler.framework import View
@@ -11,6 +13,34 @@ from control_plane.scheduler.nodes import Amount, Mask
 from control_plane.scheduler.selectors import Selector
 from control_plane.scheduler.shape import SpreadConstraint
 from control_plane.scheduler.tolerations import first_repelling
+from control_plane.scheduler.topology import HOSTNAME, ZONE
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """Constraints of pods that name none; their selectors are left out (default_selectors.py). `system`:
+    those that are built in, for which a node need not have all labels."""
+
+    constraints: tuple[SpreadConstraint, ...]
+    system: bool
+
+
+SYSTEM_DEFAULTS = Defaults(
+    (
+        SpreadConstraint(3, HOSTNAME, False, None, 1, True, False),
+        SpreadConstraint(5, ZONE, False, None, 1, True, False),
+    ),
+    system=True,
+)
+
+
+def constraints_of(view: View, defaults: Defaults, hard: bool) -> tuple[SpreadConstraint, ...]:
+    """The pod's own hard or soft constraints, or, where it has neither, the default ones."""
+    if view.shape.spread:
+        return tuple(constraint for constraint in view.shape.spread if constraint.hard == hard)
+    wanted = tuple(constraint for constraint in defaults.constraints if constraint.hard == hard)
+    selector = view.cluster.default_selectors.of(view.shape) if wanted else None
+    return () if selector is None else tuple(replace(row, selector=selector) for row in wanted)
 
 
 def matching_pods(view: View, selector: Selector | None) -> Amount:
@@ -23,13 +53,6 @@ def matching_pods(view: View, selector: Selector | None) -> Amount:
         ("spread", namespace, selector),
         lambda shape, labels: int(shape.namespace == namespace and selector.matches(labels)),
         counts_terminating=False,
-    )
-
-
-def owned_pods(view: View, owner_uid: str) -> Amount:
-    """Pods of each row that this owner controls and that are not terminating."""
-    return view.cluster.population.tally(
-        ("owner", owner_uid), lambda shape, _: int(shape.owner_uid == owner_uid), counts_terminating=False
     )
 
 

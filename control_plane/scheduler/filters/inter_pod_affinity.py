@@ -12,7 +12,6 @@ import numpy as np
 from control_plane.scheduler.affinity import means_shape, pods_meant, pods_repelling, repelling_keys
 from control_plane.scheduler.framework import Cause, Refusal, Scope, View
 from control_plane.scheduler.nodes import Mask, Rows
-from control_plane.scheduler.shape import Shape
 from control_plane.scheduler.topology import domain_of, domain_totals, has_all, per_row
 
 NO_AFFINITY = "node(s) didn't match pod affinity rules"
@@ -24,8 +23,8 @@ class InterPodAffinity:
     name = "InterPodAffinity"
     wakes = Cause.NODE_ADDED | Cause.NODE_LABELS | Cause.POD_GONE | Cause.POD_PLACED | Cause.NAMESPACE
 
-    def scope(self, shape: Shape) -> Scope:
-        return Scope.CLUSTER if shape.affinity or shape.anti_affinity else Scope.OTHERS
+    def scope(self, view: View) -> Scope:
+        return Scope.CLUSTER if view.shape.affinity or view.shape.anti_affinity else Scope.OTHERS
 
     def mask(self, view: View) -> Mask | None:
         masks = [mask for mask in (_near(view), _far(view), _tolerated(view)) if mask is not None]

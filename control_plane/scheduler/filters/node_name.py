@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from control_plane.scheduler.framework import Cause, Refusal, Scope, View
 from control_plane.scheduler.nodes import Mask, Rows
-from control_plane.scheduler.shape import Shape
 
 REASON = "node(s) didn't match the requested node name"
 
@@ -13,7 +12,7 @@ class NodeName:
     name = "NodeName"
     wakes = Cause.NODE_ADDED
 
-    def scope(self, shape: Shape) -> Scope:
+    def scope(self, view: View) -> Scope:
         return Scope.NODES
 
     def mask(self, view: View) -> Mask | None:

@@ -6,7 +6,6 @@ import numpy as np
 
 from control_plane.scheduler.framework import Cause, Refusal, Scope, View
 from control_plane.scheduler.nodes import Amount, Mask, Rows
-from control_plane.scheduler.shape import Shape
 
 REASON = "node(s) didn't have free ports for the requested pod ports"
 
@@ -15,8 +14,8 @@ class NodePorts:
     name = "NodePorts"
     wakes = Cause.NODE_ADDED | Cause.POD_GONE
 
-    def scope(self, shape: Shape) -> Scope:
-        return Scope.ROW if shape.ports else Scope.NODES
+    def scope(self, view: View) -> Scope:
+        return Scope.ROW if view.shape.ports else Scope.NODES
 
     def mask(self, view: View) -> Mask | None:
         mask: Mask | None = None

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from control_plane.scheduler.framework import Cause, Refusal, Scope, View
 from control_plane.scheduler.nodes import Mask, Rows, Taint
-from control_plane.scheduler.shape import Shape
 from control_plane.scheduler.tolerations import NO_SCHEDULE, tolerated
 
 REASON = "node(s) were unschedulable"
@@ -15,7 +14,7 @@ class NodeUnschedulable:
     name = "NodeUnschedulable"
     wakes = Cause.NODE_ADDED | Cause.NODE_TAINTS
 
-    def scope(self, shape: Shape) -> Scope:
+    def scope(self, view: View) -> Scope:
         return Scope.NODES
 
     def mask(self, view: View) -> Mask | None:

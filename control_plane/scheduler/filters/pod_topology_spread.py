@@ -11,8 +11,15 @@ import numpy as np
 
 from control_plane.scheduler.framework import Cause, Refusal, Scope, View
 from control_plane.scheduler.nodes import Amount, Ids, Mask, Rows
-from control_plane.scheduler.shape import Shape, SpreadConstraint
-from control_plane.scheduler.spreading import included, matching_pods, self_match
+from control_plane.scheduler.shape import SpreadConstraint
+from control_plane.scheduler.spreading import (
+    SYSTEM_DEFAULTS,
+    Defaults,
+    constraints_of,
+    included,
+    matching_pods,
+    self_match,
+)
 from control_plane.scheduler.topology import domain_of, domain_totals, has_all, per_row
 
 REASON = "node(s) didn't match pod topology spread constraints"
@@ -20,44 +27,49 @@ MISSING_LABEL = "node(s) didn't match pod topology spread constraints (missing r
 
 
 class PodTopologySpread:
+    """`defaults`: for pods without constraints of their own."""
+
     name = "PodTopologySpread"
     wakes = (
         Cause.NODE_ADDED | Cause.NODE_LABELS | Cause.NODE_TAINTS | Cause.POD_GONE | Cause.POD_PLACED
     )  # a pod placed elsewhere raises the fewest
 
-    def scope(self, shape: Shape) -> Scope:
-        return Scope.CLUSTER if any(c.hard for c in shape.spread) else Scope.NODES
+    def __init__(self, defaults: Defaults = SYSTEM_DEFAULTS) -> None:
+        self._defaults = defaults
+
+    def hard(self, view: View) -> tuple[SpreadConstraint, ...]:
+        """The constraints that the pod is held to."""
+        return constraints_of(view, self._defaults, hard=True)
+
+    def scope(self, view: View) -> Scope:
+        return Scope.CLUSTER if self.hard(view) else Scope.NODES
 
     def mask(self, view: View) -> Mask | None:
-        constraints = hard(view)
+        constraints = self.hard(view)
         if not constraints:
             return None
         mask = np.ones(view.size, np.bool_)
         for constraint in constraints:
-            mask &= _within_skew(view, constraint)
+            mask &= _within_skew(view, constraints, constraint)
         return mask
 
     def refusals(self, view: View, rows: Rows) -> Sequence[Refusal]:
         """For each row the first constraint that refuses it counts."""
         found: list[Refusal] = []
-        for constraint in hard(view):
+        constraints = self.hard(view)
+        for constraint in constraints:
             domain = domain_of(view.nodes, view.size, constraint.topology_key)
             labelled = np.zeros(len(rows), np.bool_) if domain is None else domain[rows] >= 0
             found.append(Refusal(MISSING_LABEL, rows[~labelled], evictable=False))
             rows = rows[labelled]
-            fits = _within_skew(view, constraint)[rows]
+            fits = _within_skew(view, constraints, constraint)[rows]
             found.append(Refusal(REASON, rows[~fits]))
             rows = rows[fits]
         return tuple(refusal for refusal in found if len(refusal.rows))
 
 
-def hard(view: View) -> list[SpreadConstraint]:
-    """The constraints that this filter holds the pod to."""
-    return [constraint for constraint in view.shape.spread if constraint.hard]
-
-
-def _counted_nodes(view: View) -> Mask:
-    return view.nodes.alive[: view.size] & has_all(view.nodes, view.size, view.shape.wishes.spread_keys)
+def _counted_nodes(view: View, keys: Sequence[str]) -> Mask:
+    return view.nodes.alive[: view.size] & has_all(view.nodes, view.size, keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +88,13 @@ class Skew:
         return over
 
 
-def skew_of(view: View, constraint: SpreadConstraint) -> Skew | None:
-    """None: no node has the label."""
+def skew_of(view: View, constraints: Sequence[SpreadConstraint], constraint: SpreadConstraint) -> Skew | None:
+    """How one of all hard `constraints` counts; None: no node has its label."""
     domain = domain_of(view.nodes, view.size, constraint.topology_key)
     if domain is None:
         return None
-    counted = view.once("spread nodes", _counted_nodes)
+    keys = tuple(other.topology_key for other in constraints)
+    counted = view.once(("spread nodes", keys), lambda view: _counted_nodes(view, keys))
     policy = included(view, constraint)
     if policy is not None:
         counted = counted & policy
@@ -97,9 +110,9 @@ def skew_of(view: View, constraint: SpreadConstraint) -> Skew | None:
     return Skew(domain, totals, fewest, int(self_match(view, constraint.selector)))
 
 
-def _within_skew(view: View, constraint: SpreadConstraint) -> Mask:
+def _within_skew(view: View, constraints: Sequence[SpreadConstraint], constraint: SpreadConstraint) -> Mask:
     """Rows that have the label and stay within the skew with one more pod."""
-    skew = skew_of(view, constraint)
+    skew = skew_of(view, constraints, constraint)
     if skew is None:
         return view.nothing()
     within: Mask = skew.over() <= constraint.max_skew

@@ -9,7 +9,6 @@ import numpy as np
 
 from control_plane.scheduler.framework import Cause, Refusal, Scope, View
 from control_plane.scheduler.nodes import Mask, Rows
-from control_plane.scheduler.shape import Shape
 from control_plane.scheduler.tolerations import first_repelling
 
 
@@ -17,7 +16,7 @@ class TaintToleration:
     name = "TaintToleration"
     wakes = Cause.NODE_ADDED | Cause.NODE_TAINTS
 
-    def scope(self, shape: Shape) -> Scope:
+    def scope(self, view: View) -> Scope:
         return Scope.NODES
 
     def mask(self, view: View) -> Mask | None:

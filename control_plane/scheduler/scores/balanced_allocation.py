@@ -11,13 +11,12 @@ from control_plane.scheduler.framework import MAX_SCORE, Scope, View
 from control_plane.scheduler.nodes import Amount, Mask, Rows
 from control_plane.scheduler.requests import CPU, MEMORY
 from control_plane.scheduler.scores.least_allocated import has_both_kinds
-from control_plane.scheduler.shape import Shape
 
 
 class BalancedAllocation:
     name = "NodeResourcesBalancedAllocation"
 
-    def scope(self, shape: Shape) -> Scope:
+    def scope(self, view: View) -> Scope:
         return Scope.ROW
 
     def score(self, view: View, feasible: Mask) -> Amount | None:

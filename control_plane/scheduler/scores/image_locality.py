@@ -8,7 +8,6 @@ import numpy as np
 
 from control_plane.scheduler.framework import MAX_SCORE, Scope, View
 from control_plane.scheduler.nodes import Amount, Mask
-from control_plane.scheduler.shape import Shape
 
 _MB = 1024 * 1024
 _LEAST_BYTES = 23 * _MB
@@ -18,7 +17,7 @@ _MOST_BYTES = 1000 * _MB
 class ImageLocality:
     name = "ImageLocality"
 
-    def scope(self, shape: Shape) -> Scope:
+    def scope(self, view: View) -> Scope:
         return Scope.NODES
 
     def score(self, view: View, feasible: Mask) -> Amount | None:

@@ -9,13 +9,12 @@ import numpy as np
 
 from control_plane.scheduler.framework import MAX_SCORE, Scope, View
 from control_plane.scheduler.nodes import Amount, Mask, Rows
-from control_plane.scheduler.shape import Shape
 
 
 class LeastAllocated:
     name = "NodeResourcesFit"
 
-    def scope(self, shape: Shape) -> Scope:
+    def scope(self, view: View) -> Scope:
         return Scope.ROW
 
     def score(self, view: View, feasible: Mask) -> Amount | None:

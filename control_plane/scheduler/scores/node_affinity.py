@@ -9,23 +9,28 @@ import numpy as np
 from control_plane.scheduler.framework import Scope, View, normalized
 from control_plane.scheduler.node_matching import match_term
 from control_plane.scheduler.nodes import Amount, Mask
-from control_plane.scheduler.shape import Shape
+from control_plane.scheduler.shape import WeightedNodeTerm
 
 
 class NodeAffinityScore:
+    """`added`: preferred terms of the profile, that count for every pod."""
+
     name = "NodeAffinity"
 
-    def scope(self, shape: Shape) -> Scope:
+    def __init__(self, added: tuple[WeightedNodeTerm, ...] = ()) -> None:
+        self._added = added
+
+    def scope(self, view: View) -> Scope:
         return Scope.NODES
 
     def score(self, view: View, feasible: Mask) -> Amount | None:
-        if not view.shape.wishes.preferred_nodes:
+        if not view.shape.wishes.preferred_nodes and not self._added:
             return None
-        return normalized(view.once(self.name, _weights), feasible, reverse=False)
+        weights = view.once((self.name, self._added), self._weights)
+        return normalized(weights, feasible, reverse=False)
 
-
-def _weights(view: View) -> Amount:
-    raw = np.zeros(view.size)
-    for preferred in view.shape.wishes.preferred_nodes:
-        raw += preferred.weight * match_term(view.nodes, view.size, preferred.term)
-    return raw
+    def _weights(self, view: View) -> Amount:
+        raw = np.zeros(view.size)
+        for preferred in (*view.shape.wishes.preferred_nodes, *self._added):
+            raw += preferred.weight * match_term(view.nodes, view.size, preferred.term)
+        return raw

@@ -1,8 +1,7 @@
 """PodTopologySpread's score: the fewer matching pods in a node's domains, the better (ScheduleAnyway).
 
-A pod without any constraints that has an owner is spread as by Kubernetes' built-in defaults: over hosts
-(maxSkew 3) and zones (maxSkew 5), counting pods of the same owner. (Kubernetes counts by the selectors of the
-services and the owner of the pod.)
+A pod without any constraints is spread by the defaults of the profile; the built-in ones are over hosts
+(maxSkew 3) and zones (maxSkew 5). What counts then stands in default_selectors.py.
 """
 
 import math
@@ -12,14 +11,16 @@ import numpy as np
 
 from control_plane.scheduler.framework import MAX_SCORE, Scope, View
 from control_plane.scheduler.nodes import Amount, Ids, Mask
-from control_plane.scheduler.shape import Shape, SpreadConstraint
-from control_plane.scheduler.spreading import included, matching_pods, owned_pods, self_match
-from control_plane.scheduler.topology import HOSTNAME, ZONE, domain_of, domain_totals, has_all, per_row
-
-_DEFAULTS = (
-    SpreadConstraint(3, HOSTNAME, False, None, 1, True, False),
-    SpreadConstraint(5, ZONE, False, None, 1, True, False),
+from control_plane.scheduler.shape import SpreadConstraint
+from control_plane.scheduler.spreading import (
+    SYSTEM_DEFAULTS,
+    Defaults,
+    constraints_of,
+    included,
+    matching_pods,
+    self_match,
 )
+from control_plane.scheduler.topology import HOSTNAME, domain_of, domain_totals, has_all, per_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,55 +46,54 @@ class SoftSpread:
 
 
 class PodTopologySpreadScore:
+    """`defaults`: for pods without constraints of their own."""
+
     name = "PodTopologySpread"
 
-    def scope(self, shape: Shape) -> Scope:
-        return Scope.CLUSTER if _soft(shape) else Scope.NODES
+    def __init__(self, defaults: Defaults = SYSTEM_DEFAULTS) -> None:
+        self._defaults = defaults
+
+    def scope(self, view: View) -> Scope:
+        return Scope.CLUSTER if self._soft(view) else Scope.NODES
 
     def score(self, view: View, feasible: Mask) -> Amount | None:
-        if not _soft(view.shape):
+        if not self._soft(view):
             return None
-        spread = soft_spread(view, feasible)
+        spread = self.soft_spread(view, feasible)
         raw = np.zeros(view.size)
         for part in spread.parts:
             raw += _share(part, spread)
         return _normalize(np.floor(raw + 0.5), spread.scored)
 
+    def soft_spread(self, view: View, feasible: Mask) -> SoftSpread:
+        """The soft constraints of the pod with what they count."""
+        soft, size = self._soft(view), view.size
+        scored, counts_all = feasible, view.nodes.alive[:size]
+        if view.shape.spread or not self._defaults.system:  # nodes must have all the labels
+            labelled = has_all(view.nodes, size, [constraint.topology_key for constraint in soft])
+            scored, counts_all = feasible & labelled, counts_all & labelled
+        parts: list[SoftPart] = []
+        host_pods, host_step = np.zeros(size), 0
+        for constraint in soft:
+            domain = domain_of(view.nodes, size, constraint.topology_key)
+            if domain is None:
+                continue
+            pods, step = _matching(view, constraint)
+            base, totals = float(constraint.max_skew - 1), None
+            if constraint.topology_key == HOSTNAME:
+                host_pods, host_step = pods[:size], step
+            else:
+                policy = included(view, constraint)
+                totals = domain_totals(domain, pods, counts_all if policy is None else counts_all & policy)
+            parts.append(SoftPart(domain, totals, base, step))
+        return SoftSpread(tuple(parts), scored, host_pods, host_step)
 
-def soft_spread(view: View, feasible: Mask) -> SoftSpread:
-    """The soft constraints of the pod with what they count."""
-    soft, size = _soft(view.shape), view.size
-    scored, counts_all = feasible, view.nodes.alive[:size]
-    if view.shape.spread:  # constraints of the pod's own: nodes must have all their labels
-        labelled = has_all(view.nodes, size, [constraint.topology_key for constraint in soft])
-        scored, counts_all = feasible & labelled, counts_all & labelled
-    parts: list[SoftPart] = []
-    host_pods, host_step = np.zeros(size), 0
-    for constraint in soft:
-        domain = domain_of(view.nodes, size, constraint.topology_key)
-        if domain is None:
-            continue
-        pods, step = _matching(view, constraint)
-        base, totals = float(constraint.max_skew - 1), None
-        if constraint.topology_key == HOSTNAME:
-            host_pods, host_step = pods[:size], step
-        else:
-            policy = included(view, constraint)
-            totals = domain_totals(domain, pods, counts_all if policy is None else counts_all & policy)
-        parts.append(SoftPart(domain, totals, base, step))
-    return SoftSpread(tuple(parts), scored, host_pods, host_step)
-
-
-def _soft(shape: Shape) -> tuple[SpreadConstraint, ...]:
-    if shape.spread:
-        return tuple(constraint for constraint in shape.spread if not constraint.hard)
-    return _DEFAULTS if shape.owner_uid else ()
+    def _soft(self, view: View) -> tuple[SpreadConstraint, ...]:
+        return constraints_of(view, self._defaults, hard=False)
 
 
 def _matching(view: View, constraint: SpreadConstraint) -> tuple[Amount, int]:
     """Matching pods by row, and how many a pod of the shape would be."""
-    if not view.shape.spread:
-        return owned_pods(view, view.shape.owner_uid), 1
     selector = constraint.selector
     counts = selector is not None and bool(selector.requirements) and self_match(view, selector)
     return matching_pods(view, selector), int(counts)

@@ -4,14 +4,13 @@ import numpy as np
 
 from control_plane.scheduler.framework import MAX_SCORE, Scope, View, normalized
 from control_plane.scheduler.nodes import Amount, Mask
-from control_plane.scheduler.shape import Shape
 from control_plane.scheduler.tolerations import PREFER_NO_SCHEDULE, tolerated
 
 
 class TaintTolerationScore:
     name = "TaintToleration"
 
-    def scope(self, shape: Shape) -> Scope:
+    def scope(self, view: View) -> Scope:
         return Scope.NODES
 
     def score(self, view: View, feasible: Mask) -> Amount | float | None:

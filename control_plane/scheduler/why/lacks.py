@@ -12,8 +12,8 @@ import numpy as np
 
 from control_plane.scheduler.affinity import means as term_means
 from control_plane.scheduler.affinity import means_shape, pods_meant
-from control_plane.scheduler.filters.pod_topology_spread import hard, skew_of
-from control_plane.scheduler.framework import Profile, View
+from control_plane.scheduler.filters.pod_topology_spread import PodTopologySpread, skew_of
+from control_plane.scheduler.framework import Filter, Profile, View
 from control_plane.scheduler.node_matching import match_requirement, match_term
 from control_plane.scheduler.nodes import PODS_ROW
 from control_plane.scheduler.shape import PodTerm, Shape
@@ -36,25 +36,25 @@ def lacks(view: View, profile: Profile, row: int) -> tuple[str, ...]:
         mask = filter_.mask(view)
         if mask is not None and not mask[row]:
             say = _SAY.get(filter_.name)
-            found += say(view, row) if say else [f"is refused by {filter_.name}"]
+            found += say(filter_, view, row) if say else [f"is refused by {filter_.name}"]
     return tuple(found)
 
 
-def _unschedulable(view: View, row: int) -> Iterator[str]:
+def _unschedulable(filter_: Filter, view: View, row: int) -> Iterator[str]:
     yield "is cordoned"
 
 
-def _name(view: View, row: int) -> Iterator[str]:
+def _name(filter_: Filter, view: View, row: int) -> Iterator[str]:
     yield f"is not {view.shape.wishes.node_name}, which the pod names"
 
 
-def _taints(view: View, row: int) -> Iterator[str]:
+def _taints(filter_: Filter, view: View, row: int) -> Iterator[str]:
     for taint in view.nodes.taint_sets[view.nodes.taint_set[row]]:
         if taint.effect in REPELLING and not tolerated(taint, view.shape.wishes.tolerations):
             yield f"has the taint {taint_text(taint)}, which the pod does not tolerate"
 
 
-def _node_affinity(view: View, row: int) -> Iterator[str]:
+def _node_affinity(filter_: Filter, view: View, row: int) -> Iterator[str]:
     nodes, size, wishes = view.nodes, view.size, view.shape.wishes
     for requirement in wishes.node_selector:
         if not match_requirement(nodes, size, requirement)[row]:
@@ -68,7 +68,7 @@ def _node_affinity(view: View, row: int) -> Iterator[str]:
         yield f"does not match the required node affinity: {said}"
 
 
-def _ports(view: View, row: int) -> Iterator[str]:
+def _ports(filter_: Filter, view: View, row: int) -> Iterator[str]:
     for port in view.shape.ports:
         taken = view.cluster.ports.taken(port, view.size)
         if taken is None or not taken[row]:
@@ -80,7 +80,7 @@ def _ports(view: View, row: int) -> Iterator[str]:
         yield f"host port {port_text(port)} is taken by {holder}"
 
 
-def _resources(view: View, row: int) -> Iterator[str]:
+def _resources(filter_: Filter, view: View, row: int) -> Iterator[str]:
     nodes = view.nodes
     if nodes.free[PODS_ROW, row] < 1:
         yield f"runs as many pods as it may ({int(nodes.allocatable[PODS_ROW, row])})"
@@ -100,9 +100,11 @@ def _resources(view: View, row: int) -> Iterator[str]:
             yield f"is {short} {name} short: {left} of {amount_text(name, total)} is free"
 
 
-def _spread(view: View, row: int) -> Iterator[str]:
-    for constraint in hard(view):
-        key, skew = constraint.topology_key, skew_of(view, constraint)
+def _spread(filter_: Filter, view: View, row: int) -> Iterator[str]:
+    assert isinstance(filter_, PodTopologySpread)
+    constraints = filter_.hard(view)
+    for constraint in constraints:
+        key, skew = constraint.topology_key, skew_of(view, constraints, constraint)
         if skew is None or skew.domain[row] < 0:
             yield f"has no label {key}, over which the pod must spread"
             continue
@@ -116,7 +118,7 @@ def _spread(view: View, row: int) -> Iterator[str]:
             )
 
 
-def _inter_pod(view: View, row: int) -> Iterator[str]:
+def _inter_pod(filter_: Filter, view: View, row: int) -> Iterator[str]:
     shape = view.shape
     for term in shape.affinity:
         domain = domain_of(view.nodes, view.size, term.topology_key)
@@ -167,7 +169,7 @@ def _place(view: View, key: str, row: int) -> str:
     return f"{key} {label.values[label.column[row]]}"
 
 
-_SAY: Final[Mapping[str, Callable[[View, int], Iterator[str]]]] = {
+_SAY: Final[Mapping[str, Callable[[Filter, View, int], Iterator[str]]]] = {
     "NodeUnschedulable": _unschedulable,
     "NodeName": _name,
     "TaintToleration": _taints,

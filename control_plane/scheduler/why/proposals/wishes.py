@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from control_plane.scheduler.decisions import Unschedulable
-from control_plane.scheduler.filters.pod_topology_spread import hard, skew_of
+from control_plane.scheduler.filters.pod_topology_spread import skew_of
 from control_plane.scheduler.why.changes import EditPod, Trial, edited
 from control_plane.scheduler.why.proposals.proposal import Effort, Proposal
 from control_plane.scheduler.why.words import node_term_text, pods_text
@@ -82,8 +82,9 @@ def _needed_skew(trial: Trial, soft: core.Pod, index: int) -> int | None:
     hard_index = sum(
         row.whenUnsatisfiable != "ScheduleAnyway" for row in trial.pod.spec.topologySpreadConstraints[:index]
     )
-    constraint = hard(trial.view)[hard_index]
-    skew, mask = skew_of(trial.view, constraint), trial.mask(soft)
+    constraints = [row for row in trial.view.shape.spread if row.hard]
+    constraint = constraints[hard_index]
+    skew, mask = skew_of(trial.view, constraints, constraint), trial.mask(soft)
     if skew is None:
         return None
     over = skew.over()[mask & (skew.domain >= 0)]

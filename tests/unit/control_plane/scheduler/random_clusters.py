@@ -8,6 +8,7 @@ from knarr.api.codec import from_dict
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 NAMESPACES = {"ns-a": {"team": "a", "env": "prod"}, "ns-b": {"team": "b"}, "ns-c": {}}
+CONTROLLERS = {"o1": {"app": "web"}, "o2": {"ver": "1"}}  # uid -> matchLabels
 _APPS = ("web", "db", "cache")
 _ZONE, _HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
 _KEYS = (_ZONE, _HOST, "rack")
@@ -58,6 +59,11 @@ class Generator:
             core.Node,
         )
 
+    def service(self) -> tuple[str, str, dict[str, str]]:
+        """Namespace, name and what it selects."""
+        selector = {"app": self.random.choice(_APPS)} | ({"ver": "1"} if self.chance(0.3) else {})
+        return self.random.choice(("ns-a", "ns-b")), self.name("s"), selector
+
     def pod(self, plain: float = 0.3) -> core.Pod:
         """`plain`: the share of pods that ask for nothing but resources."""
         r, name = self.random, self.name("p")
@@ -68,7 +74,7 @@ class Generator:
             "labels": {"app": r.choice(_APPS)} | ({"ver": r.choice("12")} if self.chance(0.4) else {}),
         }
         if self.chance(0.3):
-            owner = r.choice(("o1", "o2"))
+            owner = r.choice(("o1", "o2", "other"))
             metadata["ownerReferences"] = [
                 {"apiVersion": "v1", "kind": "ReplicaSet", "name": owner, "uid": owner, "controller": True}
             ]

@@ -31,11 +31,14 @@ class Running:
 
 @dataclass
 class Reference:
-    """A cluster and its rules. `namespaces`: their labels."""
+    """A cluster and its rules. `namespaces`: their labels; `services`: what each selects, by namespace and
+    name; `controllers`: their selectors by uid."""
 
     nodes: dict[str, core.Node] = field(default_factory=dict)
     running: list[Running] = field(default_factory=list)
     namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
+    services: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    controllers: dict[str, meta.LabelSelector] = field(default_factory=dict)
 
     # Filters, in Kubernetes' order: the first that refuses gives the reasons
 
@@ -218,7 +221,7 @@ class Reference:
         return int((1 - deviation) * 100)
 
     def score_spread(self, pod: core.Pod, nodes: Sequence[core.Node]) -> list[int]:
-        soft = soft_constraints(pod)
+        soft = self.soft_constraints(pod)
         if not soft:
             return [0] * len(nodes)
         own = bool(pod.spec.topologySpreadConstraints)
@@ -246,6 +249,19 @@ class Reference:
             (100 * (most + fewest - raw[name]) // most if most else 100) if name in raw else 0
             for name in (node.metadata.name for node in nodes)
         ]
+
+    def soft_constraints(self, pod: core.Pod) -> list[Any]:
+        """The pod's own, or the built-in ones for a pod that services select or a controller owns."""
+        if pod.spec.topologySpreadConstraints:
+            return [c for c in pod.spec.topologySpreadConstraints if c.whenUnsatisfiable == "ScheduleAnyway"]
+        own, labels = dict(pod.metadata.labels), dict[str, str]()
+        for (namespace, _), wanted in sorted(self.services.items()):
+            if namespace == pod.metadata.namespace and all(own.get(k) == v for k, v in wanted.items()):
+                labels |= wanted
+        selector = self.controllers.get(owner(pod))
+        if not labels and selector is None:
+            return []
+        return [DefaultConstraint(key, skew, labels, selector) for key, skew in ((HOSTNAME, 3), (ZONE, 5))]
 
     def soft_count(self, constraint: Any, pod: core.Pod, node: core.Node, keys: list[str]) -> int:
         """Matching pods in the node's domain; on hosts the node's own, whatever the policies say."""
@@ -328,26 +344,27 @@ class Reference:
 
 
 @dataclass
-class OwnerConstraint:
-    """Kubernetes' built-in soft constraint, for a pod with an owner and none of its own."""
+class DefaultConstraint:
+    """A built-in constraint, with what it counts for one pod."""
 
     topologyKey: str
     maxSkew: int
+    labels: dict[str, str]
+    selector: meta.LabelSelector | None
     nodeAffinityPolicy: str = "Honor"
     nodeTaintsPolicy: str = "Ignore"
-
-
-def soft_constraints(pod: core.Pod) -> list[Any]:
-    if pod.spec.topologySpreadConstraints:
-        return [c for c in pod.spec.topologySpreadConstraints if c.whenUnsatisfiable == "ScheduleAnyway"]
-    return [OwnerConstraint(HOSTNAME, 3), OwnerConstraint(ZONE, 5)] if owner(pod) else []
 
 
 def counts_for_spread(constraint: Any, pod: core.Pod, other: Running) -> bool:
     if other.terminating:
         return False
-    if isinstance(constraint, OwnerConstraint):
-        return owner(other.pod) == owner(pod)
+    if isinstance(constraint, DefaultConstraint):
+        labels = dict(other.pod.metadata.labels)
+        return (
+            other.pod.metadata.namespace == pod.metadata.namespace
+            and all(labels.get(key) == value for key, value in constraint.labels.items())
+            and (constraint.selector is None or selects(constraint.selector, labels))
+        )
     if other.pod.metadata.namespace != pod.metadata.namespace or not constraint.HasField("labelSelector"):
         return False
     selector, own = constraint.labelSelector, pod.metadata.labels

@@ -16,11 +16,12 @@ from control_plane.scheduler.evaluate import explain, feasible, look, total_scor
 from control_plane.scheduler.nodes import node_facts
 from control_plane.scheduler.preemption import Budget, preempt
 from control_plane.scheduler.profiles import DEFAULT
-from control_plane.scheduler.selectors import Requirement, Selector
+from control_plane.scheduler.selectors import Requirement, Selector, compile_selector
 from control_plane.scheduler.shape import Shapes
 from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.kubernetes import meta_v1_pb2 as meta
 from tests.unit.control_plane.scheduler.objects_for_scheduling import key_of
-from tests.unit.control_plane.scheduler.random_clusters import NAMESPACES, Generator
+from tests.unit.control_plane.scheduler.random_clusters import CONTROLLERS, NAMESPACES, Generator
 from tests.unit.control_plane.scheduler.reference import Reference, Running
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -36,6 +37,10 @@ class Both:
         self.budgets: list[Budget] = []
         for name, labels in NAMESPACES.items():
             self.fast.put_namespace(name, labels)
+        for uid, match_labels in CONTROLLERS.items():
+            selector = meta.LabelSelector(matchLabels=match_labels)
+            self.fast.default_selectors.put_controller(uid, compile_selector(selector))
+            self.plain.controllers[uid] = selector
 
     def put_node(self, node: core.Node) -> None:
         self.fast.put_node(node_facts(node))
@@ -44,6 +49,10 @@ class Both:
     def remove_node(self, name: str) -> None:
         self.fast.remove_node(name)
         del self.plain.nodes[name]
+
+    def put_service(self, namespace: str, name: str, selector: dict[str, str]) -> None:
+        self.fast.default_selectors.put_service(namespace, name, selector)
+        self.plain.services[namespace, name] = selector
 
     def place(self, pod: core.Pod, node: str, terminating: bool = False) -> None:
         self.remove_pod(pod)
@@ -70,6 +79,8 @@ def build(generator: Generator) -> Both:
     both, r = Both(), generator.random
     for number in range(1, r.randrange(2, 9)):
         both.put_node(generator.node(f"n{number}"))
+    for _ in range(r.randrange(0, 3)):
+        both.put_service(*generator.service())
     names = list(both.plain.nodes)
     for _ in range(r.randrange(0, 14)):
         both.place(generator.pod(), r.choice(names), terminating=generator.chance(0.1))
@@ -115,7 +126,9 @@ def test_equals_the_reference_after_many_events(seed: int) -> None:
     for step in range(120):
         names = list(both.plain.nodes)
         action = r.random()
-        if action < 0.15 and len(names) > 1:
+        if action < 0.05:
+            both.put_service(*generator.service())
+        elif action < 0.15 and len(names) > 1:
             both.remove_node(r.choice(names))
         elif action < 0.4:
             both.put_node(generator.node(f"n{r.randrange(1, 12)}"))
