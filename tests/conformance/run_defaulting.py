@@ -28,8 +28,10 @@ ADDED = {
         "spec.internalTrafficPolicy",
         "spec.allocateLoadBalancerNodePorts",
     ),
-    "Job": ("spec.completionMode", "spec.suspend", "spec.podReplacementPolicy"),
-    "CronJob": ("spec.jobTemplate.spec.podReplacementPolicy",),
+    # Jobs, cron jobs and autoscalers got a generation after 1.20 (registry strategies, PrepareForCreate).
+    "Job": ("spec.completionMode", "spec.suspend", "spec.podReplacementPolicy", "metadata.generation"),
+    "CronJob": ("spec.jobTemplate.spec.podReplacementPolicy", "metadata.generation"),
+    "HorizontalPodAutoscaler": ("metadata.generation",),
     "DaemonSet": ("spec.updateStrategy.rollingUpdate.maxSurge",),
     "StatefulSet": ("spec.persistentVolumeClaimRetentionPolicy", "status.availableReplicas"),
     "Pod": ("status.observedGeneration",),
