@@ -28,6 +28,11 @@ USAGE = 2
 @click.option("--etcd-cert", type=click.Path(path_type=Path, exists=True), help="PEM file: our certificate.")
 @click.option("--etcd-key", type=click.Path(path_type=Path, exists=True), help="PEM file: our key.")
 @click.option("--roles", default=",".join(ROLES), show_default=True, help="What this process does.")
+@click.option(
+    "--scheduler-config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A KubeSchedulerConfiguration: profiles, plugins and their weights.",
+)
 @click.option("--metrics", default="", metavar="HOST:PORT", help="A Prometheus endpoint.")
 @click.option("--log-json", is_flag=True, help="Log JSON lines.")
 @click.option(
@@ -44,6 +49,7 @@ def main(
     etcd_cert: Path | None,
     etcd_key: Path | None,
     roles: str,
+    scheduler_config: Path | None,
     metrics: str,
     log_json: bool,
     log_level: str,
@@ -63,6 +69,7 @@ def main(
         etcd_tls=tls,
         roles=wanted,
         metrics_listen=metrics,
+        scheduler_config=scheduler_config,
         log_json=log_json,
         log_level=log_level,
     )

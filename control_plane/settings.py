@@ -43,3 +43,5 @@ class ServerSettings:
     stop_grace_s: float = 3.0
     api: ApiSettings = field(default_factory=ApiSettings)
     sessions: SessionSettings = field(default_factory=SessionSettings)
+    # A KubeSchedulerConfiguration; None: Kubernetes' default profile.
+    scheduler_config: Path | None = None

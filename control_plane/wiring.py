@@ -7,7 +7,7 @@ runs it on a store in memory and on virtual time.
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -26,7 +26,9 @@ from control_plane.nodes.directory import SessionDirectory
 from control_plane.nodes.sessions import NodeSessions
 from control_plane.objects.cache import CachedObjects
 from control_plane.objects.recorder import EventRecorder
+from control_plane.scheduler.configuration.read import Configuration
 from control_plane.scheduler.scheduler import Scheduler
+from control_plane.scheduler.settings import SchedulerSettings
 from control_plane.settings import ServerSettings
 from control_plane.store.election import Election
 from control_plane.store.interface import Store
@@ -45,6 +47,7 @@ class Surroundings:
     registry: CollectorRegistry
     cluster_id: str
     replica: str  # unique to this process, and how others reach it
+    scheduling: Configuration = field(default_factory=Configuration)
 
 
 class ControlPlane:
@@ -74,7 +77,16 @@ class ControlPlane:
         )
         self.recorder = EventRecorder(self.writer, clock, rng)
         self.scheduler = Scheduler(
-            self.objects, self.writer, self.recorder, clock, rng, registry=around.registry
+            self.objects,
+            self.writer,
+            self.recorder,
+            clock,
+            rng,
+            SchedulerSettings().with_backoff(
+                around.scheduling.backoff_first_s, around.scheduling.backoff_most_s
+            ),
+            profiles=around.scheduling.profiles,
+            registry=around.registry,
         )
         self._controller_metrics = ControllerMetrics(around.registry)
 

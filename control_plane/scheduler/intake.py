@@ -17,10 +17,10 @@ from control_plane.scheduler.decisions import PendingPod, Unschedulable
 from control_plane.scheduler.evaluate import could_fit
 from control_plane.scheduler.framework import Cause, Profile
 from control_plane.scheduler.nodes import node_facts
+from control_plane.scheduler.profiles import Profiles
 from control_plane.scheduler.queue import Queue
 from control_plane.scheduler.selectors import compile_selector
-from control_plane.scheduler.settings import SchedulerSettings
-from control_plane.scheduler.shape import Shapes
+from control_plane.scheduler.shaping import Shapes
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
@@ -68,13 +68,13 @@ class Intake:
         self,
         cluster: Cluster,
         queue: Queue,
-        settings: SchedulerSettings,
+        profiles: Profiles,
         in_flight: Callable[[str], bool],
         report: Callable[[str, Unschedulable], None],
         forget: Callable[[str], None],
     ) -> None:
         self.wakes = Wakes()
-        self._cluster, self._queue, self._settings = cluster, queue, settings
+        self._cluster, self._queue, self._profiles = cluster, queue, profiles
         self._in_flight, self._report, self._forget = in_flight, report, forget
         self._shapes = Shapes()
         self._changes: dict[ObjectKey, ObjectChange] = {}
@@ -200,7 +200,7 @@ class Intake:
     def _is_ours(self, pod: core.Pod) -> bool:
         """Whether we are to schedule this unbound pod."""
         return (
-            pod.spec.schedulerName in self._settings.scheduler_names
+            pod.spec.schedulerName in self._profiles
             and not pod.spec.schedulingGates
             and not pod.metadata.HasField("deletionTimestamp")
         )

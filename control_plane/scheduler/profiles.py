@@ -1,4 +1,8 @@
-"""The default profile: Kubernetes' default plugins in their order, and their weights."""
+"""The default profile: Kubernetes' default plugins in their order, and their weights; and which profile a pod
+has."""
+
+from collections.abc import Sequence
+from typing import Final
 
 from control_plane.scheduler.filters.inter_pod_affinity import InterPodAffinity
 from control_plane.scheduler.filters.node_affinity import NodeAffinity
@@ -39,3 +43,24 @@ DEFAULT = Profile(
         (ImageLocality(), 1),
     ),
 )
+
+# Pods with one of these in spec.schedulerName have the default profile.
+DEFAULT_NAMES: Final = ("", "default-scheduler", "knarr-scheduler")
+
+
+class Profiles:
+    """By what pods write into spec.schedulerName. There always is a default one, which a profile of its name
+    replaces."""
+
+    def __init__(self, profiles: Sequence[Profile] = ()) -> None:
+        self._by_name = dict.fromkeys(DEFAULT_NAMES, DEFAULT)
+        for profile in profiles:
+            names = DEFAULT_NAMES if profile.name == DEFAULT.name else (profile.name,)
+            self._by_name.update(dict.fromkeys(names, profile))
+
+    def __contains__(self, scheduler_name: str) -> bool:
+        return scheduler_name in self._by_name
+
+    def of(self, scheduler_name: str) -> Profile:
+        """Raises KeyError for pods that are another scheduler's."""
+        return self._by_name[scheduler_name]

@@ -23,7 +23,7 @@ from control_plane.scheduler.evictor import Evictor
 from control_plane.scheduler.framework import Cause, Profile
 from control_plane.scheduler.intake import LOOKED_AT, Intake, Wakes
 from control_plane.scheduler.metrics import SchedulerMetrics
-from control_plane.scheduler.profiles import DEFAULT
+from control_plane.scheduler.profiles import Profiles
 from control_plane.scheduler.queue import Queue
 from control_plane.scheduler.reporter import Bucket, Recorder, Reporter
 from control_plane.scheduler.settings import SchedulerSettings
@@ -49,13 +49,13 @@ class Scheduler:
         random: random.Random,
         settings: SchedulerSettings | None = None,
         *,
-        profile: Profile = DEFAULT,
+        profiles: Sequence[Profile] = (),
         registry: CollectorRegistry | None = None,
     ) -> None:
         self._objects, self._recorder = objects, recorder
         self._clock, self._random = clock, random
         self._settings = settings or SchedulerSettings()
-        self._profile = profile
+        self._profiles = Profiles(profiles)
         self._metrics = SchedulerMetrics(registry or CollectorRegistry())
         self._writer = writer
         self._awake = asyncio.Event()
@@ -73,7 +73,7 @@ class Scheduler:
         self._intake = Intake(
             self.cluster,
             self.queue,
-            self._settings,
+            self._profiles,
             self._binder.__contains__,
             self._reporter.report,
             self._forget,
@@ -153,7 +153,7 @@ class Scheduler:
             self._looking = deque(self.queue.verdicts())
         while self._looking:
             verdict = self._looking.popleft()
-            if self._wakes.helps(verdict, self.cluster, self._profile):
+            if self._wakes.helps(verdict, self.cluster, self._profile_of(verdict.pod.shape)):
                 self.queue.wake(verdict.pod.shape, now)
                 self._metrics.wakes.inc()
             if self._clock.monotonic() >= end:
@@ -168,9 +168,10 @@ class Scheduler:
             return
         pods = sorted(map(self._released, taken), key=lambda pod: not pod.nominated)  # their room is theirs
         rotation = self._random.randrange(1 << 16)
-        self._apply(pods[0].shape, decide(self.cluster, pods, self._profile, rotation, ()), began)
+        shape = pods[0].shape
+        self._apply(shape, decide(self.cluster, pods, self._profile_of(shape), rotation, ()), began)
         took = max(1e-6, self._clock.monotonic() - began)
-        rates, way = self._pods_per_s, self._way_of(pods[0].shape)
+        rates, way = self._pods_per_s, self._way_of(shape)
         rates[way] += 0.5 * (min(1e6, len(pods) / took) - rates[way])
 
     def _portion(self, shape: Shape, left_s: float) -> int:
@@ -179,7 +180,10 @@ class Scheduler:
         return max(1, min(self._settings.group_limit, size))
 
     def _way_of(self, shape: Shape) -> Way:
-        return way_of(look(self.cluster, shape), self._profile)
+        return way_of(look(self.cluster, shape), self._profile_of(shape))
+
+    def _profile_of(self, shape: Shape) -> Profile:
+        return self._profiles.of(shape.scheduler_name)
 
     def _released(self, pod: PendingPod) -> PendingPod:
         """The pod as it is decided about: the room kept for it, if any, is free for that moment."""

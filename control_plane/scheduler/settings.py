@@ -1,14 +1,12 @@
 """Settings of the scheduler: each with unit, default and reason."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class SchedulerSettings:
     """All of them; the defaults fit clusters of 1 to 5,000 nodes."""
 
-    # Pods with one of these in spec.schedulerName are ours; an empty one is the default scheduler.
-    scheduler_names: frozenset[str] = frozenset(("", "default-scheduler", "knarr-scheduler"))
     # The longest the event loop is held by deciding or by taking in changes; latency of all else hangs on it.
     slice_s: float = 0.015
     # The most pods of one shape decided at once; cut further by what decisions of the kind cost of late.
@@ -33,3 +31,8 @@ class SchedulerSettings:
     # Scheduled events per second, and how many at once: the binding itself stands in the pod.
     scheduled_events_per_s: float = 20.0
     scheduled_events_burst: float = 200.0
+
+    def with_backoff(self, first_s: float | None, most_s: float | None) -> "SchedulerSettings":
+        """These with other back-offs; None leaves one as it is."""
+        first, most = first_s or self.backoff_first_s, most_s or self.backoff_most_s
+        return replace(self, backoff_first_s=first, backoff_most_s=max(first, most))

@@ -28,7 +28,7 @@ from control_plane.scheduler.nodes import node_facts
 from control_plane.scheduler.profiles import DEFAULT
 from control_plane.scheduler.scheduler import Scheduler
 from control_plane.scheduler.settings import SchedulerSettings
-from control_plane.scheduler.shape import Shapes
+from control_plane.scheduler.shaping import Shapes
 from knarr.api.kinds import KINDS
 from knarr.clock import RandomIds, SystemClock
 from knarr.proto.kubernetes import core_v1_pb2 as core

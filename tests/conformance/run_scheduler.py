@@ -24,7 +24,7 @@ from control_plane.scheduler.nodes import node_facts
 from control_plane.scheduler.preemption import Budget, preempt
 from control_plane.scheduler.profiles import DEFAULT
 from control_plane.scheduler.selectors import compile_selector
-from control_plane.scheduler.shape import Shapes
+from control_plane.scheduler.shaping import Shapes
 from knarr.api.codec import from_dict
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta

@@ -15,7 +15,7 @@ from control_plane.scheduler.evaluate import choose, explain, feasible, look
 from control_plane.scheduler.framework import Profile, View
 from control_plane.scheduler.nodes import Mask, NodeFacts
 from control_plane.scheduler.preemption import Budget, preempt
-from control_plane.scheduler.shape import compile_shape
+from control_plane.scheduler.shaping import compile_shape
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 

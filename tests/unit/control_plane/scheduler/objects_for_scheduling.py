@@ -7,7 +7,7 @@ from typing import Any
 from control_plane.scheduler.cluster import Cluster, PlacedPod
 from control_plane.scheduler.decisions import PendingPod
 from control_plane.scheduler.nodes import node_facts
-from control_plane.scheduler.shape import Shapes
+from control_plane.scheduler.shaping import Shapes
 from knarr.api.codec import from_dict
 from knarr.proto.kubernetes import core_v1_pb2 as core
 

@@ -9,7 +9,8 @@ from control_plane.scheduler.decisions import PendingPod, Unschedulable
 from control_plane.scheduler.framework import Cause
 from control_plane.scheduler.queue import Queue
 from control_plane.scheduler.settings import SchedulerSettings
-from control_plane.scheduler.shape import Shape, Shapes
+from control_plane.scheduler.shape import Shape
+from control_plane.scheduler.shaping import Shapes
 from tests.unit.control_plane.scheduler.objects_for_scheduling import make_pod
 
 SETTINGS = SchedulerSettings(backoff_first_s=1.0, backoff_most_s=10.0, flush_s=300.0)

@@ -11,7 +11,7 @@ from control_plane.scheduler.decide import decide
 from control_plane.scheduler.decisions import PendingPod, Placed, Preemption
 from control_plane.scheduler.nodes import NodeFacts
 from control_plane.scheduler.profiles import DEFAULT
-from control_plane.scheduler.shape import compile_shape
+from control_plane.scheduler.shaping import compile_shape
 from control_plane.scheduler.why.advice import advise
 from control_plane.scheduler.why.changes import Change, EditPod, PutNode, RaisePriority, RemovePod
 from knarr.proto.kubernetes import core_v1_pb2 as core
