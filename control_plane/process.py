@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, start_http_server
 
 from control_plane.cluster import cluster_id
+from control_plane.scheduler.configuration.read import Configuration, read_configuration
 from control_plane.server.nodes import NodeServicer
 from control_plane.server.objects import Identity, ObjectServicer
 from control_plane.server.pods import PodServicer
@@ -68,6 +69,7 @@ async def run_server(settings: ServerSettings) -> None:
 async def _serve(settings: ServerSettings, store: EtcdStore, stop: asyncio.Event) -> None:
     rng = random.Random()
     ids = RandomIds()
+    scheduling = _scheduling(settings.scheduler_config)
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
@@ -76,7 +78,7 @@ async def _serve(settings: ServerSettings, store: EtcdStore, stop: asyncio.Event
     cluster = await _or_stop(cluster_id(store, ids, rng), stop)
     if cluster is None:
         return
-    around = Surroundings(store, SystemClock(), ids, rng, registry, cluster, replica)
+    around = Surroundings(store, SystemClock(), ids, rng, registry, cluster, replica, scheduling)
     plane = ControlPlane(around, settings)
     health = HealthServicer()
     _add_services(server, plane, health, settings, around)
@@ -95,6 +97,16 @@ async def _serve(settings: ServerSettings, store: EtcdStore, stop: asyncio.Event
         await asyncio.wait({running, serving})
     if not running.cancelled():
         running.result()  # something ended that never should: say what
+
+
+def _scheduling(path: Path | None) -> Configuration:
+    """The profiles of a file; raises ConfigurationError. What means nothing in it is logged."""
+    if path is None:
+        return Configuration()
+    configuration = read_configuration(path.read_text(), str(path))
+    for warning in configuration.warnings:
+        log.warning("scheduler_config_ignored", file=str(path), what=warning)
+    return configuration
 
 
 async def _start(server: grpc.aio.Server, plane: ControlPlane, health: HealthServicer, replica: str) -> None:
