@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from google.protobuf.message import Message
 
 from knarr.api import codec, envelope, kinds
+from knarr.api.conversion import other_version
 from knarr.api.errors import DecodeError, FormatError, Problem
 from knarr.api.json_text import parse_json
 from knarr.api.kinds import Kind
@@ -26,7 +27,7 @@ class Received(Generic[M_co]):
     """What a client sent: the message and, unless it came as protobuf, the JSON value it was."""
 
     message: M_co
-    value: dict[str, Any] | None
+    value: dict[str, Any] | None  # in the served version
     warnings: tuple[str, ...] = ()
 
 
@@ -44,7 +45,8 @@ def kind_of(reference: wire.Reference) -> Kind:
 def received(
     message: type[M], body: wire.Body, validation: "wire.FieldValidation.ValueType" = wire.STRICT
 ) -> Received[M]:
-    """The object in a request's body; raises TooLarge, and BadRequest naming every field at fault."""
+    """The object in a request's body, in whichever version of its kind it is written; raises TooLarge, and
+    BadRequest naming every field at fault."""
     form = body.WhichOneof("form")
     if form is None:
         raise BadRequest("the request has no body")
@@ -55,11 +57,11 @@ def received(
     repeated: tuple[Problem, ...] = ()
     try:
         if form == "protobuf":
-            decoded = envelope.read_message(_raw(message, body.protobuf), message)
+            decoded = _protobuf(message, body.protobuf)
         else:
             value, repeated = _json(body.json) if form == "json" else (_yaml(body.yaml), ())
             _check_type(message, value)
-            decoded = codec.decode(value, message)
+            decoded, value = codec.decode_object(value, message)
     except DecodeError as error:
         raise unreadable(message, error) from error
     except FormatError as error:
@@ -82,13 +84,13 @@ def unreadable(message: type[Message], error: DecodeError) -> BadRequest:
     return BadRequest(f'{name} in version "{version}" cannot be handled as a {name}: {text}', causes=causes)
 
 
-def _raw(message: type[Message], data: bytes) -> bytes:
+def _protobuf(message: type[M], data: bytes) -> codec.Decoded[M]:
     """The message's own bytes, also from the envelope in which clients of Kubernetes put them."""
     if not data.startswith(envelope.MAGIC):
-        return data
-    version, name, raw = envelope.unwrap(data)
+        return envelope.read_message(data, message)
+    version, name, _ = envelope.unwrap(data)
     _check_type(message, {"apiVersion": version, "kind": name})
-    return raw
+    return envelope.read_object(data, message)
 
 
 def _json(data: bytes) -> tuple[dict[str, Any], tuple[Problem, ...]]:
@@ -109,7 +111,8 @@ def _check_type(message: type[Message], value: dict[str, Any]) -> None:
     """What a document says it is must be what the request is about; it may say nothing."""
     wanted = (api_version(message.DESCRIPTOR), message.DESCRIPTOR.name)
     named = (value.get("apiVersion") or wanted[0], value.get("kind") or wanted[1])
-    if named != wanted:
+    version = other_version({"apiVersion": named[0], "kind": named[1]})
+    if named != wanted and (version is None or version.kind.message is not message):
         raise BadRequest(
             f"the object provided is {named[0]} {named[1]}, the request is for {wanted[0]} {wanted[1]}"
         )

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 
-from knarr.api import kinds, suggest
+from knarr.api import conversion, kinds, suggest
 from knarr.api.decoding import decoder
 from knarr.api.encoding import encoder
 from knarr.api.errors import DecodeError, Problem, show
@@ -26,6 +26,7 @@ __all__ = [
     "Decoded",
     "Problem",
     "decode",
+    "decode_object",
     "from_dict",
     "from_json",
     "kind_of_dict",
@@ -125,7 +126,20 @@ def _unknown_kind(version: str, name: str) -> Problem:
 
 def object_from_dict(value: Mapping[str, Any]) -> Decoded[Message]:
     """The object of the kind that the document names. Raises DecodeError."""
-    return decode(value, kind_of_dict(value).message)
+    return decode_object(dict(value), kind_of_dict(value).message)[0]
+
+
+def decode_object(value: dict[str, Any], message: type[M]) -> tuple[Decoded[M], dict[str, Any]]:
+    """The object that a document says in any version of its kind, and the document in the served version.
+
+    Raises DecodeError, with the names that stand in the document.
+    """
+    version = conversion.other_version(value)
+    if version is None or version.kind.message is not message:
+        return decode(value, message), value
+    unknown = decode(value, version.message).unknown
+    current = version.convert(value)
+    return Decoded(decode(current, message).message, unknown), current
 
 
 def to_dict(message: Message) -> dict[str, Any]:

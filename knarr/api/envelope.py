@@ -10,7 +10,8 @@ from google.protobuf.message import DecodeError as WireError
 from google.protobuf.message import Message
 
 from knarr.api import kinds
-from knarr.api.codec import Decoded, kind_of_dict
+from knarr.api.codec import Decoded, decode, kind_of_dict, to_dict
+from knarr.api.conversion import other_version
 from knarr.api.errors import EnvelopeError
 from knarr.api.normal import normalise
 from knarr.api.schema import api_version
@@ -26,8 +27,17 @@ _LENGTH_DELIMITED: Final = 2
 
 def read(data: bytes) -> Decoded[Message]:
     """The object in an envelope, of the kind it names. Raises EnvelopeError and DecodeError."""
-    version, name, raw = unwrap(data)
-    return read_message(raw, kind_of_dict({"apiVersion": version, "kind": name}).message)
+    return read_object(data, kind_of(data).message)
+
+
+def read_object(data: bytes, message: type[M]) -> Decoded[M]:
+    """The object in an envelope, which names a version of the message's kind. Raises as `read`."""
+    api_version, name, raw = unwrap(data)
+    version = other_version({"apiVersion": api_version, "kind": name})
+    if version is None:
+        return read_message(raw, message)
+    old = read_message(raw, version.message)
+    return Decoded(decode(version.convert(to_dict(old.message)), message).message, old.unknown)
 
 
 def read_message(raw: bytes, message: type[M]) -> Decoded[M]:

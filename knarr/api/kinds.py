@@ -203,12 +203,18 @@ _BY_NAME = {
     alias: kind for kind in KINDS for alias in (kind.name, kind.plural, kind.singular, *kind.short_names)
 }
 _BY_API = {(kind.api_version, kind.name): kind for kind in KINDS}
+# Other versions in which objects may be written; knarr/api/conversion.py reads them. Objects are stored,
+# and read back, in the version of the row.
+OTHER_VERSIONS = {
+    ("autoscaling/v1", "HorizontalPodAutoscaler"): HORIZONTAL_POD_AUTOSCALER,
+    ("events.k8s.io/v1", "Event"): EVENT,
+}
 _BY_MESSAGE: dict[Any, Kind] = {kind.message: kind for kind in KINDS}
 
 
 def find(api_version: str, name: str) -> Kind | None:
-    """The kind that a document names by apiVersion and kind."""
-    return _BY_API.get((api_version, name))
+    """The kind that a document names by apiVersion and kind, in the served version or in another."""
+    return _BY_API.get((api_version, name)) or OTHER_VERSIONS.get((api_version, name))
 
 
 def find_alias(alias: str) -> Kind | None:

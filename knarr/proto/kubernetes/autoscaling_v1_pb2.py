@@ -26,13 +26,31 @@ from knarr.proto.kubernetes import meta_v1_pb2 as knarr_dot_proto_dot_kubernetes
 from knarr.proto.kubernetes import options_pb2 as knarr_dot_proto_dot_kubernetes_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+knarr/proto/kubernetes/autoscaling_v1.proto\x12\x14knarr.autoscaling.v1\x1a$knarr/proto/kubernetes/meta_v1.proto\x1a$knarr/proto/kubernetes/options.proto\"\xae\x01\n\x05Scale\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x35\n\x04spec\x18\x02 \x01(\x0b\x32\x1f.knarr.autoscaling.v1.ScaleSpecB\x06\xca\xda\x18\x02\x10\x01\x12\x39\n\x06status\x18\x03 \x01(\x0b\x32!.knarr.autoscaling.v1.ScaleStatusB\x06\xca\xda\x18\x02\x10\x01\"\x1d\n\tScaleSpec\x12\x10\n\x08replicas\x18\x01 \x01(\x05\"9\n\x0bScaleStatus\x12\x18\n\x08replicas\x18\x01 \x01(\x05\x42\x06\xca\xda\x18\x02\x10\x01\x12\x10\n\x08selector\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+knarr/proto/kubernetes/autoscaling_v1.proto\x12\x14knarr.autoscaling.v1\x1a$knarr/proto/kubernetes/meta_v1.proto\x1a$knarr/proto/kubernetes/options.proto\"\xe4\x01\n\x17HorizontalPodAutoscaler\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12G\n\x04spec\x18\x02 \x01(\x0b\x32\x31.knarr.autoscaling.v1.HorizontalPodAutoscalerSpecB\x06\xca\xda\x18\x02\x10\x01\x12K\n\x06status\x18\x03 \x01(\x0b\x32\x33.knarr.autoscaling.v1.HorizontalPodAutoscalerStatusB\x06\xca\xda\x18\x02\x10\x01\"\x8f\x02\n\x1bHorizontalPodAutoscalerSpec\x12Y\n\x0escaleTargetRef\x18\x01 \x01(\x0b\x32\x31.knarr.autoscaling.v1.CrossVersionObjectReferenceB\x0e\xca\xda\x18\n\x10\x01*\x06\x61tomic\x12\x18\n\x0bminReplicas\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0bmaxReplicas\x18\x03 \x01(\x05\x42\x06\xca\xda\x18\x02\x10\x01\x12+\n\x1etargetCPUUtilizationPercentage\x18\x04 \x01(\x05H\x01\x88\x01\x01\x42\x0e\n\x0c_minReplicasB!\n\x1f_targetCPUUtilizationPercentage\"]\n\x1b\x43rossVersionObjectReference\x12\x14\n\x04kind\x18\x01 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x14\n\x04name\x18\x02 \x01(\tB\x06\xca\xda\x18\x02\x10\x01\x12\x12\n\napiVersion\x18\x03 \x01(\t\"\x97\x02\n\x1dHorizontalPodAutoscalerStatus\x12\x1f\n\x12observedGeneration\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12*\n\rlastScaleTime\x18\x02 \x01(\x0b\x32\x13.knarr.meta.v1.Time\x12\x1f\n\x0f\x63urrentReplicas\x18\x03 \x01(\x05\x42\x06\xca\xda\x18\x02\x10\x01\x12\x1f\n\x0f\x64\x65siredReplicas\x18\x04 \x01(\x05\x42\x06\xca\xda\x18\x02\x10\x01\x12,\n\x1f\x63urrentCPUUtilizationPercentage\x18\x05 \x01(\x05H\x01\x88\x01\x01\x42\x15\n\x13_observedGenerationB\"\n _currentCPUUtilizationPercentage\"\xae\x01\n\x05Scale\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x19.knarr.meta.v1.ObjectMetaB\x06\xca\xda\x18\x02\x10\x01\x12\x35\n\x04spec\x18\x02 \x01(\x0b\x32\x1f.knarr.autoscaling.v1.ScaleSpecB\x06\xca\xda\x18\x02\x10\x01\x12\x39\n\x06status\x18\x03 \x01(\x0b\x32!.knarr.autoscaling.v1.ScaleStatusB\x06\xca\xda\x18\x02\x10\x01\"\x1d\n\tScaleSpec\x12\x10\n\x08replicas\x18\x01 \x01(\x05\"9\n\x0bScaleStatus\x12\x18\n\x08replicas\x18\x01 \x01(\x05\x42\x06\xca\xda\x18\x02\x10\x01\x12\x10\n\x08selector\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'knarr.proto.kubernetes.autoscaling_v1_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_HORIZONTALPODAUTOSCALER'].fields_by_name['metadata']._loaded_options = None
+  _globals['_HORIZONTALPODAUTOSCALER'].fields_by_name['metadata']._serialized_options = b'\312\332\030\002\020\001'
+  _globals['_HORIZONTALPODAUTOSCALER'].fields_by_name['spec']._loaded_options = None
+  _globals['_HORIZONTALPODAUTOSCALER'].fields_by_name['spec']._serialized_options = b'\312\332\030\002\020\001'
+  _globals['_HORIZONTALPODAUTOSCALER'].fields_by_name['status']._loaded_options = None
+  _globals['_HORIZONTALPODAUTOSCALER'].fields_by_name['status']._serialized_options = b'\312\332\030\002\020\001'
+  _globals['_HORIZONTALPODAUTOSCALERSPEC'].fields_by_name['scaleTargetRef']._loaded_options = None
+  _globals['_HORIZONTALPODAUTOSCALERSPEC'].fields_by_name['scaleTargetRef']._serialized_options = b'\312\332\030\n\020\001*\006atomic'
+  _globals['_HORIZONTALPODAUTOSCALERSPEC'].fields_by_name['maxReplicas']._loaded_options = None
+  _globals['_HORIZONTALPODAUTOSCALERSPEC'].fields_by_name['maxReplicas']._serialized_options = b'\312\332\030\002\020\001'
+  _globals['_CROSSVERSIONOBJECTREFERENCE'].fields_by_name['kind']._loaded_options = None
+  _globals['_CROSSVERSIONOBJECTREFERENCE'].fields_by_name['kind']._serialized_options = b'\312\332\030\002\020\001'
+  _globals['_CROSSVERSIONOBJECTREFERENCE'].fields_by_name['name']._loaded_options = None
+  _globals['_CROSSVERSIONOBJECTREFERENCE'].fields_by_name['name']._serialized_options = b'\312\332\030\002\020\001'
+  _globals['_HORIZONTALPODAUTOSCALERSTATUS'].fields_by_name['currentReplicas']._loaded_options = None
+  _globals['_HORIZONTALPODAUTOSCALERSTATUS'].fields_by_name['currentReplicas']._serialized_options = b'\312\332\030\002\020\001'
+  _globals['_HORIZONTALPODAUTOSCALERSTATUS'].fields_by_name['desiredReplicas']._loaded_options = None
+  _globals['_HORIZONTALPODAUTOSCALERSTATUS'].fields_by_name['desiredReplicas']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_SCALE'].fields_by_name['metadata']._loaded_options = None
   _globals['_SCALE'].fields_by_name['metadata']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_SCALE'].fields_by_name['spec']._loaded_options = None
@@ -41,10 +59,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCALE'].fields_by_name['status']._serialized_options = b'\312\332\030\002\020\001'
   _globals['_SCALESTATUS'].fields_by_name['replicas']._loaded_options = None
   _globals['_SCALESTATUS'].fields_by_name['replicas']._serialized_options = b'\312\332\030\002\020\001'
-  _globals['_SCALE']._serialized_start=146
-  _globals['_SCALE']._serialized_end=320
-  _globals['_SCALESPEC']._serialized_start=322
-  _globals['_SCALESPEC']._serialized_end=351
-  _globals['_SCALESTATUS']._serialized_start=353
-  _globals['_SCALESTATUS']._serialized_end=410
+  _globals['_HORIZONTALPODAUTOSCALER']._serialized_start=146
+  _globals['_HORIZONTALPODAUTOSCALER']._serialized_end=374
+  _globals['_HORIZONTALPODAUTOSCALERSPEC']._serialized_start=377
+  _globals['_HORIZONTALPODAUTOSCALERSPEC']._serialized_end=648
+  _globals['_CROSSVERSIONOBJECTREFERENCE']._serialized_start=650
+  _globals['_CROSSVERSIONOBJECTREFERENCE']._serialized_end=743
+  _globals['_HORIZONTALPODAUTOSCALERSTATUS']._serialized_start=746
+  _globals['_HORIZONTALPODAUTOSCALERSTATUS']._serialized_end=1025
+  _globals['_SCALE']._serialized_start=1028
+  _globals['_SCALE']._serialized_end=1202
+  _globals['_SCALESPEC']._serialized_start=1204
+  _globals['_SCALESPEC']._serialized_end=1233
+  _globals['_SCALESTATUS']._serialized_start=1235
+  _globals['_SCALESTATUS']._serialized_end=1292
 # @@protoc_insertion_point(module_scope)

@@ -1,13 +1,16 @@
 """Bodies of requests in all their forms, and what is wrong with them."""
 
 import json
+from typing import Any
 
 import pytest
 
 from control_plane.server.bodies import MAX_BODY_BYTES, kind_of, received
 from control_plane.server.errors import MAX_STATUS_BYTES, status_bytes
 from knarr.api import envelope
+from knarr.api.kinds import HORIZONTAL_POD_AUTOSCALER
 from knarr.errors import BadRequest, Cause, Invalid, NotFound, TooLarge
+from knarr.proto.kubernetes import autoscaling_v1_pb2 as autoscaling_v1
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 from knarr.proto.services import object_service_pb2 as wire
@@ -28,6 +31,28 @@ def test_the_same_object_in_every_form(body: wire.Body) -> None:
     got = received(core.ConfigMap, body)
     assert got.message == OBJECT
     assert got.value == (None if body.protobuf else DOCUMENT)
+
+
+def test_an_object_in_another_version_of_its_kind() -> None:
+    spec = {"maxReplicas": 5, "targetCPUUtilizationPercentage": 70}
+    document = {"apiVersion": "autoscaling/v1", "kind": "HorizontalPodAutoscaler", "spec": spec}
+    reference = wire.Reference(api_version="autoscaling/v1", kind="HorizontalPodAutoscaler")
+    kind = kind_of(reference)
+    assert kind is HORIZONTAL_POD_AUTOSCALER
+    got = received(kind.message, wire.Body(json=json.dumps(document).encode()))
+    assert got.value is not None
+    assert (got.value["apiVersion"], list(got.value["spec"])) == (
+        "autoscaling/v2",
+        ["maxReplicas", "metrics"],
+    )
+    old = autoscaling_v1.HorizontalPodAutoscaler()
+    old.spec.maxReplicas = 5
+    from_protobuf: Any = received(kind.message, wire.Body(protobuf=envelope.write(old))).message
+    assert from_protobuf.spec.maxReplicas == 5
+    with pytest.raises(BadRequest, match="the object provided is autoscaling/v1"):
+        received(core.ConfigMap, wire.Body(json=json.dumps(document).encode()))
+    with pytest.raises(BadRequest, match=r"spec\.metrics: unknown field"):
+        received(kind.message, wire.Body(json=json.dumps({**document, "spec": {"metrics": []}}).encode()))
 
 
 def test_an_envelope_of_another_kind() -> None:
