@@ -16,6 +16,7 @@ from control_plane.api.registry import resources
 from control_plane.api.watching.watcher import Watches
 from control_plane.api.writer import ApiWriter
 from control_plane.server.errors import abort
+from control_plane.server.explain import explained
 from control_plane.server.reads import ReadRequests
 from control_plane.server.requests import WriteRequests
 from knarr.errors import ApiError, InternalError, TooManyRequests
@@ -122,6 +123,10 @@ class ObjectServicer(ObjectServiceServicer):
             replica=identity.replica,
             roles=identity.roles,
         )
+
+    async def Explain(self, request: wire.ExplainRequest, context: Context) -> wire.ExplainResponse:
+        # In a thread: all fields of a kind are too many for one slice of the event loop.
+        return await _answered(context, asyncio.to_thread(explained, request))
 
 
 async def _answered(context: Context, work: Awaitable[T]) -> T:

@@ -277,6 +277,14 @@ class Client:
             self._rng,
         )
 
+    async def explain(self, kind: Kind, path: str = "", *, recursive: bool = False) -> wire.Explanation:
+        """What a field of a kind is; raises NotFound naming the nearest field."""
+        request = wire.ExplainRequest(reference=reference(kind), path=path, recursive=recursive)
+        response = await calls.read(
+            lambda left: self._objects.Explain(request, timeout=left), self._timeout_s, self._rng
+        )
+        return response.field
+
     async def logs(self, request: pod_wire.LogsRequest) -> AsyncIterator[bytes]:
         """A container's log, as it comes."""
         try:

@@ -958,3 +958,142 @@ class ServerInfoResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ServerInfoResponse: _TypeAlias = ServerInfoResponse  # noqa: Y015
+
+@_typing.final
+class ExplainRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    RECURSIVE_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """"spec.containers.image"; indexes in brackets are passed over. "": the object itself."""
+    recursive: _builtins.bool
+    """The fields below with all of theirs, not only the next level."""
+    @_builtins.property
+    def reference(self) -> Global___Reference:
+        """The kind; namespace and name are not looked at."""
+
+    def __init__(
+        self,
+        *,
+        reference: Global___Reference | None = ...,
+        path: _builtins.str = ...,
+        recursive: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "recursive", b"recursive", "reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainRequest: _TypeAlias = ExplainRequest  # noqa: Y015
+
+@_typing.final
+class ExplainResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reference(self) -> Global___Reference: ...
+    @_builtins.property
+    def field(self) -> Global___Explanation: ...
+    def __init__(
+        self,
+        *,
+        reference: Global___Reference | None = ...,
+        field: Global___Explanation | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainResponse: _TypeAlias = ExplainResponse  # noqa: Y015
+
+@_typing.final
+class Explanation(_message.Message):
+    """One field, from the server's own tables."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Handling:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _HandlingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Explanation._Handling.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        HONOURED: Explanation._Handling.ValueType  # 0
+        """Knarr does what the field says."""
+        IGNORED: Explanation._Handling.ValueType  # 1
+        """Accepted with a warning; it changes nothing."""
+        REFUSED: Explanation._Handling.ValueType  # 2
+        """An object that has it is refused."""
+        STORED: Explanation._Handling.ValueType  # 3
+        """The kind is stored and checked, but nothing acts on it yet."""
+
+    class Handling(_Handling, metaclass=_HandlingEnumTypeWrapper): ...
+    HONOURED: Explanation.Handling.ValueType  # 0
+    """Knarr does what the field says."""
+    IGNORED: Explanation.Handling.ValueType  # 1
+    """Accepted with a warning; it changes nothing."""
+    REFUSED: Explanation.Handling.ValueType  # 2
+    """An object that has it is refused."""
+    STORED: Explanation.Handling.ValueType  # 3
+    """The kind is stored and checked, but nothing acts on it yet."""
+
+    PATH_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    DEFAULT_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    REQUIRED_FIELD_NUMBER: _builtins.int
+    HANDLING_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CHILDREN_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """From the root of the object: "spec.containers"; "" for the object."""
+    name: _builtins.str
+    """The last part of the path; of the object itself its kind."""
+    type: _builtins.str
+    """"string", "[]Container", "map of quantity"."""
+    description: _builtins.str
+    """A sentence or two; may be empty."""
+    default: _builtins.str
+    """What the field becomes when it is left out; empty when there is no default."""
+    required: _builtins.bool
+    handling: Global___Explanation.Handling.ValueType
+    reason: _builtins.str
+    """Why it is ignored, refused or only stored."""
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What must hold, in plain words: "required", "one of Always, OnFailure, Never"."""
+
+    @_builtins.property
+    def children(self) -> _containers.RepeatedCompositeFieldContainer[Global___Explanation]:
+        """The fields below it in the order of the schema."""
+
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        name: _builtins.str = ...,
+        type: _builtins.str = ...,
+        description: _builtins.str = ...,
+        default: _builtins.str = ...,
+        rules: _abc.Iterable[_builtins.str] | None = ...,
+        required: _builtins.bool = ...,
+        handling: Global___Explanation.Handling.ValueType = ...,
+        reason: _builtins.str = ...,
+        children: _abc.Iterable[Global___Explanation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["children", b"children", "default", b"default", "description", b"description", "handling", b"handling", "name", b"name", "path", b"path", "reason", b"reason", "required", b"required", "rules", b"rules", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Explanation: _TypeAlias = Explanation  # noqa: Y015

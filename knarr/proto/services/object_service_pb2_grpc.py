@@ -94,6 +94,11 @@ class ObjectServiceStub:
                 request_serializer=knarr_dot_proto_dot_services_dot_object__service__pb2.ServerInfoRequest.SerializeToString,
                 response_deserializer=knarr_dot_proto_dot_services_dot_object__service__pb2.ServerInfoResponse.FromString,
                 _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/knarr.services.v1.ObjectService/Explain',
+                request_serializer=knarr_dot_proto_dot_services_dot_object__service__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=knarr_dot_proto_dot_services_dot_object__service__pb2.ExplainResponse.FromString,
+                _registered_method=True)
 
 
 class ObjectServiceServicer:
@@ -175,6 +180,13 @@ class ObjectServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Explain(self, request, context):
+        """What a field of a kind is, and what this server does with it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ObjectServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -237,6 +249,11 @@ def add_ObjectServiceServicer_to_server(servicer, server):
                     servicer.ServerInfo,
                     request_deserializer=knarr_dot_proto_dot_services_dot_object__service__pb2.ServerInfoRequest.FromString,
                     response_serializer=knarr_dot_proto_dot_services_dot_object__service__pb2.ServerInfoResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=knarr_dot_proto_dot_services_dot_object__service__pb2.ExplainRequest.FromString,
+                    response_serializer=knarr_dot_proto_dot_services_dot_object__service__pb2.ExplainResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -563,6 +580,33 @@ class ObjectService:
             '/knarr.services.v1.ObjectService/ServerInfo',
             knarr_dot_proto_dot_services_dot_object__service__pb2.ServerInfoRequest.SerializeToString,
             knarr_dot_proto_dot_services_dot_object__service__pb2.ServerInfoResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/knarr.services.v1.ObjectService/Explain',
+            knarr_dot_proto_dot_services_dot_object__service__pb2.ExplainRequest.SerializeToString,
+            knarr_dot_proto_dot_services_dot_object__service__pb2.ExplainResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,6 +51,8 @@ class ObjectServiceStub:
     """What the server serves: kinds with their names and columns."""
     ServerInfo: _grpc.UnaryUnaryMultiCallable[_object_service_pb2.ServerInfoRequest, _object_service_pb2.ServerInfoResponse]
     """Which server answers, and what it is part of."""
+    Explain: _grpc.UnaryUnaryMultiCallable[_object_service_pb2.ExplainRequest, _object_service_pb2.ExplainResponse]
+    """What a field of a kind is, and what this server does with it."""
 
 @_typing.type_check_only
 class ObjectServiceAsyncStub(ObjectServiceStub):
@@ -71,6 +73,8 @@ class ObjectServiceAsyncStub(ObjectServiceStub):
     """What the server serves: kinds with their names and columns."""
     ServerInfo: _aio.UnaryUnaryMultiCallable[_object_service_pb2.ServerInfoRequest, _object_service_pb2.ServerInfoResponse]  # type: ignore[assignment]
     """Which server answers, and what it is part of."""
+    Explain: _aio.UnaryUnaryMultiCallable[_object_service_pb2.ExplainRequest, _object_service_pb2.ExplainResponse]  # type: ignore[assignment]
+    """What a field of a kind is, and what this server does with it."""
 
 class ObjectServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -160,5 +164,13 @@ class ObjectServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_object_service_pb2.ServerInfoResponse, _abc.Awaitable[_object_service_pb2.ServerInfoResponse]]:
         """Which server answers, and what it is part of."""
+
+    @_abc_1.abstractmethod
+    def Explain(
+        self,
+        request: _object_service_pb2.ExplainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_object_service_pb2.ExplainResponse, _abc.Awaitable[_object_service_pb2.ExplainResponse]]:
+        """What a field of a kind is, and what this server does with it."""
 
 def add_ObjectServiceServicer_to_server(servicer: ObjectServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
