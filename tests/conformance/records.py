@@ -1,7 +1,7 @@
 """Recorded requests, and the part of the API that answers them without a store: decoding, defaults, rules.
 
 What the recordings were made through and is gone since (batch/v1beta1, policy/v1beta1) is read as its current
-version; autoscaling/v1 is read as v2. Quotas, allocation and conflicts are not answered here.
+version. Quotas, allocation and conflicts are not answered here.
 """
 
 import copy
@@ -19,7 +19,7 @@ from control_plane.api.rules import default_object, jobs, servicechanges, valida
 from control_plane.api.rules.api import BY_MESSAGE, rules_of
 from control_plane.api.strategy import prepare_create, prepare_update
 from knarr.api import kinds
-from knarr.api.codec import DecodeError, decode
+from knarr.api.codec import DecodeError, decode_object
 from knarr.api.kinds import Kind
 from knarr.api.schema import api_version
 from knarr.errors import Cause
@@ -31,13 +31,7 @@ UID = "2f1c3c2e-7f0b-4b57-9d3c-6f1f6a0d9a51"
 GENERATED = "<generated>"
 NOW = 1_600_000_000.0
 CLUSTER_SCOPED = ("PersistentVolume", "StorageClass", "ClusterRole", "ClusterRoleBinding", "IngressClass")
-CURRENT_VERSIONS = {
-    "batch/v1beta1": "batch/v1",
-    "policy/v1beta1": "policy/v1",
-    "autoscaling/v1": "autoscaling/v2",
-}
-# These count changes of spec beside those that the API serves already.
-COUNTED = ("StatefulSet", "DaemonSet", "PodDisruptionBudget", "Ingress", "NetworkPolicy", "PriorityClass")
+CURRENT_VERSIONS = {"batch/v1beta1": "batch/v1", "policy/v1beta1": "policy/v1"}
 
 
 def read(name: str, folder: Path = HERE) -> Iterator[dict[str, Any]]:
@@ -77,21 +71,9 @@ def current(document: Any) -> Any:
     if not isinstance(document, dict):
         return document
     version = document.get("apiVersion")
-    if version == "autoscaling/v1":
-        _scale_v2(document)
     if isinstance(version, str):
         document["apiVersion"] = CURRENT_VERSIONS.get(version, version)
     return document
-
-
-def _scale_v2(document: dict[str, Any]) -> None:
-    spec = document.get("spec")
-    if not isinstance(spec, dict) or "targetCPUUtilizationPercentage" not in spec:
-        return
-    percent = spec.pop("targetCPUUtilizationPercentage")
-    if percent is not None:
-        target = {"type": "Utilization", "averageUtilization": percent}
-        spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
 
 
 def _decoded(kind: Kind, document: Any, namespace: str | None) -> Message | None:
@@ -99,10 +81,10 @@ def _decoded(kind: Kind, document: Any, namespace: str | None) -> Message | None
     if not isinstance(document, dict):
         return None
     names = (document.get("apiVersion", kind.api_version), document.get("kind", kind.name))
-    if names != (kind.api_version, kind.name):
+    if not all(isinstance(name, str) for name in names) or kinds.find(*names) is not kind:
         return None
     try:
-        obj: Any = decode(document, kind.message).message
+        obj: Any = decode_object(document, kind.message)[0].message
     except DecodeError:
         return None
     if kind.namespaced:
@@ -120,8 +102,6 @@ def create(kind: Kind, document: Any, namespace: str | None) -> Answer:
     if not obj.metadata.name and obj.metadata.generateName:
         obj.metadata.name = obj.metadata.generateName + GENERATED.strip("<>")
     prepare_create(kind, obj, uid=UID, now=NOW)
-    if kind.name in COUNTED:
-        obj.metadata.generation = 1
     if isinstance(obj, batch.Job):
         jobs.generate_selector(obj)
     default_object(kind, obj)
