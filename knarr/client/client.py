@@ -25,6 +25,15 @@ from knarr.proto.services.pod_service_pb2_grpc import PodServiceStub
 M = TypeVar("M", bound=Message)
 T = TypeVar("T")
 
+Request = (
+    wire.GetRequest
+    | wire.CreateRequest
+    | wire.UpdateRequest
+    | wire.PatchRequest
+    | wire.ApplyRequest
+    | wire.DeleteRequest
+)
+
 DEFAULT_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 5.0
 
@@ -257,6 +266,33 @@ class Client:
         )
         response = await self._write(lambda left: self._objects.Delete(request, timeout=left))
         return _result(kind.message, response)
+
+    async def send(self, request: Request) -> wire.ObjectResponse:
+        """Any request for one object as it stands; its field manager is this client's where it names none."""
+        match request:
+            case wire.GetRequest():
+                get = request
+                return await calls.read(
+                    lambda left: self._objects.Get(get, timeout=left), self._timeout_s, self._rng
+                )
+            case wire.DeleteRequest():
+                delete = request
+                return await self._write(lambda left: self._objects.Delete(delete, timeout=left))
+        if not request.options.field_manager:
+            request.options.field_manager = self._field_manager
+        match request:
+            case wire.CreateRequest():
+                create = request
+                return await self._write(lambda left: self._objects.Create(create, timeout=left))
+            case wire.UpdateRequest():
+                update = request
+                return await self._write(lambda left: self._objects.Update(update, timeout=left))
+            case wire.PatchRequest():
+                patch = request
+                return await self._write(lambda left: self._objects.Patch(patch, timeout=left))
+            case wire.ApplyRequest():
+                apply = request
+                return await self._write(lambda left: self._objects.Apply(apply, timeout=left))
 
     # the rest
 
