@@ -18,10 +18,10 @@ from google.protobuf.message import Message
 from control_plane.controllers.actions import Action, Failure
 from control_plane.controllers.apply import Applied, Applier, ApplySettings, Recorder
 from control_plane.controllers.metrics import ControllerMetrics
-from control_plane.controllers.queue import QueueSettings, WorkQueue
 from control_plane.objects.interface import ObjectChange, ObjectKey, Objects, Writer
 from knarr.clock import Clock
 from knarr.errors import AlreadyExists, Conflict, NotFound
+from knarr.workqueue import QueueSettings, WorkQueue
 
 _log = structlog.get_logger(__name__)
 

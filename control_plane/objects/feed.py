@@ -15,9 +15,9 @@ from google.protobuf.message import DecodeError
 from control_plane.objects.progress import Progress
 from control_plane.objects.records import CachedRecord, RecordChange, RecordReader
 from control_plane.objects.table import KindTable, RecordHandler
-from control_plane.store.backoff import Backoff
 from control_plane.store.interface import Change, CompactedError, Record, Store, StoreError
 from knarr.api.kinds import Kind
+from knarr.backoff import Backoff
 
 PAGE = 500  # records of one request of a list
 SLICE = 200  # changes applied and handed on before others run

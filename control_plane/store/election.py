@@ -11,7 +11,6 @@ import random
 
 import structlog
 
-from control_plane.store.backoff import Backoff
 from control_plane.store.interface import (
     ABSENT,
     CompactedError,
@@ -23,6 +22,7 @@ from control_plane.store.interface import (
     Write,
     Written,
 )
+from knarr.backoff import Backoff
 
 PREFIX = "/knarr/elections/"
 RETRY_S = 0.5

@@ -18,8 +18,8 @@ from pathlib import Path
 import grpc.aio
 import structlog
 
-from control_plane.store.backoff import Backoff
 from knarr import transport
+from knarr.backoff import Backoff
 from knarr.proto.etcd import rpc_pb2 as rpc
 from knarr.proto.etcd import rpc_pb2_grpc
 

@@ -14,10 +14,10 @@ from typing import TypeVar
 import grpc
 import grpc.aio
 
-from control_plane.store.backoff import Backoff
 from control_plane.store.interface import AmbiguousError, CompactedError, StoreError, UnavailableError
 from control_plane.store.lease import LeaseEndedError
 from knarr import transport
+from knarr.backoff import Backoff
 from knarr.proto.etcd import rpc_pb2_grpc as rpc
 
 Q = TypeVar("Q")

@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator, Sequence
 import grpc
 import grpc.aio
 
-from control_plane.store.backoff import Backoff
 from control_plane.store.etcd_client import LEADER_REQUIRED, EtcdClient, FutureRevisionError
 from control_plane.store.etcd_values import changes_of, list_version, prefix_end
 from control_plane.store.interface import (
@@ -23,6 +22,7 @@ from control_plane.store.interface import (
     CompactedError,
     UnavailableError,
 )
+from knarr.backoff import Backoff
 from knarr.proto.etcd import kv_pb2 as kv
 from knarr.proto.etcd import rpc_pb2 as rpc
 

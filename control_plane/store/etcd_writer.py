@@ -9,7 +9,6 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-from control_plane.store.backoff import Backoff
 from control_plane.store.etcd_batch import MAX_WRITES, Batch, Call, Entry, outcomes, request, take
 from control_plane.store.etcd_client import EtcdClient
 from control_plane.store.interface import (
@@ -20,6 +19,7 @@ from control_plane.store.interface import (
     UnavailableError,
     Write,
 )
+from knarr.backoff import Backoff
 
 MAX_IN_FLIGHT = 8  # batches
 MAX_QUEUED = 20_000  # writes; callers wait beyond

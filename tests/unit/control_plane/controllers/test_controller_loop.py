@@ -13,11 +13,11 @@ from control_plane.controllers.actions import Action, Failure, RequeueAfter, Upd
 from control_plane.controllers.loop import ControllerLoop, KeysOf, LoopSettings
 from control_plane.controllers.metrics import ControllerMetrics
 from control_plane.controllers.owners import itself
-from control_plane.controllers.queue import QueueSettings
 from control_plane.objects.interface import ObjectKey, Objects
 from knarr.clock import SystemClock
 from knarr.errors import Conflict, Forbidden
 from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.workqueue import QueueSettings
 from tests.support.model import Model
 from tests.support.waiting import until
 

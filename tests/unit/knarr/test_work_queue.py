@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from control_plane.controllers.queue import QueueSettings, WorkQueue
+from knarr.workqueue import QueueSettings, WorkQueue
 from tests.support.waiting import until
 
 QUICK = QueueSettings(backoff_first_s=0.001, backoff_limit_s=0.004, rest_s=0.0)

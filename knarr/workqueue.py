@@ -1,4 +1,5 @@
-"""The work queue of a controller: which keys to decide about, each once, and when.
+"""The work queue of whoever reconciles, in the control plane or with the client library: which keys to
+decide about, each once, and when.
 
 Its contract: a key that is added while it waits is not added twice; a key that is added while it is worked
 on is worked on again afterwards; no key is worked on by two workers; a key rests for `rest_s` after it was
