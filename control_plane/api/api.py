@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from control_plane.api.changing import STATUS, Changer
 from control_plane.api.creating import Creator, NewObject
-from control_plane.api.deleting import Deleter
+from control_plane.api.deleting import Deleter, How
 from control_plane.api.lookups import Lookups
 from control_plane.api.messages import copy, decode, metadata
 from control_plane.api.settings import ApiSettings
@@ -82,9 +82,9 @@ class Api:
     ) -> Result:
         given = copy(obj)
         set_namespace(kind, namespace, given)
-        name = metadata(given).name
+        own = metadata(given)
         return await self._changer.change(
-            kind, namespace, name, lambda current: copy(given), options, subresource
+            kind, namespace, own.name, lambda current: copy(given), options, subresource, own.uid
         )
 
     async def change(
@@ -130,7 +130,7 @@ class Api:
 
         A pod that goes at once is marked first, so that watchers learn how it went; without `announce` it is
         only removed, which costs half."""
-        return await self._deleter.delete(kind, namespace, name, options, dry_run, announce)
+        return await self._deleter.delete(kind, namespace, name, How(options, dry_run, announce))
 
     async def delete_all(
         self,
@@ -141,10 +141,10 @@ class Api:
         dry_run: bool = False,
     ) -> list[Message]:
         """Delete each object of a list; those that are gone already are passed over. Their last states."""
-        return await self._deleter.delete_all(kind, found, options, dry_run)
+        return await self._deleter.delete_all(kind, found, How(options, dry_run))
 
     async def evict(
         self, namespace: str, name: str, options: DeleteOptions, *, dry_run: bool = False
     ) -> Result:
         """Delete a pod if its disruption budget allows it; raises TooManyRequests."""
-        return await self._deleter.evict(namespace, name, options, dry_run)
+        return await self._deleter.evict(namespace, name, How(options, dry_run))

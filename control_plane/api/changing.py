@@ -13,9 +13,10 @@ from control_plane.api.messages import copy, has_part, metadata
 from control_plane.api.patching import apply as server_side_apply
 from control_plane.api.patching import track_update
 from control_plane.api.rules import default_object, validate_status_update, validate_update
+from control_plane.api.rules.api import rules_of
 from control_plane.api.settings import ApiSettings
 from control_plane.api.storage import Storage, Stored
-from control_plane.api.strategy import prepare_finalize, prepare_status_update, prepare_update
+from control_plane.api.strategy import finish_update, prepare_finalize, prepare_status_update, prepare_update
 from control_plane.api.writes import Change, Result, WriteOptions, check_causes, supported
 from knarr.api.kinds import Kind
 from knarr.clock import Clock
@@ -37,6 +38,7 @@ class _Target:
     subresource: str
     change: Change
     options: WriteOptions
+    uid: str = ""  # of the very object that is meant; "" for any
 
 
 class Changer:
@@ -52,11 +54,18 @@ class Changer:
         self._settings = settings
 
     async def change(
-        self, kind: Kind, namespace: str, name: str, change: Change, options: WriteOptions, subresource: str
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        change: Change,
+        options: WriteOptions,
+        subresource: str,
+        uid: str = "",
     ) -> Result:
-        """See Api.change."""
+        """See Api.change. With `uid`, only that very object, else Conflict."""
         check_subresource(kind, subresource)
-        target = _Target(kind, namespace, name, subresource, change, options)
+        target = _Target(kind, namespace, name, subresource, change, options, uid)
         return await self._run(target, await self._storage.likely(kind, namespace, name))
 
     async def apply(
@@ -155,10 +164,12 @@ class Changer:
     def _changed(self, target: _Target, current: Stored) -> tuple[Message, list[str]]:
         """The object as it is to be written, and warnings; raises ApiError."""
         kind, old, options = target.kind, current.obj, target.options
+        _check_uid(target, old)
         new = target.change(copy(old))
         own = metadata(new)
-        _check_same(kind, new, current)
-        own.resourceVersion = str(current.version)
+        _check_version(kind, new, current)
+        if own.resourceVersion or rules_of(kind).unconditional:
+            own.resourceVersion = str(current.version)
         warnings: list[str] = []
         match target.subresource:
             case "status":
@@ -171,6 +182,7 @@ class Changer:
                 prepare_update(kind, new, old)
                 default_object(kind, new)
                 self._admit(new, old)
+                finish_update(kind, new, old)
                 causes, warnings = supported(kind, new)
                 causes += validate_update(kind, new, old)
         check_causes(kind, new, causes)
@@ -194,13 +206,19 @@ def check_subresource(kind: Kind, subresource: str) -> None:
         raise NotFound("the server could not find the requested resource")
 
 
-def _check_same(kind: Kind, new: Message, current: Stored) -> None:
-    """A write names the very object, in the very state, when it names them at all."""
-    own, known = metadata(new), metadata(current.obj)
+def _check_uid(target: _Target, current: Message) -> None:
+    known = metadata(current)
+    if target.uid and target.uid != known.uid:
+        why = f"Precondition failed: UID in precondition: {target.uid}, UID in object meta: {known.uid}"
+        raise refusals.conflict(target.kind, known.name, why)
+
+
+def _check_version(kind: Kind, new: Message, current: Stored) -> None:
+    """A write that names a version is of that version; none and 0 name none."""
+    own = metadata(new)
     if own.resourceVersion and not own.resourceVersion.isdecimal():
         raise BadRequest(f'metadata.resourceVersion: "{own.resourceVersion}" is no number')
-    if own.uid and own.uid != known.uid:
-        why = f"Precondition failed: UID in precondition: {own.uid}, UID in object meta: {known.uid}"
-        raise refusals.conflict(kind, known.name, why)
-    if own.resourceVersion not in ("", "0", str(current.version)):
-        raise refusals.conflict(kind, known.name)
+    if own.resourceVersion.strip("0") == "":
+        own.resourceVersion = ""
+    elif own.resourceVersion != str(current.version):
+        raise refusals.conflict(kind, metadata(current.obj).name)

@@ -13,7 +13,7 @@ from control_plane.api.patching import track_update
 from control_plane.api.rules import default_object, validate_create
 from control_plane.api.settings import ApiSettings
 from control_plane.api.storage import Storage
-from control_plane.api.strategy import MAX_GENERATED_BASE, prepare_create
+from control_plane.api.strategy import MAX_GENERATED_BASE, finish_create, prepare_create
 from control_plane.api.writes import Result, WriteOptions, check_causes, set_namespace, supported
 from knarr.api.kinds import Kind
 from knarr.clock import Clock, Ids
@@ -106,6 +106,7 @@ class Creator:
         prepare_create(kind, obj, uid=self._ids.uid(), now=self._clock.now())
         default_object(kind, obj)
         await self._admit(kind, obj)
+        finish_create(kind, obj)
         causes, warnings = supported(kind, obj)
         check_causes(kind, obj, [*causes, *validate_create(kind, obj)])
         if options.track:

@@ -12,7 +12,7 @@ from control_plane.api.messages import copy, metadata, time_of
 from control_plane.api.refusals import invalid_as, precondition_failed
 from control_plane.api.registry import row
 from control_plane.objects.interface import DeleteOptions, Propagation
-from knarr.api.kinds import Kind
+from knarr.api.kinds import EVENT, Kind
 from knarr.errors import Cause
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
@@ -93,10 +93,11 @@ def check_preconditions(kind: Kind, obj: Message, options: DeleteOptions) -> Non
 def decide(kind: Kind, obj: Message, options: DeleteOptions, now: float) -> Remove | Mark | Nothing:
     """What deleting `obj` means now."""
     if isinstance(obj, core.Namespace):
-        return _decide_namespace(obj, now)
+        return _decide_namespace(obj, options, now)
     result = copy(obj)
     own = metadata(result)
-    _set_propagation(own, options.propagation)
+    if kind is not EVENT:  # nobody collects what an event would own
+        _set_propagation(own, options.propagation)
     if own.HasField("deletionTimestamp"):
         if isinstance(result, core.Pod):
             _shorten(result, options.grace_period_s)
@@ -104,19 +105,23 @@ def decide(kind: Kind, obj: Message, options: DeleteOptions, now: float) -> Remo
         grace_s = _grace_s(result, options.grace_period_s)
         own.deletionTimestamp.CopyFrom(time_of(now + grace_s))
         own.deletionGracePeriodSeconds = grace_s
-        _count(kind, own)
+        if own.generation:
+            own.generation += 1
     changed = result != obj
     if is_over(result):
         return Remove(result, announced=changed and row(kind).announced)
     return Mark(result) if changed else Nothing(result)
 
 
-def _decide_namespace(namespace: core.Namespace, now: float) -> Remove | Mark | Nothing:
+def _decide_namespace(
+    namespace: core.Namespace, options: DeleteOptions, now: float
+) -> Remove | Mark | Nothing:
     """A namespace is marked first in any case, so that nothing new comes into it, and has no grace."""
     result = copy(namespace)
     if not namespace.metadata.HasField("deletionTimestamp"):
         result.metadata.deletionTimestamp.CopyFrom(time_of(now))
         result.status.phase = "Terminating"
+        _set_propagation(result.metadata, options.propagation)
         return Mark(result)
     return Remove(result) if is_over(result) else Nothing(result)
 
@@ -149,11 +154,6 @@ def _grace_s(obj: Message, asked_s: int | None) -> int:
         given = spec.HasField("terminationGracePeriodSeconds")
         grace_s = spec.terminationGracePeriodSeconds if given else DEFAULT_POD_GRACE_S
     return 1 if grace_s < 0 else min(grace_s, LONGEST_GRACE_S)
-
-
-def _count(kind: Kind, own: meta.ObjectMeta) -> None:
-    if row(kind).generation is not None and own.generation:
-        own.generation += 1
 
 
 def _set_propagation(own: meta.ObjectMeta, propagation: Propagation | None) -> None:

@@ -1,24 +1,22 @@
 """What admission asks of other objects: namespaces, priority classes, disruption budgets.
 
 Answered from the cache, and parsed once for each version of it; the store is asked only about what the cache
-does not have yet. Messages handed out here are shared: nobody may alter them.
+does not have yet, and about budgets, which are spent exactly. What comes from the cache is shared: nobody may
+alter it.
 """
 
 from collections.abc import Mapping, Sequence
 
 from google.protobuf.message import Message
 
-from control_plane.api.messages import metadata
 from control_plane.api.storage import Storage
 from control_plane.objects.cache import CachedObjects
-from knarr.api import kinds
-from knarr.api.kinds import NAMESPACE, PRIORITY_CLASS
+from knarr.api.kinds import NAMESPACE, POD_DISRUPTION_BUDGET, PRIORITY_CLASS
 from knarr.errors import NotFound
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import policy_v1_pb2 as policy
 from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
 
-BUDGET = ("policy/v1", "PodDisruptionBudget")
 REMEMBERED = 10_000  # namespaces kept parsed
 
 
@@ -66,13 +64,7 @@ class Lookups:
             self._classes_version = version
         return self._classes
 
-    def budgets(self, namespace: str) -> Sequence[policy.PodDisruptionBudget]:
-        """The disruption budgets of a namespace; none where the kind is not served."""
-        kind = kinds.find(*BUDGET)
-        if kind is None:
-            return ()
-        found = [self._objects.message(kind, record) for record in self._objects.records(kind, namespace)]
-        return sorted(
-            (each for each in found if isinstance(each, policy.PodDisruptionBudget)),
-            key=lambda each: metadata(each).name,
-        )
+    async def budgets(self, namespace: str) -> Sequence[policy.PodDisruptionBudget]:
+        """The disruption budgets of a namespace as they are now, by name; raises Unavailable."""
+        found = await self._storage.newest_all(POD_DISRUPTION_BUDGET, namespace)
+        return [each for each in found if isinstance(each, policy.PodDisruptionBudget)]

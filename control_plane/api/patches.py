@@ -59,6 +59,13 @@ def _decoded(kind: Kind, current: Message, value: dict[str, Any]) -> Message:
         text = "; ".join(map(str, error.problems))
         raise Invalid(f'{kind.name} "{name}" is invalid: patch: {text}', causes=causes) from error
     own, known = metadata(new), metadata(current)
-    if own.name != known.name or own.namespace != known.namespace:
-        raise BadRequest("a patch cannot change an object's name or namespace")
+    if own.name != known.name:
+        raise BadRequest(
+            f"the name of the object ({own.name}) does not match the name on the URL ({known.name})"
+        )
+    if own.namespace != known.namespace:
+        raise BadRequest(
+            f"the namespace of the object ({own.namespace}) does not match the namespace on the request "
+            f"({known.namespace})"
+        )
     return new

@@ -86,7 +86,10 @@ _CORE: Mapping[Kind, Row] = {
 }
 _WORKLOADS: Mapping[Kind, Row] = {
     kinds.REPLICA_SET: Row(workloads.REPLICA_SETS, generation=SPEC),
-    kinds.DEPLOYMENT: Row(workloads.DEPLOYMENTS, generation=SPEC, status_keeps=("labels",)),
+    # Annotations count, since they are copied to the replica sets.
+    kinds.DEPLOYMENT: Row(
+        workloads.DEPLOYMENTS, generation=("spec", "metadata.annotations"), status_keeps=("labels",)
+    ),
     kinds.STATEFUL_SET: Row(workloads.STATEFUL_SETS, generation=SPEC),
     kinds.DAEMON_SET: Row(workloads.DAEMON_SETS, generation=SPEC),
     kinds.CONTROLLER_REVISION: Row(workloads.CONTROLLER_REVISIONS),

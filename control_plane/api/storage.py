@@ -82,6 +82,17 @@ class Storage:
         """The object from the cache or, when it is not there, from the store; raises NotFound."""
         return self.cached(kind, namespace, name) or await self.newest(kind, namespace, name)
 
+    async def newest_all(self, kind: Kind, namespace: str) -> list[Message]:
+        """All objects of a kind in a namespace as they are now, by name; raises Unavailable."""
+        prefix, after, version = f"{kind.prefix}{namespace}/", "", 0
+        found: list[Message] = []
+        while True:
+            page = await self.page(prefix, self._settings.list_page, after, version)
+            found += [decode(kind, record.value, record.version) for record in page.records]
+            if not page.more:
+                return found
+            version, after = page.version, page.records[-1].key
+
     async def page(self, prefix: str, limit: int, after: str, version: int) -> Page:
         """Part of a consistent list; raises Expired, Unavailable."""
         try:

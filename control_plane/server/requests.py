@@ -201,8 +201,9 @@ class WriteRequests:
             reference = check_reference(POD, reference, got)
             options = deletion.read_options(got.deleteOptions)
             dry_run = dry_run or _dry_run(got.deleteOptions)
-        result = await self._api.evict(reference.namespace, reference.name, options, dry_run=dry_run)
-        return deleted(POD, result)
+        await self._api.evict(reference.namespace, reference.name, options, dry_run=dry_run)
+        status = meta.Status(status="Success", code=201)
+        return wire.ObjectResponse(reference=reference, outcome=wire.DELETING, status=status)
 
 
 def new_object(request: wire.CreateRequest) -> tuple[NewObject, tuple[str, ...]]:

@@ -7,7 +7,14 @@ import pytest
 from control_plane.api.messages import copy, decode, encode, with_version
 from control_plane.api.qos import qos_class
 from control_plane.api.rules.api import BY_MESSAGE
-from control_plane.api.strategy import prepare_create, prepare_finalize, prepare_status_update, prepare_update
+from control_plane.api.strategy import (
+    finish_create,
+    finish_update,
+    prepare_create,
+    prepare_finalize,
+    prepare_status_update,
+    prepare_update,
+)
 from knarr.api.kinds import DEPLOYMENT, KINDS, NAMESPACE, NODE, POD, Kind
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -33,6 +40,7 @@ def test_the_server_owns_part_of_metadata() -> None:
     own.deletionTimestamp.seconds, own.deletionGracePeriodSeconds = 5, 5
     pod.status.phase, pod.status.podIP = "Running", "10.0.0.1"
     prepare_create(POD, pod, uid="given", now=NOW)
+    finish_create(POD, pod)
     assert (own.uid, own.generation, own.selfLink, own.creationTimestamp.seconds) == ("given", 1, "", 1000)
     assert not own.HasField("deletionTimestamp")
     assert not own.HasField("deletionGracePeriodSeconds")
@@ -61,10 +69,12 @@ def test_an_update_changes_no_status_and_counts_changes_of_spec() -> None:
     new = copy(old)
     new.spec.replicas, new.status.readyReplicas, new.metadata.generation = 5, 9, 99
     prepare_update(DEPLOYMENT, new, old)
+    finish_update(DEPLOYMENT, new, old)
     assert (new.status.readyReplicas, new.metadata.generation) == (1, 4)
     labelled = copy(old)
     labelled.metadata.labels["x"] = "y"
     prepare_update(DEPLOYMENT, labelled, old)
+    finish_update(DEPLOYMENT, labelled, old)
     assert labelled.metadata.generation == 3
 
 
@@ -81,10 +91,18 @@ def test_what_an_update_leaves_out_is_put_back() -> None:
 def test_what_an_update_changes_is_left_for_validation_to_refuse() -> None:
     old = stored_deployment()
     new = copy(old)
-    new.metadata.creationTimestamp.seconds = 7
+    new.metadata.uid = "other"
     new.metadata.deletionTimestamp.seconds = 8
     prepare_update(DEPLOYMENT, new, old)
-    assert (new.metadata.creationTimestamp.seconds, new.metadata.deletionTimestamp.seconds) == (7, 8)
+    assert (new.metadata.uid, new.metadata.deletionTimestamp.seconds) == ("other", 8)
+
+
+def test_when_an_object_was_created_never_changes() -> None:
+    old = stored_deployment()
+    new = copy(old)
+    new.metadata.creationTimestamp.seconds = 7
+    prepare_update(DEPLOYMENT, new, old)
+    assert new == old
 
 
 def test_a_write_of_status_changes_status_and_most_of_metadata() -> None:
