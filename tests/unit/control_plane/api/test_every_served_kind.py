@@ -1,0 +1,136 @@
+"""Every served kind through the API: created, read, listed, watched, changed, and deleted."""
+
+import asyncio
+import json
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from control_plane.api.registry import row
+from knarr.api import codec
+from knarr.api.kinds import KINDS, Kind
+from knarr.api.support_stored import STORED
+from knarr.errors import NotFound
+from knarr.proto.services import object_service_pb2 as wire
+from tests.support.api import ApiWorld, api_world
+from tests.support.every_kind import every_kind
+
+DOCUMENTS = every_kind()
+DEADLINE_S = 10.0
+OPTIONS = wire.WriteOptions(field_manager="tests")
+
+
+def reference(kind: Kind, name: str = "sample") -> wire.Reference:
+    namespace = "default" if kind.namespaced else ""
+    return wire.Reference(api_version=kind.api_version, kind=kind.name, namespace=namespace, name=name)
+
+
+def body(document: dict[str, Any]) -> wire.Body:
+    return wire.Body(json=json.dumps(document).encode())
+
+
+async def get(world: ApiWorld, kind: Kind) -> Any:
+    answer = await world.reads.get(wire.GetRequest(reference=reference(kind)))
+    return kind.message.FromString(answer.object)
+
+
+async def watched(world: ApiWorld, kind: Kind, version: str) -> list[wire.WatchEvent]:
+    """All that becomes of the sample after a version, until it is gone."""
+    request = wire.WatchRequest(
+        reference=reference(kind, ""), field_selector="metadata.name=sample", resource_version=version
+    )
+    events: list[wire.WatchEvent] = []
+    async with asyncio.timeout(DEADLINE_S), aclosing(world.reads.watch(request)) as batches:
+        async for batch in batches:
+            events.extend(batch.events)
+            if any(event.type == wire.WatchEvent.DELETED for event in events):
+                return events
+    raise AssertionError("the watch ended")
+
+
+def test_there_is_a_sample_of_every_kind() -> None:
+    assert set(DOCUMENTS) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+async def test_an_objects_life(kind: Kind) -> None:
+    document = DOCUMENTS[kind]
+    async with api_world() as world:
+        request = wire.CreateRequest(reference=reference(kind, ""), body=body(document), options=OPTIONS)
+        made = await world.writes.create(request)
+        assert [text for text in made.warnings if "nothing acts on it" in text] == (
+            [STORED[kind.name]] if kind.name in STORED else []
+        )
+        created = await get(world, kind)
+        assert kind.message.FromString(made.object) == created
+        following = asyncio.create_task(watched(world, kind, created.metadata.resourceVersion))
+        try:
+            await _listed(world, kind)
+            await _change(world, kind)
+            await _apply(world, kind)
+            await _remove(world, kind)
+            events = await following
+        finally:
+            following.cancel()
+        assert {event.type for event in events} == {wire.WatchEvent.MODIFIED, wire.WatchEvent.DELETED}
+
+
+async def _listed(world: ApiWorld, kind: Kind) -> None:
+    """As objects and as a table."""
+    request = wire.ListRequest(reference=reference(kind, ""), field_selector="metadata.name=sample")
+    objects = [value async for chunk in world.reads.list(request) for value in chunk.objects]
+    assert [kind.message.FromString(value) for value in objects] == [await get(world, kind)]
+    request.as_table = True
+    rows = [row async for chunk in world.reads.list(request) for row in chunk.table.rows]
+    assert [row.reference.name for row in rows] == ["sample"]
+
+
+async def _change(world: ApiWorld, kind: Kind) -> None:
+    """By an update of the whole, of status, and by patches."""
+    current = await get(world, kind)
+    current.metadata.labels["updated"] = "yes"
+    update = wire.UpdateRequest(
+        reference=reference(kind), body=wire.Body(protobuf=current.SerializeToString()), options=OPTIONS
+    )
+    await world.writes.update(update)
+    patch = wire.PatchRequest(
+        reference=reference(kind),
+        type=wire.PatchRequest.MERGE,
+        patch=b'{"metadata":{"annotations":{"patched":"yes"}}}',
+        options=OPTIONS,
+    )
+    await world.writes.patch(patch)
+    changed = await get(world, kind)
+    assert changed.metadata.labels["updated"] == changed.metadata.annotations["patched"] == "yes"
+    assert (changed.metadata.generation > 0) == (row(kind).generation is not None)
+    if "status" in kind.subresources:
+        update.body.protobuf = changed.SerializeToString()
+        await world.writes.update(update, "status")
+
+
+async def _apply(world: ApiWorld, kind: Kind) -> None:
+    """What was created, once more: nothing changes but who owns it."""
+    before = codec.to_dict(await get(world, kind))
+    options = wire.WriteOptions(field_manager="others")
+    request = wire.ApplyRequest(
+        reference=reference(kind), body=body(DOCUMENTS[kind]), options=options, force=True
+    )
+    await world.writes.apply(request)
+    after = codec.to_dict(await get(world, kind))
+    managers = [entry["manager"] for entry in after["metadata"].pop("managedFields")]
+    assert "others" in managers
+    before["metadata"].pop("managedFields")
+    assert after["metadata"].pop("resourceVersion") != before["metadata"].pop("resourceVersion")
+    assert after == before
+
+
+async def _remove(world: ApiWorld, kind: Kind) -> None:
+    await world.writes.delete(wire.DeleteRequest(reference=reference(kind)))
+    if kind.name == "Namespace":  # which its controller would let go
+        going = await get(world, kind)
+        del going.spec.finalizers[:]
+        finalize = wire.Body(protobuf=going.SerializeToString())
+        await world.writes.update(wire.UpdateRequest(reference=reference(kind), body=finalize), "finalize")
+    with pytest.raises(NotFound):
+        await get(world, kind)
