@@ -11,11 +11,14 @@ from typing import Any, TypeVar
 import click
 
 from knarr.cli import config as configuration
+from knarr.cli.arguments import KnarrCommand, KnarrGroup
 from knarr.cli.failure import Failure, of_api_error
 from knarr.client import Client
 from knarr.errors import ApiError
 
 T = TypeVar("T")
+
+MANAGER = "knarr"  # who owns the fields that are written, where a command has no name of its own for it
 
 
 @dataclass(slots=True)
@@ -40,12 +43,13 @@ class Invocation:
         """-n, else the context's namespace."""
         return self.namespace or self.chosen().namespace
 
-    def run(self, work: Callable[[Client], Awaitable[T]]) -> T:
+    def run(self, work: Callable[[Client], Awaitable[T]], field_manager: str = MANAGER) -> T:
         """Connect, do the work, disconnect. API errors become Failures."""
 
         async def connected() -> T:
             chosen = self.chosen()
-            async with await Client.dial(chosen.servers, timeout_s=self.timeout_s) as client:
+            dialled = await Client.dial(chosen.servers, timeout_s=self.timeout_s, field_manager=field_manager)
+            async with dialled as client:
                 return await work(client)
 
         return run_async(connected())
@@ -89,20 +93,33 @@ def knarr_command(name: str, **attributes: Any) -> Callable[[Callable[..., Any]]
     Invocation as its first argument."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        @functools.wraps(function)
-        def invoke(context: str | None, server: str | None, namespace: str | None, **arguments: Any) -> Any:
-            invocation = click.get_current_context().find_object(Invocation) or Invocation()
-            invocation.context = context or invocation.context
-            invocation.server = server or invocation.server
-            invocation.namespace = namespace or invocation.namespace
-            return function(invocation, **arguments)
-
-        decorated: Callable[..., Any] = invoke
-        for option in reversed(_GLOBAL_OPTIONS):
-            decorated = option(decorated)
-        return click.command(name, cls=click.Command, **attributes)(decorated)
+        return click.command(name, cls=KnarrCommand, **attributes)(_with_globals(function))
 
     return decorate
+
+
+def knarr_group(name: str, **attributes: Any) -> Callable[[Callable[..., Any]], click.Group]:
+    """As knarr_command, for a command that has commands."""
+
+    def decorate(function: Callable[..., Any]) -> click.Group:
+        return click.group(name, cls=KnarrGroup, **attributes)(_with_globals(function))
+
+    return decorate
+
+
+def _with_globals(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def invoke(context: str | None, server: str | None, namespace: str | None, **arguments: Any) -> Any:
+        invocation = click.get_current_context().find_object(Invocation) or Invocation()
+        invocation.context = context or invocation.context
+        invocation.server = server or invocation.server
+        invocation.namespace = namespace or invocation.namespace
+        return function(invocation, **arguments)
+
+    decorated: Callable[..., Any] = invoke
+    for option in reversed(_GLOBAL_OPTIONS):
+        decorated = option(decorated)
+    return decorated
 
 
 _GLOBAL_OPTIONS = (

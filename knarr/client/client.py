@@ -267,32 +267,44 @@ class Client:
         response = await self._write(lambda left: self._objects.Delete(request, timeout=left))
         return _result(kind.message, response)
 
-    async def send(self, request: Request) -> wire.ObjectResponse:
-        """Any request for one object as it stands; its field manager is this client's where it names none."""
+    async def send(self, request: Request, *, timeout_s: float | None = None) -> wire.ObjectResponse:
+        """Any request for one object as it stands; its field manager is this client's where it names none.
+
+        `timeout_s` bounds the tries of this request alone.
+        """
+        limit_s = self._timeout_s if timeout_s is None else timeout_s
         match request:
             case wire.GetRequest():
                 get = request
-                return await calls.read(
-                    lambda left: self._objects.Get(get, timeout=left), self._timeout_s, self._rng
-                )
+                return await calls.read(lambda left: self._objects.Get(get, timeout=left), limit_s, self._rng)
             case wire.DeleteRequest():
                 delete = request
-                return await self._write(lambda left: self._objects.Delete(delete, timeout=left))
+                return await calls.write(
+                    lambda left: self._objects.Delete(delete, timeout=left), limit_s, self._rng
+                )
         if not request.options.field_manager:
             request.options.field_manager = self._field_manager
         match request:
             case wire.CreateRequest():
                 create = request
-                return await self._write(lambda left: self._objects.Create(create, timeout=left))
+                return await calls.write(
+                    lambda left: self._objects.Create(create, timeout=left), limit_s, self._rng
+                )
             case wire.UpdateRequest():
                 update = request
-                return await self._write(lambda left: self._objects.Update(update, timeout=left))
+                return await calls.write(
+                    lambda left: self._objects.Update(update, timeout=left), limit_s, self._rng
+                )
             case wire.PatchRequest():
                 patch = request
-                return await self._write(lambda left: self._objects.Patch(patch, timeout=left))
+                return await calls.write(
+                    lambda left: self._objects.Patch(patch, timeout=left), limit_s, self._rng
+                )
             case wire.ApplyRequest():
                 apply = request
-                return await self._write(lambda left: self._objects.Apply(apply, timeout=left))
+                return await calls.write(
+                    lambda left: self._objects.Apply(apply, timeout=left), limit_s, self._rng
+                )
 
     # the rest
 
