@@ -1,15 +1,10 @@
-"""kubectl's JSONPath templates: `{.items[*].metadata.name}`, filters, ranges, slices, recursive descent.
-
-Kubernetes' own dialect (kubernetes.io/docs/reference/kubectl/jsonpath), which no JSONPath library speaks:
-text outside braces is printed as it is, `{range …}…{end}` repeats, results are joined by a space.
-"""
+"""Paths of kubectl's JSONPath: `.items[*].metadata.name`, filters, slices, recursive descent."""
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
-MAX_TEMPLATE = 10_000
 Step = Callable[[Any, Any], Iterator[Any]]  # (value, root) -> values
 
 
@@ -34,127 +29,12 @@ _TOKEN = re.compile(
 _COMPARISON = re.compile(r"^(?P<left>.+?)\s*(?P<op>==|!=|<=|>=|<|>)\s*(?P<right>.+)$", re.DOTALL)
 
 
-def render(template: str, value: Any) -> str:
-    """The text that a template makes of a JSON value; raises JsonPathError."""
-    if len(template) > MAX_TEMPLATE:
-        raise JsonPathError(f"the template is longer than {MAX_TEMPLATE} characters")
-    if "{" not in template:
-        template = "{" + (template if template.startswith((".", "[", "$", "@")) else "." + template) + "}"
-    parts = _split(template)
-    text, end = _render(parts, 0, value, value, nested=False)
-    if end != len(parts):
-        raise JsonPathError("{end} without {range}")
-    return text
-
-
 def find(path: str, value: Any) -> list[Any]:
     """The values that one path (`.spec.replicas`) names."""
     values = [value]
     for step in _compile(path):
         values = [found for current in values for found in step(current, value)]
     return values
-
-
-def _split(template: str) -> list[tuple[bool, str]]:
-    """(is an expression, text) parts of a template."""
-    parts: list[tuple[bool, str]] = []
-    position = 0
-    while position < len(template):
-        start = template.find("{", position)
-        if start < 0:
-            parts.append((False, template[position:]))
-            break
-        if start > position:
-            parts.append((False, template[position:start]))
-        end = _closing(template, start)
-        parts.append((True, template[start + 1 : end].strip()))
-        position = end + 1
-    return parts
-
-
-def _closing(template: str, start: int) -> int:
-    quote = ""
-    for index in range(start + 1, len(template)):
-        character = template[index]
-        if quote:
-            if character == quote and template[index - 1] != "\\":
-                quote = ""
-        elif character in "\"'":
-            quote = character
-        elif character == "}":
-            return index
-    raise JsonPathError(f"unclosed brace at character {start + 1}")
-
-
-def _render(
-    parts: Sequence[tuple[bool, str]], index: int, value: Any, root: Any, *, nested: bool
-) -> tuple[str, int]:
-    out: list[str] = []
-    while index < len(parts):
-        is_expression, text = parts[index]
-        if not is_expression:
-            out.append(text)
-        elif text == "end":
-            if not nested:
-                raise JsonPathError("{end} without {range}")
-            return "".join(out), index + 1
-        elif text.startswith("range"):
-            repeated, index = _range(parts, index, text[5:].strip(), value)
-            out.append(repeated)
-            continue
-        else:
-            out.append(_expression(text, value))
-        index += 1
-    if nested:
-        raise JsonPathError("{range} without {end}")
-    return "".join(out), index
-
-
-def _range(parts: Sequence[tuple[bool, str]], index: int, path: str, value: Any) -> tuple[str, int]:
-    out: list[str] = []
-    items = find(path, value)
-    for item in items:
-        text, end = _render(parts, index + 1, item, item, nested=True)
-        out.append(text)
-    if not items:
-        _, end = _render(
-            [(kind, text if not kind else _skipped(text)) for kind, text in parts],
-            index + 1,
-            None,
-            None,
-            nested=True,
-        )
-    return "".join(out), end
-
-
-def _skipped(text: str) -> str:
-    """An expression that finds nothing, for walking past the body of an empty range."""
-    return text if text == "end" or text.startswith("range") else ".nothing"
-
-
-def _expression(text: str, value: Any) -> str:
-    if len(text) >= 2 and text[0] in "\"'" and text[-1] == text[0]:
-        return _unquote(text)
-    paths = _paths(text)
-    return " ".join(_show(found) for path in paths for found in find(path, value))
-
-
-def _paths(text: str) -> list[str]:
-    """Paths separated by spaces outside of brackets."""
-    found: list[str] = []
-    depth, current = 0, ""
-    for character in text:
-        if character in "[(":
-            depth += 1
-        elif character in "])":
-            depth -= 1
-        if character.isspace() and depth == 0:
-            if current:
-                found.append(current)
-            current = ""
-        else:
-            current += character
-    return [*found, current] if current else found
 
 
 def _compile(path: str) -> list[Step]:
@@ -190,7 +70,7 @@ def _bracket(text: str) -> Step:
     if text.startswith("?(") and text.endswith(")"):
         return _filter(text[2:-1].strip())
     if text[:1] in "\"'" and "," not in text:
-        return _field(_unquote(text))
+        return _field(unquote(text))
     if re.fullmatch(r"-?\d*:-?\d*(:-?\d+)?", text):
         bounds = [int(part) if part else None for part in text.split(":")]
         return _slice(slice(*bounds))
@@ -200,7 +80,7 @@ def _bracket(text: str) -> Step:
 
 def _choice(part: str, text: str) -> Step:
     if part[:1] in "\"'" and part:
-        return _field(_unquote(part))
+        return _field(unquote(part))
     if re.fullmatch(r"-?\d+", part):
         return _index(int(part))
     if re.fullmatch(r"[\w./-]+", part):
@@ -303,7 +183,7 @@ def _operand(text: str) -> Callable[[Any], list[Any]]:
     if text.startswith(("@", "$", ".")):
         return lambda item: find(text, item)
     if text[:1] in "\"'":
-        literal: Any = _unquote(text)
+        literal: Any = unquote(text)
     else:
         try:
             literal = json.loads(text)
@@ -312,19 +192,7 @@ def _operand(text: str) -> Callable[[Any], list[Any]]:
     return lambda item: [literal]
 
 
-def _unquote(text: str) -> str:
+def unquote(text: str) -> str:
     inner = text[1:-1]
     escapes = {"n": "\n", "t": "\t", "r": "\r"}
     return re.sub(r"\\(.)", lambda match: escapes.get(match[1], match[1]), inner)
-
-
-def _show(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if value is None:
-        return ""
-    if isinstance(value, dict | list):
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return str(value)
