@@ -1,33 +1,15 @@
 """What a cluster costs that has nothing to do: CPU and memory of server, etcd and agents of `knarr up`."""
 
 import asyncio
-import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.usage import MIB, usage
 from tests.support.bench import Report
 from tests.support.cluster import RealCluster
 
 SETTLE_S = 10.0
 MEASURE_S = 30.0
-MIB = 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Of one process."""
-
-    cpu_s: float
-    rss_bytes: int
-
-
-def usage(pid: int) -> Usage:
-    """CPU time so far, and resident memory."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    ticks = int(fields[11]) + int(fields[12])
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return Usage(ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE"))
 
 
 async def run(report: Report) -> None:

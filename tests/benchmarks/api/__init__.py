@@ -1,0 +1,1 @@
+"""The API, end to end and in process."""
