@@ -96,10 +96,11 @@ class Api:
         options: WriteOptions,
         *,
         subresource: str = "",
+        uid: str = "",
     ) -> Result:
-        """Read, change, write, again when another write came between. Raises NotFound, Conflict, Invalid, and
-        what `change` raises."""
-        return await self._changer.change(kind, namespace, name, change, options, subresource)
+        """Read, change, write, again when another write came between. Raises NotFound, Conflict (also when
+        there is another object than the one with `uid`), Invalid, and what `change` raises."""
+        return await self._changer.change(kind, namespace, name, change, options, subresource, uid)
 
     async def apply(
         self,

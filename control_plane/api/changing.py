@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf.message import Message
 
@@ -14,6 +14,7 @@ from control_plane.api.patching import apply as server_side_apply
 from control_plane.api.patching import track_update
 from control_plane.api.rules import default_object, validate_status_update, validate_update
 from control_plane.api.rules.api import rules_of
+from control_plane.api.scale import SCALE
 from control_plane.api.settings import ApiSettings
 from control_plane.api.storage import Storage, Stored
 from control_plane.api.strategy import finish_update, prepare_finalize, prepare_status_update, prepare_update
@@ -25,7 +26,7 @@ from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
 from knarr.proto.services import object_service_pb2 as wire
 
-STATUS, FINALIZE, SCALE = "status", "finalize", "scale"
+STATUS, FINALIZE = "status", "finalize"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Changer:
         check_subresource(kind, subresource)
 
         def merge(live: Message | None) -> Message:
-            return server_side_apply(
+            merged: Any = server_side_apply(
                 live,
                 applied,
                 kind,
@@ -91,6 +92,9 @@ class Changer:
                 now=self._clock.now(),
                 subresource=subresource,
             )
+            if subresource == SCALE and not merged.spec.HasField("replicas"):
+                merged.spec.replicas = 0  # a Scale without replicas has none
+            return cast(Message, merged)
 
         untracked = replace(options, track=False)  # applying tracks by itself
         target = _Target(kind, namespace, name, subresource, merge, untracked)

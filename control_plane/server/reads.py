@@ -4,10 +4,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from control_plane.api.api import Api
-from control_plane.api.changing import SCALE, check_subresource
+from control_plane.api.changing import check_subresource
 from control_plane.api.messages import decode, with_version
 from control_plane.api.reading import Lister, ListOptions, Row
-from control_plane.api.scale import scale_of
+from control_plane.api.scale import SCALE, scale_of
 from control_plane.api.selection import selection
 from control_plane.api.tables.table import table
 from control_plane.api.watching.events import BOOKMARK, Event

@@ -6,13 +6,13 @@ from google.protobuf.message import Message
 
 from control_plane.api import deletion
 from control_plane.api.api import Api, NewObject, Result, WriteOptions
-from control_plane.api.changing import FINALIZE, SCALE, STATUS, check_subresource
+from control_plane.api.changing import FINALIZE, STATUS, check_subresource
 from control_plane.api.messages import decode, metadata
 from control_plane.api.patches import parse_patch, patched
 from control_plane.api.patching import require_manager
 from control_plane.api.reading import Lister, ListOptions
 from control_plane.api.refusals import invalid_as
-from control_plane.api.scale import SCALE_KIND, scale_of, set_scale
+from control_plane.api.scale import SCALE, SCALE_KIND, applied_to, scale_of, set_scale
 from control_plane.api.selection import Selection, selection
 from control_plane.api.writer import ApiWriter
 from control_plane.objects.interface import Binding, DeleteOptions
@@ -75,7 +75,13 @@ class WriteRequests:
         self, kind: Kind, reference: wire.Reference, obj: Message, options: WriteOptions
     ) -> Result:
         return await self._api.change(
-            kind, reference.namespace, reference.name, lambda current: obj, options, subresource=FINALIZE
+            kind,
+            reference.namespace,
+            reference.name,
+            lambda current: obj,
+            options,
+            subresource=FINALIZE,
+            uid=metadata(obj).uid,
         )
 
     async def patch(self, request: wire.PatchRequest) -> wire.ObjectResponse:
@@ -102,10 +108,13 @@ class WriteRequests:
 
     async def apply(self, request: wire.ApplyRequest) -> wire.ObjectResponse:
         kind = kind_of(request.reference)
-        if request.subresource not in ("", STATUS):
+        check_subresource(kind, request.subresource)
+        if request.subresource not in ("", STATUS, SCALE):
             raise MethodNotAllowed(f"nothing can be applied to {kind.plural}/{request.subresource}; patch it")
         require_manager(request.options.field_manager)
-        got = received(kind.message, request.body, request.options.field_validation)
+        scaling = request.subresource == SCALE
+        message: type[Message] = autoscaling.Scale if scaling else kind.message
+        got = received(message, request.body, request.options.field_validation)
         if got.value is None:
             raise BadRequest("apply takes JSON or YAML: protobuf cannot say which fields are meant")
         reference = check_reference(kind, request.reference, got.message)
@@ -113,12 +122,12 @@ class WriteRequests:
             kind,
             reference.namespace,
             reference.name,
-            got.value,
+            applied_to(kind, got.value) if scaling else got.value,
             _options(request.options),
             force=request.force,
             subresource=request.subresource,
         )
-        return response(kind, result, got.warnings)
+        return scale_response(kind, result) if scaling else response(kind, result, got.warnings)
 
     async def delete(self, request: wire.DeleteRequest) -> wire.ObjectResponse:
         kind, reference = kind_of(request.reference), request.reference
