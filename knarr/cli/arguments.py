@@ -1,7 +1,7 @@
 """Arguments as people type them for kubectl, in the form that click reads. Pure.
 
-kubectl's switches may be given a value (`--wait=false`, `--force=true`), and an option whose value may be left
-out takes one only after an equals sign (`--dry-run pods` is a switch and a kind).
+kubectl's switches may be given a value (`--wait=false`, `--force=true`), and an option whose value may be
+left out takes one only after an equals sign (`--dry-run pods` is a switch and a kind).
 """
 
 from collections.abc import Sequence

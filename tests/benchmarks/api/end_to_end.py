@@ -1,6 +1,6 @@
 """The API as users have it: this process is the clients; server and etcd are processes of their own.
 
-All goes over gRPC on loopback. CPU is the server's and etcd's for each call. All three share the machine's cores.
+All goes over gRPC on loopback. CPU is the server's and etcd's for each call; all three share the cores.
 """
 
 import asyncio
