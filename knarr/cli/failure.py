@@ -7,6 +7,10 @@
 4  control plane not reachable
 """
 
+from typing import IO, Any
+
+import click
+
 from knarr.client.calls import Unreachable
 from knarr.errors import ApiError
 
@@ -16,13 +20,15 @@ TIMED_OUT = 3
 UNREACHABLE = 4
 
 
-class Failure(Exception):
-    """Ends the command with this message and exit code."""
+class Failure(click.ClickException):
+    """Ends the command with this message, as it is, and this exit code."""
 
     def __init__(self, message: str, exit_code: int = FAILED) -> None:
         super().__init__(message)
-        self.message = message
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc]  # click has one for each class
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(self.message, file=file, err=file is None)
 
 
 def of_api_error(error: ApiError) -> Failure:

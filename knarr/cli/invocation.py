@@ -12,6 +12,7 @@ import click
 
 from knarr.cli import config as configuration
 from knarr.cli.arguments import KnarrCommand, KnarrGroup
+from knarr.cli.complete import complete_contexts, complete_namespaces
 from knarr.cli.failure import Failure, of_api_error
 from knarr.client import Client
 from knarr.errors import ApiError
@@ -123,7 +124,18 @@ def _with_globals(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _GLOBAL_OPTIONS = (
-    click.option("--namespace", "-n", metavar="NS", help="Namespace; the context's when not given."),
-    click.option("--context", metavar="NAME", help="Context of the config file to use."),
+    click.option(
+        "--namespace",
+        "-n",
+        metavar="NS",
+        help="Namespace; the context's when not given.",
+        shell_complete=complete_namespaces,
+    ),
+    click.option(
+        "--context",
+        metavar="NAME",
+        help="Context of the config file to use.",
+        shell_complete=complete_contexts,
+    ),
     click.option("--server", "-s", metavar="HOST:PORT[,…]", help="Address of the control plane."),
 )

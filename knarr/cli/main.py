@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from knarr.cli.failure import USAGE, Failure
+from knarr.cli.failure import USAGE
 from knarr.cli.invocation import Invocation
 
 # name: module in knarr.cli.commands; loaded when used, so that `knarr --help` stays quick.
@@ -93,6 +93,8 @@ def main() -> None:
         error.show()
         sys.exit(USAGE)
     except click.ClickException as error:
+        if debug:
+            raise
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
@@ -100,11 +102,6 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
-    except Failure as error:
-        if debug:
-            raise
-        click.echo(error.message, err=True)
-        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -1,45 +1,71 @@
-"""Objects as text: tables made by the server, YAML, JSON, names, JSONPath."""
+"""Whole objects as text: YAML, JSON, names, JSONPath, columns of one's own."""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 from google.protobuf.message import Message
 
-from knarr.ages import age_since, ages_in
 from knarr.api.codec import object_to_dict
 from knarr.api.yaml_text import to_yaml
+from knarr.cli.columns import Column, parse_columns, parse_template, rows_of
 from knarr.cli.failure import USAGE, Failure
-from knarr.cli.jsonpath import JsonPathError, render
+from knarr.cli.jsonpath import JsonPathError, find, render
 from knarr.cli.resources import Target
+from knarr.cli.tables import lined_up
 from knarr.client.client import metadata_of
-from knarr.proto.services import object_service_pb2 as wire
 
-GAP = "   "
+PLAIN = ("", "wide", "yaml", "json", "name")
+JSONPATHS = ("jsonpath", "jsonpath-file", "jsonpath-as-json")
+COLUMNS = ("custom-columns", "custom-columns-file")
+CHOICE = "wide, yaml, json, name, jsonpath=TEMPLATE, custom-columns=HEADER:PATH,…"
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
     """What -o asked for."""
 
-    name: str = ""  # "", "wide", "yaml", "json", "name", "jsonpath"
+    name: str = ""  # "", "wide", "yaml", "json", "name", "jsonpath", "jsonpath-as-json", "custom-columns"
     template: str = ""
+    columns: tuple[Column, ...] = ()
 
     @property
     def is_table(self) -> bool:
+        """A table of the server's."""
         return self.name in ("", "wide")
+
+
+TABLE = Format()
 
 
 def parse_format(text: str | None) -> Format:
     """The format that -o names; raises Failure."""
     name, equals, template = (text or "").partition("=")
-    if name == "jsonpath" and equals:
-        return Format(name, template)
-    if name in ("", "wide", "yaml", "json", "name") and not equals:
+    if name in PLAIN and not equals:
         return Format(name)
-    raise Failure(f'-o "{text}": choose one of wide, yaml, json, name, jsonpath=TEMPLATE', USAGE)
+    if name in JSONPATHS and equals:
+        if name == "jsonpath-file":
+            return Format("jsonpath", _read(template).rstrip("\n"))
+        return Format(name, template)
+    if name in COLUMNS and template:
+        try:
+            columns = parse_template(_read(template)) if name.endswith("file") else parse_columns(template)
+        except JsonPathError as error:
+            raise Failure(f"-o {name}: {error}", USAGE) from error
+        return Format("custom-columns", columns=columns)
+    if name.startswith(("go-template", "template")):
+        raise Failure(f"-o {name}: Go's templates are not supported; use jsonpath or custom-columns", USAGE)
+    raise Failure(f'-o "{text}": choose one of {CHOICE}', USAGE)
+
+
+def _read(name: str) -> str:
+    try:
+        return Path(name).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"{name}: cannot be read: {error}") from error
 
 
 def text_of(value: Any, format: Format) -> str:
@@ -49,20 +75,40 @@ def text_of(value: Any, format: Format) -> str:
     if format.name == "json":
         return json.dumps(value, indent=4, ensure_ascii=False) + "\n"
     try:
+        if format.name == "jsonpath-as-json":
+            found = find(format.template.strip().strip("{}"), value)
+            return json.dumps(found, indent=4, ensure_ascii=False) + "\n"
         return render(format.template, value)
     except JsonPathError as error:
         raise Failure(f"jsonpath: {error}", USAGE) from error
 
 
+def shown(obj: Message, *, managed_fields: bool = False) -> dict[str, Any]:
+    """An object as people read it: without metadata.managedFields, unless those are asked for."""
+    value = object_to_dict(obj)
+    if not managed_fields and isinstance(value.get("metadata"), dict):
+        value["metadata"].pop("managedFields", None)
+    return value
+
+
 def print_objects(
-    objects: Sequence[Message], targets: Sequence[Target], format: Format, *, as_list: bool
+    objects: Sequence[Message],
+    targets: Sequence[Target],
+    format: Format,
+    *,
+    as_list: bool,
+    managed_fields: bool = False,
+    headers: bool = True,
 ) -> None:
     """Print whole objects; several, or a list that was asked for, become a List."""
     if format.name == "name":
         for target in targets:
             click.echo(str(target))
         return
-    values = [object_to_dict(obj) for obj in objects]
+    values = [shown(obj, managed_fields=managed_fields) for obj in objects]
+    if format.name == "custom-columns":
+        print_columns(values, format, headers=headers)
+        return
     value: Any = {}
     if as_list or len(values) != 1:
         value = {"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": values}
@@ -71,86 +117,12 @@ def print_objects(
     click.echo(text_of(value, format), nl=False)
 
 
-@dataclass(slots=True)
-class TablePrinter:
-    """Prints tables of one kind; remembers widths, so that the rows of a watch line up."""
-
-    wide: bool = False
-    with_namespace: bool = False
-    with_labels: bool = False
-    with_kind: bool = False
-    headers: bool = True
-    label_columns: tuple[str, ...] = ()
-    _widths: list[int] = field(default_factory=list)
-    _columns: list[wire.Table.Column] = field(default_factory=list)
-
-    def fresh(self, *, with_kind: bool, with_namespace: bool) -> "TablePrinter":
-        """A printer of the same kind for another table."""
-        return TablePrinter(
-            self.wide, with_namespace, self.with_labels, with_kind, self.headers, self.label_columns
-        )
-
-    def learn_columns(self, table: wire.Table) -> None:
-        """Take the columns of a list whose rows are not printed."""
-        self._columns = list(table.columns)
-
-    def print(self, tables: Iterable[wire.Table], now: float) -> int:
-        """Print the rows of one list; returns how many there were."""
-        rows: list[list[str]] = []
-        for table in tables:
-            if table.columns:
-                self._columns = list(table.columns)
-            rows.extend(self._cells(row, now) for row in table.rows)
-        if not rows:
-            return 0
-        first = not self._widths
-        lines = [self._header(), *rows] if first and self.headers else rows
-        self._widen(lines)
-        for line in lines:
-            click.echo(self._line(line))
-        return len(rows)
-
-    def _shown(self) -> list[int]:
-        return [index for index, column in enumerate(self._columns) if self.wide or column.priority == 0]
-
-    def _header(self) -> list[str]:
-        names = [self._columns[index].name.upper() for index in self._shown()]
-        names += [label.rpartition("/")[2].upper() for label in self.label_columns]
-        return [
-            *(["NAMESPACE"] if self.with_namespace else []),
-            *names,
-            *(["LABELS"] if self.with_labels else []),
-        ]
-
-    def _cells(self, row: wire.Table.Row, now: float) -> list[str]:
-        cells = []
-        for index in self._shown():
-            cell = row.cells[index]
-            if self._columns[index].format == "age":
-                cell = age_since(cell, now)
-            elif self._columns[index].format == "ages":
-                cell = ages_in(cell, now)
-            cells.append(cell)
-        if self.with_kind and cells:
-            cells[0] = f"{row.reference.kind.lower()}/{cells[0]}"
-        if self.with_namespace:
-            cells.insert(0, row.reference.namespace)
-        cells += [row.labels.get(label, "") for label in self.label_columns]
-        if self.with_labels:
-            labels = ",".join(f"{key}={value}" for key, value in sorted(row.labels.items()))
-            cells.append(labels or "<none>")
-        return cells
-
-    def _widen(self, lines: Sequence[Sequence[str]]) -> None:
-        count = max(len(line) for line in lines)
-        self._widths += [0] * (count - len(self._widths))
-        for line in lines:
-            for index, cell in enumerate(line):
-                self._widths[index] = max(self._widths[index], len(cell))
-
-    def _line(self, cells: Sequence[str]) -> str:
-        padded = [cell.ljust(width) for cell, width in zip(cells, self._widths, strict=False)]
-        return GAP.join(padded).rstrip()
+def print_columns(values: Sequence[Any], format: Format, *, headers: bool) -> None:
+    """A line for each value, its cells named by paths."""
+    rows = rows_of(format.columns, values)
+    header = [[column.header for column in format.columns]] if headers else []
+    for line in lined_up([*header, *rows]) if rows or header else ():
+        click.echo(line)
 
 
 def name_of(obj: Message, target: Target) -> Target:

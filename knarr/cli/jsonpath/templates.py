@@ -103,7 +103,7 @@ def _expression(text: str, value: Any) -> str:
     if len(text) >= 2 and text[0] in "\"'" and text[-1] == text[0]:
         return unquote(text)
     paths = _paths(text)
-    return " ".join(_show(found) for path in paths for found in find(path, value))
+    return " ".join(show(found) for path in paths for found in find(path, value))
 
 
 def _paths(text: str) -> list[str]:
@@ -124,7 +124,8 @@ def _paths(text: str) -> list[str]:
     return [*found, current] if current else found
 
 
-def _show(value: Any) -> str:
+def show(value: Any) -> str:
+    """A value that was found, as text."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):

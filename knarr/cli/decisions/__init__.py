@@ -1,0 +1,1 @@
+"""What commands decide, as functions of what is: no connection, no clock, no printing."""

@@ -1,0 +1,1 @@
+"""What `knarr get` does: ask, show, and go on showing."""
