@@ -98,6 +98,7 @@ _WORKLOADS: Mapping[Kind, Row] = {
     kinds.HORIZONTAL_POD_AUTOSCALER: Row(autoscaling.HORIZONTAL_POD_AUTOSCALERS, generation=SPEC),
     kinds.POD_DISRUPTION_BUDGET: Row(workloads.POD_DISRUPTION_BUDGETS, generation=SPEC),
     kinds.PRIORITY_CLASS: Row(cluster.PRIORITY_CLASSES, generation=()),
+    kinds.POD_GROUP: Row(workloads.POD_GROUPS, generation=SPEC),
 }
 _OTHER: Mapping[Kind, Row] = {
     kinds.INGRESS: Row(networking.INGRESSES, generation=SPEC),

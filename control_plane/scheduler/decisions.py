@@ -1,6 +1,7 @@
 """What the scheduler decides: values, without behaviour beyond their wording."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from control_plane.scheduler.cluster import PlacedPod
 from control_plane.scheduler.framework import Cause
@@ -17,6 +18,12 @@ class PendingPod:
     uid: str
     shape: Shape
     nominated: str = ""  # the node on which room is being made for it
+    gang: str = ""  # "namespace/name" of the group with which it is placed, or not at all
+
+    @property
+    def crowd(self) -> "Shape | str":
+        """What it is decided about together with: its gang, or all that are alike."""
+        return self.gang or self.shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ class Unschedulable:
     refused: tuple[Refused, ...]
     wakes: Cause  # what can change it, on the node where it happens
     wakes_anywhere: Cause  # the same, but on any node
+    note: str = ""  # said before the reasons
 
     @property
     def counts(self) -> dict[str, int]:
@@ -54,9 +62,17 @@ class Unschedulable:
         """Kubernetes' sentence: "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were
         unschedulable."."""
         if self.nodes == 0:
-            return NO_NODES
+            return self.note + NO_NODES
         reasons = sorted(f"{count} {reason}" for reason, count in self.counts.items())
-        return f"0/{self.nodes} nodes are available: {', '.join(reasons)}."
+        return f"{self.note}0/{self.nodes} nodes are available: {', '.join(reasons)}."
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A pod that is not tried at all until something else happens; `message` says what."""
+
+    message: str
+    counts: Mapping[str, int] = field(default_factory=dict)  # none: nothing was looked at
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,17 @@ changes.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from google.protobuf.message import Message
 
 from control_plane.objects.interface import ObjectChange, ObjectKey
 from control_plane.scheduler.cluster import Cluster, PlacedPod
-from control_plane.scheduler.decisions import PendingPod, Unschedulable
+from control_plane.scheduler.decisions import Held, PendingPod, Unschedulable
 from control_plane.scheduler.evaluate import could_fit
 from control_plane.scheduler.framework import Cause, Profile
+from control_plane.scheduler.gangs.membership import Membership, policy_of
 from control_plane.scheduler.nodes import node_facts
 from control_plane.scheduler.profiles import Profiles
 from control_plane.scheduler.queue import Queue
@@ -24,6 +25,7 @@ from control_plane.scheduler.shaping import Shapes
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
+from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as scheduling
 
 NOTHING = Cause(0)
 _FINISHED = ("Succeeded", "Failed")
@@ -32,6 +34,7 @@ _CONTROLLERS = (apps.ReplicaSet, apps.StatefulSet, core.ReplicationController)
 LOOKED_AT: tuple[type[Message], ...] = (
     core.Namespace,
     core.Service,
+    scheduling.PodGroup,
     *_CONTROLLERS,
     core.Node,
     core.Pod,
@@ -70,12 +73,13 @@ class Intake:
         queue: Queue,
         profiles: Profiles,
         in_flight: Callable[[str], bool],
-        report: Callable[[str, Unschedulable], None],
+        report: Callable[[str, Unschedulable | Held], None],
         forget: Callable[[str], None],
     ) -> None:
         self.wakes = Wakes()
         self._cluster, self._queue, self._profiles = cluster, queue, profiles
         self._in_flight, self._report, self._forget = in_flight, report, forget
+        self.membership = Membership()
         self._shapes = Shapes()
         self._changes: dict[ObjectKey, ObjectChange] = {}
         self._controllers: dict[ObjectKey, str] = {}  # their uids
@@ -106,6 +110,8 @@ class Intake:
             case "Service":
                 selector = dict(new.spec.selector) if isinstance(new, core.Service) else {}
                 self._cluster.default_selectors.put_service(key.namespace, key.name, selector)
+            case "PodGroup":
+                self._apply_group(key, new if isinstance(new, scheduling.PodGroup) else None)
             case _:
                 self._apply_controller(key, new)
 
@@ -115,6 +121,38 @@ class Intake:
         else:
             self._cluster.put_namespace(name, dict(namespace.metadata.labels))
             self.wakes.add(Cause.NAMESPACE, None)
+
+    def _apply_group(self, key: ObjectKey, group: scheduling.PodGroup | None) -> None:
+        gang = f"{key.namespace}/{key.name}"
+        if group is None:
+            self.membership.remove(gang)
+        else:
+            self.membership.put(gang, policy_of(group))
+        self._gang_changed(gang)
+        for pod in self._queue.of_gang(gang):
+            if not self._is_gang(gang):  # each by itself from now on
+                self._queue.remove(pod.key)
+                self._waits(replace(pod, gang=""))
+            else:
+                self._report_held(pod)
+
+    def _is_gang(self, gang: str) -> bool:
+        """Whether its pods are placed together; also of a group that is not there yet."""
+        policy = self.membership.policy(gang)
+        return policy is None or policy.at_least > 0
+
+    def _gang_changed(self, gang: str) -> None:
+        self._queue.gang_needs(gang, self.membership.needs(gang))
+
+    def _report_held(self, pod: PendingPod) -> None:
+        """Say what a pod of a gang waits for when the gang is not even tried. The sentence has no counts that
+        change with each pod that comes."""
+        policy, needs = self.membership.policy(pod.gang), self.membership.needs(pod.gang)
+        if policy is None:
+            self._report(pod.key, Held(f"waiting for PodGroup {pod.gang}, which does not exist"))
+        elif needs is not None and self._queue.count_of_gang(pod.gang) < needs:
+            pods = f"the {policy.at_least} pods that must run together"
+            self._report(pod.key, Held(f"waiting until gang {pod.gang} has {pods}"))
 
     def _apply_controller(self, key: ObjectKey, new: Message | None) -> None:
         uid, selector = "", meta.LabelSelector()
@@ -158,7 +196,10 @@ class Intake:
             self._gone(key)
         elif not self._in_flight(key):
             nominated = pod.status.nominatedNodeName  # by another leader, or by us
-            self._waits(PendingPod(key, pod.metadata.uid, self._shapes.of(pod), nominated))
+            shape = self._shapes.of(pod)
+            gang = f"{shape.namespace}/{shape.group}" if shape.group else ""
+            gang = gang if gang and self._is_gang(gang) else ""
+            self._waits(PendingPod(key, pod.metadata.uid, shape, nominated, gang))
 
     def _gone(self, key: str) -> None:
         self._queue.remove(key)
@@ -166,15 +207,27 @@ class Intake:
         before = self._cluster.remove_pod(key)
         if before is not None:
             self.wakes.add(Cause.POD_GONE, self._cluster.nodes.rows.get(before.node))
+            self._count_member(before, placed=False)
+
+    def _count_member(self, pod: PlacedPod, placed: bool) -> None:
+        if pod.shape.group:
+            gang = f"{pod.shape.namespace}/{pod.shape.group}"
+            (self.membership.placed if placed else self.membership.gone)(gang, pod.key)
+            self._gang_changed(gang)
 
     def _waits(self, pod: PendingPod) -> None:
         known = self._cluster.pods.get(pod.key)
         if known is not None and known.assumed and known.uid == pod.uid and known.shape is pod.shape:
             return  # room is kept for it
-        self._cluster.remove_pod(pod.key)  # one of the same name that was bound, or as it was before
+        before = self._cluster.remove_pod(pod.key)  # one of the same name that was bound, or as it was before
+        if before is not None:
+            self._count_member(before, placed=False)
         verdict = self._queue.add(pod)
         if verdict is not None:
             self._report(pod.key, verdict)
+        elif pod.gang:
+            self._gang_changed(pod.gang)
+            self._report_held(pod)
 
     def _placed(self, key: str, pod: core.Pod) -> None:
         self._queue.remove(key)
@@ -189,6 +242,7 @@ class Intake:
             started=float(pod.status.startTime.seconds),
         )
         self._cluster.put_pod(placed)
+        self._count_member(placed, placed=True)
         row = self._cluster.nodes.rows.get(placed.node)
         if before is None or before.shape is not placed.shape or before.node != placed.node:
             self.wakes.add(Cause.POD_PLACED, row)

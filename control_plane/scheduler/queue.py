@@ -3,6 +3,7 @@
 Pods of one shape form a group, because what is decided for one holds for all: when no node takes one, the
 whole group is parked in one step, until a change that can help wakes it (Unschedulable.wakes, looked at by
 the caller) and its back-off has passed, or until the flush. A pod whose binding failed backs off on its own.
+Pods of a gang form a group too, whatever their shapes, which is tried only when it has enough of them.
 
 No starvation: a group stands in line with the age of its oldest pod and is taken in bounded portions.
 """
@@ -12,16 +13,21 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count, islice
+from math import inf
 
 from control_plane.scheduler.decisions import PendingPod, Unschedulable
 from control_plane.scheduler.settings import SchedulerSettings
 from control_plane.scheduler.shape import Shape
 
+Crowd = Shape | str
+
 
 @dataclass(slots=True, eq=False)
 class Group:
-    """Waiting pods of one shape, oldest first. `verdict`: parked, and why."""
+    """Waiting pods of one shape or gang, oldest first. `shape`: of its first pod. `verdict`: parked, and
+    why."""
 
+    crowd: Crowd
     shape: Shape
     pods: dict[str, tuple[int, PendingPod]] = field(default_factory=dict)
     verdict: Unschedulable | None = None
@@ -29,6 +35,10 @@ class Group:
     not_before: float = 0.0
     attempts: int = 0
     ticket: int = 0  # of its one valid entry, in the line or among the timers; 0: none
+
+    @property
+    def is_gang(self) -> bool:
+        return isinstance(self.crowd, str)
 
     @property
     def oldest(self) -> int:
@@ -42,13 +52,14 @@ class Queue:
         self._settings = settings
         self._random = random
         self._sequence = count(1)
-        self._groups: dict[Shape, Group] = {}
+        self._groups: dict[Crowd, Group] = {}
+        self._needs: dict[str, int] = {}  # how many pods of a gang must wait before it is tried
         self._group_of: dict[str, Group] = {}
         self._line: list[tuple[int, int, int, Group]] = []  # (-priority, age, tie, group)
         self._timers: list[tuple[float, int, Group | PendingPod]] = []
         self._resting: dict[str, PendingPod] = {}  # backing off on their own
         self._failures: dict[str, int] = {}
-        self._parked: dict[Shape, Group] = {}
+        self._parked: dict[Crowd, Group] = {}
 
     def __len__(self) -> int:
         return len(self._group_of) + len(self._resting)
@@ -95,23 +106,50 @@ class Queue:
             if not group.pods:
                 self._drop(group)
 
+    def gang_needs(self, gang: str, pods: int | None) -> None:
+        """Try the gang once so many of its pods wait here; None: not at all."""
+        if pods is None:
+            self._needs.pop(gang, None)
+        else:
+            self._needs[gang] = pods
+        group = self._groups.get(gang)
+        if group is not None and not group.ticket and group.verdict is None:
+            self._stand(group)
+
+    def of_gang(self, gang: str) -> list[PendingPod]:
+        """The pods of a gang that wait here."""
+        group = self._groups.get(gang)
+        return [] if group is None else [pod for _, pod in group.pods.values()]
+
+    def count_of_gang(self, gang: str) -> int:
+        """How many pods of a gang wait here."""
+        group = self._groups.get(gang)
+        return len(group.pods) if group else 0
+
     def take(self, limit: Callable[[Shape], int]) -> list[PendingPod]:
-        """The next pods to decide about, all of one shape and no more than `limit` says for it, oldest
-        first; [] when nothing is ready. They stay here until settle() says what became of them."""
+        """The next pods to decide about, all of one shape and no more than `limit` says for it, or a whole
+        gang, oldest first; [] when nothing is ready. They stay here until settle() says what became of
+        them."""
         while self._line:
             _, age, ticket, group = heapq.heappop(self._line)
             if group.ticket != ticket:
                 continue
             group.ticket = 0
-            if group.oldest == age:
+            if group.is_gang:
+                if self._has_enough(group):
+                    return [pod for _, pod in group.pods.values()]
+            elif group.oldest == age:
                 return [pod for _, pod in islice(group.pods.values(), limit(group.shape))]
-            self._stand(group)  # its oldest pod has gone: with the age it has now
+            else:
+                self._stand(group)  # its oldest pod has gone: with the age it has now
         return []
 
-    def settle(self, shape: Shape, placed: Iterable[str], refused: Unschedulable | None, now: float) -> None:
+    def settle(self, crowd: Crowd, placed: Iterable[str], refused: Unschedulable | None, now: float) -> None:
         """Say what became of pods taken: those `placed` wait no longer; `refused` parks what is left of the
         group."""
-        group = self._groups[shape]
+        group = self._groups.get(crowd)
+        if group is None:  # all of a gang have gone meanwhile
+            return
         for key in placed:
             del group.pods[key], self._group_of[key]
         if not group.pods:
@@ -123,7 +161,7 @@ class Queue:
             group.attempts += 1
             group.verdict, group.parked_at = refused, now
             group.not_before = now + self._backoff(group.attempts)
-            self._parked[shape] = group
+            self._parked[crowd] = group
 
     def retry(self, pod: PendingPod, now: float) -> None:
         """Try a pod again after a back-off of its own: its binding failed."""
@@ -141,9 +179,9 @@ class Queue:
         """The pod is bound: its failures no longer count."""
         self._failures.pop(key, None)
 
-    def wake(self, shape: Shape, now: float) -> None:
+    def wake(self, crowd: Crowd, now: float) -> None:
         """Let a parked group try again, once its back-off is over."""
-        group = self._parked.pop(shape, None)
+        group = self._parked.pop(crowd, None)
         if group is None:
             return
         group.verdict = None
@@ -159,6 +197,7 @@ class Queue:
             _, ticket, waiting = heapq.heappop(self._timers)
             if isinstance(waiting, Group):
                 if waiting.ticket == ticket:
+                    waiting.ticket = 0
                     self._stand(waiting)
             elif self._resting.get(waiting.key) is not None:
                 self._join(self._resting.pop(waiting.key))
@@ -166,7 +205,7 @@ class Queue:
             oldest = next(iter(self._parked.values()))
             if now - oldest.parked_at < self._settings.flush_s:
                 break
-            self.wake(oldest.shape, now)
+            self.wake(oldest.crowd, now)
 
     def next_time(self) -> float | None:
         """When advance() has something to do, at the latest; None: never."""
@@ -180,23 +219,30 @@ class Queue:
         return [group.verdict for group in self._parked.values() if group.verdict is not None]
 
     def _join(self, pod: PendingPod) -> Unschedulable | None:
-        group = self._groups.get(pod.shape)
+        group = self._groups.get(pod.crowd)
         if group is None:
-            group = self._groups[pod.shape] = Group(pod.shape)
+            group = self._groups[pod.crowd] = Group(pod.crowd, pod.shape)
         group.pods[pod.key] = (next(self._sequence), pod)
         self._group_of[pod.key] = group
+        if group.verdict is not None and group.is_gang:
+            self.wake(pod.gang, -inf)  # with one pod more it may fit; not before its back-off is over
         if group.verdict is None and not group.ticket:
             self._stand(group)
         return group.verdict
 
+    def _has_enough(self, group: Group) -> bool:
+        return len(group.pods) >= self._needs.get(str(group.crowd), inf)
+
     def _stand(self, group: Group) -> None:
+        if group.is_gang and not self._has_enough(group):
+            return
         group.ticket = next(self._sequence)
         heapq.heappush(self._line, (-group.shape.priority, group.oldest, group.ticket, group))
 
     def _drop(self, group: Group) -> None:
         group.ticket, group.verdict = 0, None
-        self._parked.pop(group.shape, None)
-        del self._groups[group.shape]
+        self._parked.pop(group.crowd, None)
+        del self._groups[group.crowd]
 
     def _backoff(self, attempts: int) -> float:
         """Seconds: doubling up to the most, the last quarter random, so that many do not come at once."""

@@ -12,7 +12,7 @@ import structlog
 from google.protobuf.message import Message
 
 from control_plane.objects.interface import Objects, Writer
-from control_plane.scheduler.decisions import Unschedulable
+from control_plane.scheduler.decisions import Held, Unschedulable
 from control_plane.scheduler.settings import SchedulerSettings
 from knarr.clock import Clock
 from knarr.errors import ApiError
@@ -57,11 +57,11 @@ class Reporter:
     ) -> None:
         self._objects, self._writer, self._recorder = objects, writer, recorder
         self._clock, self._settings = clock, settings
-        self._waiting: OrderedDict[str, Unschedulable] = OrderedDict()
+        self._waiting: OrderedDict[str, Unschedulable | Held] = OrderedDict()
         self._told: OrderedDict[str, tuple[float, frozenset[str], str]] = OrderedDict()
         self._some = asyncio.Event()
 
-    def report(self, key: str, verdict: Unschedulable) -> None:
+    def report(self, key: str, verdict: Unschedulable | Held) -> None:
         """Say that the pod `key` waits, and why; does not block."""
         told = self._told.get(key)
         if told is not None:
@@ -89,7 +89,7 @@ class Reporter:
                 await asyncio.sleep(1 / self._settings.reports_per_s)
             self._some.clear()
 
-    async def _write(self, key: str, verdict: Unschedulable) -> None:
+    async def _write(self, key: str, verdict: Unschedulable | Held) -> None:
         namespace, _, name = key.partition("/")
         pod = self._objects.get(core.Pod, namespace, name)
         if pod is None or pod.spec.nodeName:

@@ -17,14 +17,17 @@ from control_plane.objects.interface import ObjectChange, Objects, Writer
 from control_plane.scheduler.binder import Binder
 from control_plane.scheduler.cluster import Cluster
 from control_plane.scheduler.decide import Way, decide, way_of
-from control_plane.scheduler.decisions import Decision, PendingPod, Placed, Preemption, Unschedulable
+from control_plane.scheduler.decisions import Decision, Placed, Preemption, Unschedulable
 from control_plane.scheduler.evaluate import look
 from control_plane.scheduler.evictor import Evictor
 from control_plane.scheduler.framework import Cause, Profile
+from control_plane.scheduler.gangs.attempt import GangAttempt
+from control_plane.scheduler.gangs.keeper import GangKeeper
 from control_plane.scheduler.intake import LOOKED_AT, Intake, Wakes
 from control_plane.scheduler.metrics import SchedulerMetrics
+from control_plane.scheduler.nominations import Nominations
 from control_plane.scheduler.profiles import Profiles
-from control_plane.scheduler.queue import Queue
+from control_plane.scheduler.queue import Crowd, Queue
 from control_plane.scheduler.reporter import Bucket, Recorder, Reporter
 from control_plane.scheduler.settings import SchedulerSettings
 from control_plane.scheduler.shape import Shape
@@ -79,7 +82,11 @@ class Scheduler:
             self._forget,
         )
         self._evictor = Evictor(self._objects, self._writer, self._recorder, self._clock)
-        self._nominees: dict[str, Preemption] = {}  # pods for which room is being made
+        self._keeper = GangKeeper(
+            self._intake.membership, self._objects, self._writer, self._recorder, self._clock
+        )
+        self._nominations = Nominations(self.cluster, self.queue, self._evictor.add)
+        self._attempt: GangAttempt | None = None
         self._wakes = Wakes()  # what is being looked at now, and for which verdicts still
         self._looking: deque[Unschedulable] = deque()
         settings, now = self._settings, self._clock.monotonic()
@@ -95,6 +102,7 @@ class Scheduler:
                 group.create_task(self._binder.run(), name="scheduler-binder")
                 group.create_task(self._evictor.run(), name="scheduler-evictor")
                 group.create_task(self._reporter.run(), name="scheduler-reporter")
+                group.create_task(self._keeper.run(), name="scheduler-gangs")
                 group.create_task(self._loop(), name="scheduler-loop")
         finally:
             unsubscribe()
@@ -135,26 +143,29 @@ class Scheduler:
         if not self._wake_parked(began, end):
             return True
         self.queue.advance(began)
-        while self.queue.ready and not self._binder.full:
-            self._decide_some(end)
+        while (self._attempt or self.queue.ready) and not self._binder.full:
+            if self._attempt is not None:
+                self._try_gang(self._attempt, end)
+            else:
+                self._decide_some(end)
             if self._clock.monotonic() >= end:
                 return True
         return False
 
     def _forget(self, key: str) -> None:
         self._reporter.forget(key)
-        self._nominees.pop(key, None)
+        self._nominations.forget(key)
 
     def _wake_parked(self, now: float, end: float) -> bool:
         """Wake those parked pods that changes may help; returns whether all have been looked at."""
         if not self._looking and self._intake.wakes.causes:
             self._wakes, self._intake.wakes = self._intake.wakes, Wakes()
-            self._hurry_nominees()
+            self._nominations.hurry(self._wakes.rows.get(Cause.POD_GONE, set()))
             self._looking = deque(self.queue.verdicts())
         while self._looking:
             verdict = self._looking.popleft()
             if self._wakes.helps(verdict, self.cluster, self._profile_of(verdict.pod.shape)):
-                self.queue.wake(verdict.pod.shape, now)
+                self.queue.wake(verdict.pod.crowd, now)
                 self._metrics.wakes.inc()
             if self._clock.monotonic() >= end:
                 return False
@@ -166,13 +177,40 @@ class Scheduler:
         taken = self.queue.take(lambda shape: self._portion(shape, end - began))
         if not taken:
             return
-        pods = sorted(map(self._released, taken), key=lambda pod: not pod.nominated)  # their room is theirs
+        pods = [self._nominations.released(pod) for pod in taken]
+        pods.sort(key=lambda pod: not pod.nominated)  # their room is theirs
         rotation = self._random.randrange(1 << 16)
+        gang = pods[0].gang
+        if gang:
+            needs = self._intake.membership.needs(gang) or len(pods)
+            self._attempt = GangAttempt(gang, pods, needs, rotation)
+            return
         shape = pods[0].shape
         self._apply(shape, decide(self.cluster, pods, self._profile_of(shape), rotation, ()), began)
         took = max(1e-6, self._clock.monotonic() - began)
         rates, way = self._pods_per_s, self._way_of(shape)
         rates[way] += 0.5 * (min(1e6, len(pods) / took) - rates[way])
+
+    def _try_gang(self, attempt: GangAttempt, end: float) -> None:
+        """Go on with a gang; other pods wait until it is decided about."""
+        while True:
+            left_s = end - self._clock.monotonic()
+            if attempt.step(self.cluster, self._profile_of, (), self._portion(attempt.next_shape, left_s)):
+                break
+            if self._clock.monotonic() >= end:
+                return
+        self._attempt = None
+        now = self._clock.monotonic()
+        outcome = attempt.end(self.cluster, lambda pod: pod.key in self.queue)
+        decisions: list[Placed | Preemption] = [*outcome.placed, *outcome.preemptions]
+        self._keeper.changed(attempt.gang, None if decisions else outcome.refusal)
+        if outcome.refusal is None:
+            self._apply(attempt.gang, decisions, now)
+            return
+        waiting = self.queue.of_gang(attempt.gang)
+        leaving = {decision.pod.key for decision in decisions}
+        refused = [replace(outcome.refusal, pod=pod) for pod in waiting if pod.key not in leaving]
+        self._apply(attempt.gang, [*decisions, *refused], now)
 
     def _portion(self, shape: Shape, left_s: float) -> int:
         """How many pods of the shape can be decided about in the time left."""
@@ -185,48 +223,24 @@ class Scheduler:
     def _profile_of(self, shape: Shape) -> Profile:
         return self._profiles.of(shape.scheduler_name)
 
-    def _released(self, pod: PendingPod) -> PendingPod:
-        """The pod as it is decided about: the room kept for it, if any, is free for that moment."""
-        preemption = self._nominees.pop(pod.key, None)
-        if preemption is None:
-            return pod
-        self.cluster.undo(pod.key, pod.uid)
-        return replace(pod, nominated=preemption.node)
-
-    def _apply(self, shape: Shape, decisions: list[Decision], now: float) -> None:
+    def _apply(self, crowd: Crowd, decisions: Sequence[Decision], now: float) -> None:
         placed = [decision for decision in decisions if isinstance(decision, Placed)]
         refused = [decision for decision in decisions if isinstance(decision, Unschedulable)]
         preemptions = [decision for decision in decisions if isinstance(decision, Preemption)]
         verdict = refused[0] if refused else None
         leaving = [d.pod.key for d in placed] + [p.pod.key for p in preemptions]
-        self.queue.settle(shape, leaving, verdict, now)
+        self.queue.settle(crowd, leaving, verdict, now)
         self._binder.add(placed)
         for preemption in preemptions:
-            self._make_room(preemption, now)
+            self._metrics.victims.inc(self._nominations.make_room(preemption, now))
         for decision in refused:
             self._reporter.report(decision.pod.key, decision)
         self._metrics.attempts.labels("unschedulable").inc(len(refused) + len(preemptions))
 
-    def _make_room(self, preemption: Preemption, now: float) -> None:
-        """Have the victims go; the pod is tried again when one has gone, or after its back-off."""
-        for victim in preemption.victims:
-            if self._nominees.pop(victim.key, None) is not None:  # not there yet: only its room is taken
-                self.cluster.undo(victim.key, victim.uid)
-                self.queue.hurry(victim.key)
-        real = tuple(victim for victim in preemption.victims if victim.key in self.cluster.pods)
-        self._nominees[preemption.pod.key] = preemption
-        self._metrics.victims.inc(len(real))
-        self._evictor.add(replace(preemption, victims=real))
-        self.queue.retry(preemption.pod, now)
-
-    def _hurry_nominees(self) -> None:
-        rows = self._wakes.rows.get(Cause.POD_GONE, set())
-        for key, preemption in list(self._nominees.items()):
-            if self.cluster.nodes.rows.get(preemption.node) in rows:
-                self.queue.hurry(key)
-
     def _bound(self, placed: Placed) -> None:
         self.queue.done(placed.pod.key)
+        if placed.pod.gang:
+            self._keeper.changed(placed.pod.gang)
         self._metrics.attempts.labels("scheduled").inc()
         self._awake.set()
         if self._events.take(self._clock.monotonic()):

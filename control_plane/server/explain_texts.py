@@ -34,6 +34,7 @@ _OBJECTS: Final = {
     "autoscaling.v2.HorizontalPodAutoscaler": "Sets the replicas of a workload from measurements.",
     "policy.PodDisruptionBudget": "How many pods of a set may be missing when pods are evicted on purpose.",
     "scheduling.PriorityClass": "A name for a priority of pods.",
+    "scheduling.v1alpha3.PodGroup": "Pods that get nodes together, or none of them does.",
     "networking.Ingress": "Leads HTTP requests from outside to Services.",
     "networking.NetworkPolicy": "Which traffic pods may send and receive.",
     "coordination.Lease": "Who holds a role, and until when.",
@@ -238,6 +239,13 @@ _WORKLOADS: Final = {
         "globalDefault": "Pods without a class get this one.",
         "preemptionPolicy": "Whether its pods may evict pods of lower priority.",
         "description": "When to use it.",
+    },
+    "scheduling.v1alpha3.PodGroupSpec": {
+        "schedulingPolicy": "basic: each pod by itself; gang: all or none.",
+        "scheduleTimeoutSeconds": "How long a gang may hold nodes with too few pods. Knarr's own field.",
+    },
+    "scheduling.v1alpha3.GangSchedulingPolicy": {
+        "minCount": "How many pods must fit at the same time.",
     },
 }
 

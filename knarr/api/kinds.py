@@ -18,6 +18,7 @@ from knarr.proto.kubernetes import networking_v1_pb2 as networking
 from knarr.proto.kubernetes import policy_v1_pb2 as policy
 from knarr.proto.kubernetes import rbac_v1_pb2 as rbac
 from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
+from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as groups
 from knarr.proto.kubernetes import storage_v1_pb2 as storage
 
 
@@ -137,6 +138,9 @@ POD_DISRUPTION_BUDGET = Kind(
 PRIORITY_CLASS = Kind(
     "scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", ("pc",), False, scheduling.PriorityClass
 )
+POD_GROUP = Kind(
+    "scheduling.k8s.io", "v1alpha3", "PodGroup", "podgroups", ("pg",), True, groups.PodGroup, STATUS
+)
 
 _NETWORKING = ("networking.k8s.io", "v1")
 INGRESS = Kind(*_NETWORKING, "Ingress", "ingresses", ("ing",), True, networking.Ingress, STATUS)
@@ -187,6 +191,7 @@ KINDS: tuple[Kind, ...] = (
     HORIZONTAL_POD_AUTOSCALER,
     POD_DISRUPTION_BUDGET,
     PRIORITY_CLASS,
+    POD_GROUP,
     INGRESS,
     INGRESS_CLASS,
     NETWORK_POLICY,

@@ -135,6 +135,15 @@ _FIELDS: Final = {
     ),
     "meta.OwnerReference": "apiVersion blockOwnerDeletion controller kind name uid",
     "scheduling.PriorityClass": "description globalDefault metadata preemptionPolicy value",
+    "scheduling.v1alpha3.DisruptionMode": "single",
+    "scheduling.v1alpha3.GangSchedulingPolicy": "minCount",
+    "scheduling.v1alpha3.PodGroup": "metadata spec",
+    "scheduling.v1alpha3.PodGroupSchedulingPolicy": "basic gang",
+    "scheduling.v1alpha3.PodGroupSpec": (
+        "disruptionMode podGroupTemplateRef scheduleTimeoutSeconds schedulingPolicy"
+    ),
+    "scheduling.v1alpha3.PodGroupTemplateReference": "workload",
+    "scheduling.v1alpha3.WorkloadPodGroupTemplateReference": "podGroupTemplateName workloadName",
 }
 
 HONOURED: Final = frozenset(

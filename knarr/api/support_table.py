@@ -144,4 +144,15 @@ _OTHER: Final = (
     _ignored("core.NodeSpec.configSource", "agents are configured on their nodes"),
     _ignored("core.NodeSpec.podPreemptionPolicy", _NO_RESIZE),
 )
-UNSUPPORTED: Final[tuple[Row, ...]] = (*_POD, *_CONTAINER, *_VOLUME, *_OTHER)
+_GROUPS: Final = (
+    _refused("scheduling.v1alpha3.DisruptionMode.all", "pods of a group are evicted one by one"),
+    _refused("scheduling.v1alpha3.PodGroupSpec.resourceClaims", "devices are not claimed"),
+    _refused(
+        "scheduling.v1alpha3.PodGroupSpec.schedulingConstraints",
+        "use podAffinity or topologySpreadConstraints of the pods",
+    ),
+    _ignored("scheduling.v1alpha3.PodGroupSpec.priority", "pods have priorities of their own"),
+    _ignored("scheduling.v1alpha3.PodGroupSpec.priorityClassName", "pods have priority classes of their own"),
+)
+
+UNSUPPORTED: Final[tuple[Row, ...]] = (*_POD, *_CONTAINER, *_VOLUME, *_OTHER, *_GROUPS)

@@ -6,6 +6,7 @@ from control_plane.api.tables.columns import (
     NAME,
     NONE,
     TEMPLATE,
+    UNKNOWN,
     WIDE,
     Column,
     Columns,
@@ -18,6 +19,7 @@ from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 from knarr.proto.kubernetes import policy_v1_pb2 as policy
+from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as scheduling
 
 _SELECTED = (*TEMPLATE, Column("Selector", WIDE))
 _COUNTED = (Column("Desired", 0, INTEGER), Column("Current", 0, INTEGER), Column("Ready", 0, INTEGER))
@@ -101,6 +103,17 @@ def _pod_disruption_budget(found: policy.PodDisruptionBudget) -> list[str]:
     ]
 
 
+def _pod_group(found: scheduling.PodGroup) -> list[str]:
+    policy = found.spec.schedulingPolicy
+    scheduled = next((row for row in found.status.conditions if row.type == "PodGroupScheduled"), None)
+    return [
+        "Gang" if policy.HasField("gang") else "Basic",
+        str(policy.gang.minCount) if policy.HasField("gang") else NONE,
+        scheduled.status if scheduled else UNKNOWN,
+        age(found.metadata),
+    ]
+
+
 def _number(value: meta.IntOrString) -> str:
     return value.strVal if value.type else str(value.intVal)
 
@@ -144,4 +157,8 @@ POD_DISRUPTION_BUDGETS = Columns(
         AGED,
     ),
     _pod_disruption_budget,
+)
+POD_GROUPS = Columns(
+    (NAME, Column("Policy"), Column("Min Count"), Column("Scheduled"), AGED),
+    _pod_group,
 )

@@ -13,6 +13,7 @@ from knarr.api.support_stored import STORED
 from knarr.api.support_table import UNSUPPORTED, Verdict
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as scheduling
 from tests.support.generate import messages
 
 PAGE = Path(__file__).parents[4] / "docs" / "supported-fields.md"
@@ -57,8 +58,8 @@ def test_no_field_is_decided_twice_or_does_not_exist() -> None:
     reachable = undecided(frozenset())
     assert reachable >= HONOURED
     for name in names:
-        package, message, field = name.split(".")
-        module = {"core": core, "apps": apps}[package]
+        package, message, field = name.rsplit(".", 2)
+        module = {"core": core, "apps": apps, "scheduling.v1alpha3": scheduling}[package]
         assert field in getattr(module, message).DESCRIPTOR.fields_by_name
 
 
@@ -172,7 +173,7 @@ def test_a_pod_with_everything_has_every_row_that_its_values_do_not_excuse(every
     fields = {cause.field for cause in causes}
     refused = {row.field for row in UNSUPPORTED if row.verdict is Verdict.REFUSED and not row.harmless}
     for name in refused:
-        _, message, field = name.split(".")
+        _, message, field = name.rsplit(".", 2)
         if message == "PodSpec":
             assert f"spec.{field}" in fields
     assert any(warning.startswith("spec.subdomain: ") for warning in warnings)
