@@ -76,7 +76,8 @@ class GangAttempt:
         placed = [decision for decision in self._placed if holds(decision)]
         preemptions = [decision for decision in self._preemptions if holds(decision)]
         enough = len(placed) + len(preemptions) >= self._needs
-        for decision in (*self._placed, *self._preemptions):
+        made: list[Placed | Preemption] = [*self._placed, *self._preemptions]
+        for decision in made:
             if not (enough and holds(decision)):
                 cluster.undo(decision.pod.key, decision.pod.uid)
         if not enough:
