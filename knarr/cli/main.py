@@ -2,47 +2,31 @@
 
 import difflib
 import importlib
+import pkgutil
 import sys
 
 import click
 
+from knarr.cli import commands
 from knarr.cli.failure import USAGE
 from knarr.cli.invocation import Invocation
 
-# name: module in knarr.cli.commands; loaded when used, so that `knarr --help` stays quick.
-COMMANDS = {
-    "agent": "agent",
-    "api-resources": "api_resources",
-    "apply": "apply",
-    "config": "config",
-    "cordon": "cordon",
-    "delete": "delete",
-    "describe": "describe",
-    "down": "down",
-    "events": "events",
-    "get": "get",
-    "logs": "logs",
-    "rollout": "rollout",
-    "scale": "scale",
-    "server": "server",
-    "uncordon": "cordon",
-    "up": "up",
-    "version": "version",
-}
+# A command is a module of knarr.cli.commands with a `command` in it: found by the names of the files, and
+# loaded when used, so that `knarr --help` stays quick.
+COMMANDS = tuple(sorted(found.name.replace("_", "-") for found in pkgutil.iter_modules(commands.__path__)))
 
 
 class Commands(click.Group):
     """Finds commands by name, and suggests the nearest for a mistyped one."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        module = COMMANDS.get(cmd_name)
-        if module is None:
+        if cmd_name not in COMMANDS:
             return None
-        loaded = importlib.import_module(f"knarr.cli.commands.{module}")
-        command: click.Command = getattr(loaded, "uncordon" if cmd_name == "uncordon" else "command")
+        loaded = importlib.import_module(f"{commands.__name__}.{cmd_name.replace('-', '_')}")
+        command: click.Command = loaded.command
         return command
 
     def resolve_command(
