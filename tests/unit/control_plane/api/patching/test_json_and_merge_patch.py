@@ -11,6 +11,7 @@ from control_plane.api.patching import json_patch, merge_patch
 from control_plane.api.patching.documents import copy, equal
 from control_plane.api.patching.json_patch import MAX_COPIED_BYTES, MAX_OPERATIONS
 from knarr.errors import BadRequest, Invalid, TooLarge
+from tests.support.differences import merge_difference
 
 DOCUMENT: dict[str, Any] = {"a": {"b": 1, "x/y": 2, "m~n": 3}, "list": [1, 2, 3], "n": None, "s": "text"}
 
@@ -158,22 +159,12 @@ VALUES = st.recursive(
 OBJECTS = st.dictionaries(KEYS, VALUES, max_size=4)
 
 
-def difference(original: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
-    """The merge patch that makes `target` of `original`."""
-    patch: dict[str, Any] = {key: None for key in original if key not in target}
-    for key, value in target.items():
-        if key not in original or not equal(original[key], value):
-            both = isinstance(value, dict) and isinstance(original.get(key), dict)
-            patch[key] = difference(original[key], value) if both else value
-    return patch
-
-
 @given(original=OBJECTS, target=OBJECTS)
 @settings(max_examples=200, deadline=None)
 def test_a_difference_makes_the_target(original: dict[str, Any], target: dict[str, Any]) -> None:
-    patched = merge_patch(original, difference(original, target))
+    patched = merge_patch(original, merge_difference(original, target))
     assert equal(patched, target)
-    assert equal(merge_patch(patched, difference(original, target)), target)
+    assert equal(merge_patch(patched, merge_difference(original, target)), target)
 
 
 PATHS = st.lists(KEYS | st.sampled_from(["1", "~0", "~1"]), max_size=3).map(
