@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, 
 
 from control_plane.cluster import cluster_id
 from control_plane.scheduler.configuration.read import Configuration, read_configuration
+from control_plane.server.insight import InsightServicer
 from control_plane.server.nodes import NodeServicer
 from control_plane.server.objects import Identity, ObjectServicer
 from control_plane.server.pods import PodServicer
@@ -30,7 +31,13 @@ from control_plane.store.maintenance import Maintenance, MaintenanceSettings
 from control_plane.wiring import ControlPlane, Surroundings
 from knarr import __version__, transport
 from knarr.clock import RandomIds, SystemClock
-from knarr.proto.services import node_service_pb2, object_service_pb2, pod_service_pb2
+from knarr.proto.services import (
+    insight_service_pb2,
+    node_service_pb2,
+    object_service_pb2,
+    pod_service_pb2,
+)
+from knarr.proto.services.insight_service_pb2_grpc import add_InsightServiceServicer_to_server
 from knarr.proto.services.node_service_pb2_grpc import add_NodeServiceServicer_to_server
 from knarr.proto.services.object_service_pb2_grpc import add_ObjectServiceServicer_to_server
 from knarr.proto.services.pod_service_pb2_grpc import add_PodServiceServicer_to_server
@@ -41,6 +48,7 @@ SERVICES = tuple(
         (object_service_pb2, "ObjectService"),
         (node_service_pb2, "NodeService"),
         (pod_service_pb2, "PodService"),
+        (insight_service_pb2, "InsightService"),
     )
 )
 
@@ -132,6 +140,7 @@ def _add_services(
         add_ObjectServiceServicer_to_server(objects, server)
         add_NodeServiceServicer_to_server(NodeServicer(plane.sessions), server)
         add_PodServiceServicer_to_server(pods, server)
+        add_InsightServiceServicer_to_server(InsightServicer(plane.insight), server)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     reflection.enable_server_reflection([*SERVICES, reflection.SERVICE_NAME], server)
 

@@ -20,6 +20,7 @@ from control_plane.cluster import make_first_objects
 from control_plane.controllers import standard_controllers
 from control_plane.controllers.loop import ControllerLoop
 from control_plane.controllers.metrics import ControllerMetrics
+from control_plane.insight.insight import Insight
 from control_plane.lag import measure_lag
 from control_plane.leading import Work, lead
 from control_plane.nodes.directory import SessionDirectory
@@ -27,6 +28,7 @@ from control_plane.nodes.sessions import NodeSessions
 from control_plane.objects.cache import CachedObjects
 from control_plane.objects.recorder import EventRecorder
 from control_plane.scheduler.configuration.read import Configuration
+from control_plane.scheduler.profiles import Profiles
 from control_plane.scheduler.scheduler import Scheduler
 from control_plane.scheduler.settings import SchedulerSettings
 from control_plane.settings import ServerSettings
@@ -88,6 +90,7 @@ class ControlPlane:
             profiles=around.scheduling.profiles,
             registry=around.registry,
         )
+        self.insight = Insight(self.objects, Profiles(around.scheduling.profiles), clock)
         self._controller_metrics = ControllerMetrics(around.registry)
 
     async def run(self) -> None:
@@ -101,6 +104,7 @@ class ControlPlane:
             if "api" in roles:
                 tasks.create_task(self.watches.run(), name="watches")
                 tasks.create_task(self.sessions.run(), name="node-sessions")
+                tasks.create_task(self.insight.run(), name="insight")
                 tasks.create_task(self._make_first_objects(), name="first-objects")
             if "scheduler" in roles:
                 election = self._election("scheduler")

@@ -1,13 +1,12 @@
 """ObjectService over gRPC: hands requests to those that carry them out, and tells their errors."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc.aio
-import structlog
 
 from control_plane.api.api import Api
 from control_plane.api.changing import STATUS
@@ -15,21 +14,18 @@ from control_plane.api.reading import Lister
 from control_plane.api.registry import resources
 from control_plane.api.watching.watcher import Watches
 from control_plane.api.writer import ApiWriter
-from control_plane.server.errors import abort
+from control_plane.server.answering import answered
 from control_plane.server.explain import explained
 from control_plane.server.reads import ReadRequests
 from control_plane.server.requests import WriteRequests
-from knarr.errors import ApiError, InternalError, TooManyRequests
+from knarr.errors import TooManyRequests
 from knarr.proto.services import object_service_pb2 as wire
 from knarr.proto.services.object_service_pb2_grpc import ObjectServiceServicer
 
-T = TypeVar("T")
 Context = grpc.aio.ServicerContext[Any, Any]
 
 # A client that takes nothing for so long is cut off, so that what is under way for it can go.
 SEND_TIMEOUT_S = 60.0
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +58,17 @@ class ObjectServicer(ObjectServiceServicer):
     # reads
 
     async def Get(self, request: wire.GetRequest, context: Context) -> wire.ObjectResponse:
-        return await _answered(context, self._reads.get(request))
+        return await answered(context, self._reads.get(request))
 
     async def List(  # type: ignore[override]  # writes to the context, to bound each write
         self, request: wire.ListRequest, context: Context
     ) -> None:
-        await _answered(context, self._send(context, self._reads.list(request)))
+        await answered(context, self._send(context, self._reads.list(request)))
 
     async def Watch(  # type: ignore[override]  # writes to the context, to bound each write
         self, request: wire.WatchRequest, context: Context
     ) -> None:
-        await _answered(context, self._send(context, self._reads.watch(request)))
+        await answered(context, self._send(context, self._reads.watch(request)))
 
     async def _send(self, context: Context, messages: AsyncGenerator[Any, None]) -> None:
         """Raises TooManyRequests when the client does not take what it asked for; whatever happens, what made
@@ -90,25 +86,25 @@ class ObjectServicer(ObjectServiceServicer):
     # writes
 
     async def Create(self, request: wire.CreateRequest, context: Context) -> wire.ObjectResponse:
-        return await _answered(context, self._writes.create(request))
+        return await answered(context, self._writes.create(request))
 
     async def Update(self, request: wire.UpdateRequest, context: Context) -> wire.ObjectResponse:
-        return await _answered(context, self._writes.update(request))
+        return await answered(context, self._writes.update(request))
 
     async def UpdateStatus(self, request: wire.UpdateRequest, context: Context) -> wire.ObjectResponse:
-        return await _answered(context, self._writes.update(request, STATUS))
+        return await answered(context, self._writes.update(request, STATUS))
 
     async def Patch(self, request: wire.PatchRequest, context: Context) -> wire.ObjectResponse:
-        return await _answered(context, self._writes.patch(request))
+        return await answered(context, self._writes.patch(request))
 
     async def Apply(self, request: wire.ApplyRequest, context: Context) -> wire.ObjectResponse:
-        return await _answered(context, self._writes.apply(request))
+        return await answered(context, self._writes.apply(request))
 
     async def Delete(self, request: wire.DeleteRequest, context: Context) -> wire.ObjectResponse:
-        return await _answered(context, self._writes.delete(request))
+        return await answered(context, self._writes.delete(request))
 
     async def Batch(self, request: wire.BatchRequest, context: Context) -> wire.BatchResponse:
-        return await _answered(context, self._writes.batch(request))
+        return await answered(context, self._writes.batch(request))
 
     # about the server
 
@@ -126,17 +122,4 @@ class ObjectServicer(ObjectServiceServicer):
 
     async def Explain(self, request: wire.ExplainRequest, context: Context) -> wire.ExplainResponse:
         # In a thread: all fields of a kind are too many for one slice of the event loop.
-        return await _answered(context, asyncio.to_thread(explained, request))
-
-
-async def _answered(context: Context, work: Awaitable[T]) -> T:
-    """The answer, or the call ended with the error. What nobody foresaw is logged and told as such."""
-    try:
-        return await work
-    except ApiError as error:
-        await abort(context, error)
-    except (asyncio.CancelledError, grpc.aio.AbortError):
-        raise
-    except Exception as error:
-        log.exception("request failed")
-        await abort(context, InternalError(f"the server failed: {type(error).__name__}: {error}"))
+        return await answered(context, asyncio.to_thread(explained, request))
