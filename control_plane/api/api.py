@@ -9,6 +9,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from control_plane.api.admission import Admission
 from control_plane.api.changing import STATUS, Changer
 from control_plane.api.creating import Creator, NewObject
 from control_plane.api.deleting import Deleter, How
@@ -47,8 +48,9 @@ class Api:
         self.objects = objects
         self.storage = Storage(store, objects, rng, self.settings)
         lookups = Lookups(objects, self.storage)
-        self._creator = Creator(self.storage, lookups, clock, ids, self.settings)
-        self._changer = Changer(self.storage, lookups, self._creator, clock, self.settings)
+        admission = Admission(lookups, self.settings)
+        self._creator = Creator(self.storage, admission, clock, ids)
+        self._changer = Changer(self.storage, admission, self._creator, clock, self.settings)
         self._deleter = Deleter(self.storage, lookups, clock, self.settings)
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Message:

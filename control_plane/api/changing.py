@@ -6,9 +6,9 @@ from typing import Any, cast
 
 from google.protobuf.message import Message
 
-from control_plane.api import admission, deletion, refusals
+from control_plane.api import deletion, refusals
+from control_plane.api.admission import Admission
 from control_plane.api.creating import Creator, NewObject
-from control_plane.api.lookups import Lookups
 from control_plane.api.messages import copy, has_part, metadata
 from control_plane.api.patching import apply as server_side_apply
 from control_plane.api.patching import track_update
@@ -22,8 +22,6 @@ from control_plane.api.writes import Change, Result, WriteOptions, check_causes,
 from knarr.api.kinds import Kind
 from knarr.clock import Clock
 from knarr.errors import AlreadyExists, ApiError, BadRequest, NotFound
-from knarr.proto.kubernetes import core_v1_pb2 as core
-from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
 from knarr.proto.services import object_service_pb2 as wire
 
 STATUS, FINALIZE = "status", "finalize"
@@ -46,10 +44,10 @@ class Changer:
     """The way of a changed object into the store."""
 
     def __init__(
-        self, storage: Storage, lookups: Lookups, creator: Creator, clock: Clock, settings: ApiSettings
+        self, storage: Storage, admission: Admission, creator: Creator, clock: Clock, settings: ApiSettings
     ) -> None:
         self._storage = storage
-        self._lookups = lookups
+        self._admission = admission
         self._creator = creator
         self._clock = clock
         self._settings = settings
@@ -185,21 +183,17 @@ class Changer:
             case _:
                 prepare_update(kind, new, old)
                 default_object(kind, new)
-                self._admit(new, old)
+                self._admission.fill_changed(kind, new, old)
                 finish_update(kind, new, old)
                 causes, warnings = supported(kind, new)
                 causes += validate_update(kind, new, old)
         check_causes(kind, new, causes)
+        if not target.subresource:
+            self._admission.check_changed(kind, new, old)
         if options.track:
             now, subresource = self._clock.now(), target.subresource
             track_update(old, new, kind, manager=options.manager, now=now, subresource=subresource)
         return new, warnings
-
-    def _admit(self, new: Message, old: Message) -> None:
-        if isinstance(new, core.Pod) and isinstance(old, core.Pod):
-            admission.keep_priority(new, old)
-        if isinstance(new, scheduling.PriorityClass):
-            admission.admit_priority_class(new, self._lookups.priority_classes().values())
 
 
 def check_subresource(kind: Kind, subresource: str) -> None:

@@ -6,20 +6,17 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
-from control_plane.api import admission, refusals
-from control_plane.api.lookups import Lookups
+from control_plane.api import refusals
+from control_plane.api.admission import Admission
 from control_plane.api.messages import copy, metadata
 from control_plane.api.patching import track_update
 from control_plane.api.rules import default_object, validate_create
-from control_plane.api.settings import ApiSettings
 from control_plane.api.storage import Storage
 from control_plane.api.strategy import MAX_GENERATED_BASE, finish_create, prepare_create
 from control_plane.api.writes import Result, WriteOptions, check_causes, set_namespace, supported
 from knarr.api.kinds import Kind
 from knarr.clock import Clock, Ids
 from knarr.errors import AlreadyExists, ApiError, BadRequest, NotFound
-from knarr.proto.kubernetes import core_v1_pb2 as core
-from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
 from knarr.proto.services import object_service_pb2 as wire
 
 GENERATED_NAME_TRIES = 8
@@ -44,14 +41,11 @@ class NewObject:
 class Creator:
     """The way of a new object into the store."""
 
-    def __init__(
-        self, storage: Storage, lookups: Lookups, clock: Clock, ids: Ids, settings: ApiSettings
-    ) -> None:
+    def __init__(self, storage: Storage, admission: Admission, clock: Clock, ids: Ids) -> None:
         self._storage = storage
-        self._lookups = lookups
+        self._admission = admission
         self._clock = clock
         self._ids = ids
-        self._settings = settings
 
     async def create(self, new: NewObject) -> Result:
         """See Api.create. The given object is left as it is."""
@@ -105,10 +99,11 @@ class Creator:
             own.name = own.generateName[:MAX_GENERATED_BASE] + self._ids.suffix(5)
         prepare_create(kind, obj, uid=self._ids.uid(), now=self._clock.now())
         default_object(kind, obj)
-        await self._admit(kind, obj)
+        await self._admission.fill_new(kind, obj)
         finish_create(kind, obj)
         causes, warnings = supported(kind, obj)
         check_causes(kind, obj, [*causes, *validate_create(kind, obj)])
+        self._admission.check_new(kind, obj)
         if options.track:
             track_update(None, obj, kind, manager=options.manager, now=self._clock.now())
         return Result(obj, wire.CREATED, warnings)
@@ -118,16 +113,6 @@ class Creator:
         await self._check_absent(kind, result.obj)
         self._storage.check_size(kind, result.obj)
         return result
-
-    async def _admit(self, kind: Kind, obj: Message) -> None:
-        if kind.namespaced:
-            namespace = await self._lookups.namespace(metadata(obj).namespace)
-            admission.admit_namespace(kind, obj, namespace)
-        if isinstance(obj, core.Pod):
-            admission.admit_priority(kind, obj, self._lookups.priority_classes())
-            admission.admit_tolerations(obj, self._settings.toleration_s)
-        if isinstance(obj, scheduling.PriorityClass):
-            admission.admit_priority_class(obj, self._lookups.priority_classes().values())
 
     async def _check_absent(self, kind: Kind, obj: Message) -> None:
         own = metadata(obj)

@@ -1,4 +1,4 @@
-"""What admission asks of other objects: namespaces, priority classes, disruption budgets.
+"""What admission asks of other objects: namespaces, priority classes, limit ranges, disruption budgets.
 
 Answered from the cache, and parsed once for each version of it; the store is asked only about what the cache
 does not have yet, and about budgets, which are spent exactly. What comes from the cache is shared: nobody may
@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from control_plane.api.storage import Storage
 from control_plane.objects.cache import CachedObjects
-from knarr.api.kinds import NAMESPACE, POD_DISRUPTION_BUDGET, PRIORITY_CLASS
+from knarr.api.kinds import LIMIT_RANGE, NAMESPACE, POD_DISRUPTION_BUDGET, PRIORITY_CLASS
 from knarr.errors import NotFound
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import policy_v1_pb2 as policy
@@ -29,6 +29,8 @@ class Lookups:
         self._namespaces: dict[str, tuple[int, core.Namespace]] = {}
         self._classes: dict[str, scheduling.PriorityClass] = {}
         self._classes_version = -1
+        self._ranges: dict[str, Sequence[core.LimitRange]] = {}
+        self._ranges_version = -1
 
     async def namespace(self, name: str) -> core.Namespace | None:
         """The namespace, or None when there is none."""
@@ -63,6 +65,17 @@ class Lookups:
             self._classes = {each.metadata.name: each for each in found}
             self._classes_version = version
         return self._classes
+
+    def limit_ranges(self, namespace: str) -> Sequence[core.LimitRange]:
+        """The limit ranges of a namespace, by name."""
+        version = self._objects.version(LIMIT_RANGE)
+        if version != self._ranges_version or len(self._ranges) >= REMEMBERED:
+            self._ranges.clear()
+            self._ranges_version = version
+        found = self._ranges.get(namespace)
+        if found is None:
+            found = self._ranges[namespace] = self._objects.list(core.LimitRange, namespace)
+        return found
 
     async def budgets(self, namespace: str) -> Sequence[policy.PodDisruptionBudget]:
         """The disruption budgets of a namespace as they are now, by name; raises Unavailable."""

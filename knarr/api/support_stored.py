@@ -28,7 +28,6 @@ REASONS: Final[dict[Kind, str]] = {
     kinds.ROLE_BINDING: "nothing is allowed or denied by it",
     kinds.CLUSTER_ROLE: "nothing is allowed or denied by it",
     kinds.CLUSTER_ROLE_BINDING: "nothing is allowed or denied by it",
-    kinds.LIMIT_RANGE: "pods are not held to it",
     kinds.RESOURCE_QUOTA: "nothing is counted",
     kinds.PERSISTENT_VOLUME: "it is bound to no claim",
     kinds.PERSISTENT_VOLUME_CLAIM: "it is bound to no volume",

@@ -1,49 +1,16 @@
-"""What is allowed and added beyond an object's own rules: namespaces, priorities, tolerations. Pure.
-
-As Kubernetes' admission plugins NamespaceLifecycle, Priority and DefaultTolerationSeconds.
-"""
+"""Priority: the class of a pod becomes a number, and at most one class is the default. Pure."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
-from google.protobuf.message import Message
-
-from control_plane.api.messages import metadata
-from control_plane.api.refusals import forbidden, not_found
-from knarr.api.kinds import EVENT, NAMESPACE, PRIORITY_CLASS, Kind
-from knarr.errors import Cause, Forbidden
+from control_plane.api.refusals import forbidden
+from knarr.api.kinds import PRIORITY_CLASS, Kind
+from knarr.errors import Forbidden
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
 
-# They rest in nothing and everything rests in them.
-IMMORTAL = ("default", "kube-system", "kube-public", "kube-node-lease")
-NOT_READY = "node.kubernetes.io/not-ready"
-UNREACHABLE = "node.kubernetes.io/unreachable"
-SYSTEM_PRIORITIES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
-
-PREEMPT = "PreemptLowerPriority"
-
-
-def admit_namespace(kind: Kind, obj: Message, namespace: core.Namespace | None) -> None:
-    """A new object's namespace must exist and not be on its way out."""
-    if not kind.namespaced:
-        return
-    own = metadata(obj)
-    if namespace is None:
-        raise not_found(NAMESPACE, own.namespace)
-    if namespace.metadata.HasField("deletionTimestamp") and kind is not EVENT:
-        why = f"unable to create new content in namespace {own.namespace} because it is being terminated"
-        cause = Cause(
-            "metadata.namespace", "NamespaceTerminating", f"namespace {own.namespace} is being terminated"
-        )
-        raise forbidden(kind, own.name, why, [cause])
-
-
-def admit_deletion(kind: Kind, name: str) -> None:
-    """The namespaces that everything rests on stay, and so do the system's priority classes."""
-    if kind is NAMESPACE and name in IMMORTAL:
-        raise forbidden(NAMESPACE, name, "this namespace may not be deleted")
-    if kind is PRIORITY_CLASS and name in SYSTEM_PRIORITIES:
-        raise forbidden(kind, name, "this is a system priority class and cannot be deleted")
+SYSTEM_PRIORITIES: Final = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
+PREEMPT: Final = "PreemptLowerPriority"
 
 
 def admit_priority(kind: Kind, pod: core.Pod, classes: Mapping[str, scheduling.PriorityClass]) -> None:
@@ -77,19 +44,6 @@ def _provided(kind: Kind, pod: core.Pod, what: str, given: str, computed: str) -
         f"priority admission controller computed {computed} from the given PriorityClass name"
     )
     return forbidden(kind, pod.metadata.name, why)
-
-
-def admit_tolerations(pod: core.Pod, seconds: int) -> None:
-    """Let a pod stay for a while on a node that is not ready or out of reach, unless it says otherwise."""
-    for key in (NOT_READY, UNREACHABLE):
-        if not any(_tolerates(toleration, key) for toleration in pod.spec.tolerations):
-            pod.spec.tolerations.add(
-                key=key, operator="Exists", effect="NoExecute", tolerationSeconds=seconds
-            )
-
-
-def _tolerates(toleration: core.Toleration, key: str) -> bool:
-    return toleration.key in (key, "") and toleration.effect in ("NoExecute", "")
 
 
 def admit_priority_class(obj: scheduling.PriorityClass, classes: Iterable[scheduling.PriorityClass]) -> None:
