@@ -46,14 +46,13 @@ def covering(
 
 
 def _covers(budget: policy.PodDisruptionBudget, pod: core.Pod) -> bool:
-    """An empty selector covers nothing; nor does one that cannot be read."""
+    """Without a selector a budget covers nothing, with an empty one all; one that cannot be read covers
+    nothing."""
     try:
         selector = from_message(budget.spec.selector)
     except SelectorError:
         return False
-    return (
-        budget.spec.HasField("selector") and not selector.everything and selector.matches(pod.metadata.labels)
-    )
+    return budget.spec.HasField("selector") and selector.matches(pod.metadata.labels)
 
 
 def adds_nothing(pod: core.Pod, budget: policy.PodDisruptionBudget) -> bool:

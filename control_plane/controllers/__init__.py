@@ -3,6 +3,7 @@
 from typing import Any
 
 from control_plane.controllers.deployment import DeploymentController
+from control_plane.controllers.disruption import DisruptionController
 from control_plane.controllers.eviction import EvictionController
 from control_plane.controllers.expiry import ExpiryController
 from control_plane.controllers.garbage import GarbageController
@@ -26,6 +27,7 @@ def standard_controllers(
     return (
         ReplicaSetController(),
         DeploymentController(),
+        DisruptionController(),
         GarbageController(),
         NamespaceController(),
         LivenessController(sessions, clock, patience),

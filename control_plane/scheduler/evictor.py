@@ -20,6 +20,7 @@ from knarr.proto.kubernetes import core_v1_pb2 as core
 
 log = structlog.get_logger()
 _AT_ONCE = 16
+DISRUPTION_TARGET = "DisruptionTarget"
 
 
 class Evictor:
@@ -57,6 +58,8 @@ class Evictor:
     async def _evict(self, victim: PlacedPod, preemption: Preemption) -> None:
         namespace, _, name = victim.key.partition("/")
         pod = self._objects.get(core.Pod, namespace, name)
+        if pod is not None and pod.metadata.uid == victim.uid:
+            await self._mark(pod)
         try:
             await self._writer.delete(POD, namespace, name, DeleteOptions(uid=victim.uid))
         except ApiError as error:
@@ -65,6 +68,20 @@ class Evictor:
         if pod is not None:
             message = f"Preempted by pod {preemption.pod.uid} on node {preemption.node}"
             self._recorder.record(pod, "Normal", "Preempted", message)
+
+    async def _mark(self, pod: core.Pod) -> None:
+        """Say on the victim why it goes, for whoever counts failures. It goes also when that fails."""
+        found = next((row for row in pod.status.conditions if row.type == DISRUPTION_TARGET), None)
+        if found is None:
+            found = pod.status.conditions.add(type=DISRUPTION_TARGET)
+        if found.status != "True":
+            found.lastTransitionTime.seconds = int(self._clock.now())
+        found.status, found.reason = "True", "PreemptionByScheduler"
+        found.message = f"{pod.spec.schedulerName}: preempting to accommodate a higher priority pod"
+        try:
+            await self._writer.update_status(pod)
+        except ApiError as error:
+            log.info("victim_not_marked", pod=pod.metadata.name, error=str(error))
 
     async def _nominate(self, preemption: Preemption) -> None:
         namespace, _, name = preemption.pod.key.partition("/")

@@ -18,6 +18,7 @@ from control_plane.scheduler.evaluate import could_fit
 from control_plane.scheduler.framework import Cause, Profile
 from control_plane.scheduler.gangs.membership import Membership, policy_of
 from control_plane.scheduler.nodes import node_facts
+from control_plane.scheduler.preemption import Budget
 from control_plane.scheduler.profiles import Profiles
 from control_plane.scheduler.queue import Queue
 from control_plane.scheduler.selectors import compile_selector
@@ -25,6 +26,7 @@ from control_plane.scheduler.shaping import Shapes
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
+from knarr.proto.kubernetes import policy_v1_pb2 as policy
 from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as scheduling
 
 NOTHING = Cause(0)
@@ -34,6 +36,7 @@ _CONTROLLERS = (apps.ReplicaSet, apps.StatefulSet, core.ReplicationController)
 LOOKED_AT: tuple[type[Message], ...] = (
     core.Namespace,
     core.Service,
+    policy.PodDisruptionBudget,
     scheduling.PodGroup,
     *_CONTROLLERS,
     core.Node,
@@ -80,6 +83,7 @@ class Intake:
         self._cluster, self._queue, self._profiles = cluster, queue, profiles
         self._in_flight, self._report, self._forget = in_flight, report, forget
         self.membership = Membership()
+        self.budgets: dict[ObjectKey, Budget] = {}
         self._shapes = Shapes()
         self._changes: dict[ObjectKey, ObjectChange] = {}
         self._controllers: dict[ObjectKey, str] = {}  # their uids
@@ -110,6 +114,8 @@ class Intake:
             case "Service":
                 selector = dict(new.spec.selector) if isinstance(new, core.Service) else {}
                 self._cluster.default_selectors.put_service(key.namespace, key.name, selector)
+            case "PodDisruptionBudget":
+                self._apply_budget(key, new if isinstance(new, policy.PodDisruptionBudget) else None)
             case "PodGroup":
                 self._apply_group(key, new if isinstance(new, scheduling.PodGroup) else None)
             case _:
@@ -121,6 +127,13 @@ class Intake:
         else:
             self._cluster.put_namespace(name, dict(namespace.metadata.labels))
             self.wakes.add(Cause.NAMESPACE, None)
+
+    def _apply_budget(self, key: ObjectKey, budget: policy.PodDisruptionBudget | None) -> None:
+        self.budgets.pop(key, None)
+        if budget is not None and budget.spec.HasField("selector"):
+            status, selector = budget.status, compile_selector(budget.spec.selector)
+            going = frozenset(status.disruptedPods)
+            self.budgets[key] = Budget(key.namespace, selector, status.disruptionsAllowed, going)
 
     def _apply_group(self, key: ObjectKey, group: scheduling.PodGroup | None) -> None:
         gang = f"{key.namespace}/{key.name}"

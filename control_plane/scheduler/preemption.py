@@ -9,6 +9,7 @@ the cluster is used for thinking and left as it was.
 Source: kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption, and what kube-scheduler does.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -40,12 +41,11 @@ class Budget:
 
     def protects(self, pod: PlacedPod) -> bool:
         """Whether the pod counts; a selector without requirements protects nothing."""
-        namespace, _, name = pod.key.partition("/")
         return (
-            namespace == self.namespace
+            pod.shape.namespace == self.namespace
             and bool(self.selector.requirements)
             and bool(pod.shape.labels)
-            and name not in self.disrupted
+            and pod.key.partition("/")[2] not in self.disrupted
             and self.selector.matches(dict(pod.shape.labels))
         )
 
@@ -64,9 +64,10 @@ def preempt(
     rows = np.roll(rows, -int(np.searchsorted(rows, start % max(1, view.size))))
     most = max(rules.candidates_least, cluster.nodes.count * rules.candidates_percent // 100)
     by_amounts = _resources_only(view, profile)
+    protecting = _by_namespace(budgets)
     found: list[Preemption] = []
     for row in rows.tolist():
-        candidate = _on_node(cluster, refusal, row, profile, budgets, by_amounts)
+        candidate = _on_node(cluster, refusal, row, profile, protecting, by_amounts)
         if candidate is not None:
             found.append(candidate)
             if len(found) == most:
@@ -118,7 +119,7 @@ def _on_node(
     refusal: Unschedulable,
     row: int,
     profile: Profile,
-    budgets: Sequence[Budget],
+    budgets: Mapping[str, Sequence[Budget]],
     resources_only: bool,
 ) -> Preemption | None:
     """The fewest victims on one node; None when their going would not be enough."""
@@ -153,15 +154,23 @@ def _importance(pod: PlacedPod) -> tuple[int, float]:
     return (-pod.shape.priority, pod.started)
 
 
-def _protected(pods: Iterable[PlacedPod], budgets: Sequence[Budget]) -> set[str]:
-    """Keys of the pods whose going a budget would not allow, when they go in this order."""
-    left = [budget.allowed for budget in budgets]
+def _by_namespace(budgets: Sequence[Budget]) -> dict[str, list[Budget]]:
+    found: dict[str, list[Budget]] = {}
+    for budget in budgets:
+        found.setdefault(budget.namespace, []).append(budget)
+    return found
+
+
+def _protected(pods: Iterable[PlacedPod], budgets: Mapping[str, Sequence[Budget]]) -> set[str]:
+    """Keys of the pods whose going a budget would not allow, when they go in this order. `budgets`: by
+    namespace."""
+    going: Counter[int] = Counter()
     protected: set[str] = set()
     for pod in pods:
-        for index, budget in enumerate(budgets):
+        for budget in budgets.get(pod.shape.namespace, ()):
             if budget.protects(pod):
-                left[index] -= 1
-                if left[index] < 0:
+                going[id(budget)] += 1
+                if going[id(budget)] > budget.allowed:
                     protected.add(pod.key)
     return protected
 

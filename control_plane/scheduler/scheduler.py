@@ -26,6 +26,7 @@ from control_plane.scheduler.gangs.keeper import GangKeeper
 from control_plane.scheduler.intake import LOOKED_AT, Intake, Wakes
 from control_plane.scheduler.metrics import SchedulerMetrics
 from control_plane.scheduler.nominations import Nominations
+from control_plane.scheduler.preemption import Budget
 from control_plane.scheduler.profiles import Profiles
 from control_plane.scheduler.queue import Crowd, Queue
 from control_plane.scheduler.reporter import Bucket, Recorder, Reporter
@@ -186,7 +187,9 @@ class Scheduler:
             self._attempt = GangAttempt(gang, pods, needs, rotation)
             return
         shape = pods[0].shape
-        self._apply(shape, decide(self.cluster, pods, self._profile_of(shape), rotation, ()), began)
+        self._apply(
+            shape, decide(self.cluster, pods, self._profile_of(shape), rotation, self._budgets), began
+        )
         took = max(1e-6, self._clock.monotonic() - began)
         rates, way = self._pods_per_s, self._way_of(shape)
         rates[way] += 0.5 * (min(1e6, len(pods) / took) - rates[way])
@@ -194,8 +197,8 @@ class Scheduler:
     def _try_gang(self, attempt: GangAttempt, end: float) -> None:
         """Go on with a gang; other pods wait until it is decided about."""
         while True:
-            left_s = end - self._clock.monotonic()
-            if attempt.step(self.cluster, self._profile_of, (), self._portion(attempt.next_shape, left_s)):
+            most = self._portion(attempt.next_shape, end - self._clock.monotonic())
+            if attempt.step(self.cluster, self._profile_of, self._budgets, most):
                 break
             if self._clock.monotonic() >= end:
                 return
@@ -219,6 +222,10 @@ class Scheduler:
 
     def _way_of(self, shape: Shape) -> Way:
         return way_of(look(self.cluster, shape), self._profile_of(shape))
+
+    @property
+    def _budgets(self) -> list[Budget]:
+        return list(self._intake.budgets.values())
 
     def _profile_of(self, shape: Shape) -> Profile:
         return self._profiles.of(shape.scheduler_name)

@@ -137,6 +137,8 @@ _FIELDS: Final = {
         "selfLink uid"
     ),
     "meta.OwnerReference": "apiVersion blockOwnerDeletion controller kind name uid",
+    "policy.PodDisruptionBudget": "metadata spec",
+    "policy.PodDisruptionBudgetSpec": "maxUnavailable minAvailable selector unhealthyPodEvictionPolicy",
     "scheduling.PriorityClass": "description globalDefault metadata preemptionPolicy value",
     "scheduling.v1alpha3.DisruptionMode": "single",
     "scheduling.v1alpha3.GangSchedulingPolicy": "minCount",

@@ -17,7 +17,6 @@ REASONS: Final[dict[Kind, str]] = {
     kinds.JOB: "no controller makes its pods",
     kinds.CRON_JOB: "no controller makes its jobs",
     kinds.HORIZONTAL_POD_AUTOSCALER: "no controller sets the replicas of its target",
-    kinds.POD_DISRUPTION_BUDGET: "no controller counts its pods, so that all their evictions are refused",
     kinds.ENDPOINTS: "no traffic is led to its addresses",
     kinds.ENDPOINT_SLICE: "no traffic is led to its addresses",
     kinds.INGRESS: "no traffic is led to its backends",

@@ -58,7 +58,7 @@ CASES = {
     "covered": (pod(), [budget()], "b"),
     "of another app": (pod(), [budget(app="db")], None),
     "a budget without a selector covers nothing": (pod(), [budget(app=None)], None),
-    "a budget with an empty selector covers nothing": (pod(), [everything()], None),
+    "a budget with an empty selector covers all": (pod(), [everything()], "b"),
     "a budget whose selector cannot be read covers nothing": (pod(), [unreadable()], None),
     "the one of two that covers": (pod(), [budget("a", "db"), budget("c")], "c"),
 }
