@@ -4,6 +4,10 @@ import re
 
 import click
 
+from knarr.api.errors import SelectorError
+from knarr.api.selectors import Selector, parse
+from knarr.cli.failure import USAGE, Failure
+
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "ms": 0.001}
 
 
@@ -25,3 +29,11 @@ class Duration(click.ParamType[float]):
 
 
 DURATION = Duration()
+
+
+def label_selector(text: str) -> Selector:
+    """What -l selects; raises Failure."""
+    try:
+        return parse(text)
+    except SelectorError as error:
+        raise Failure(f'-l "{text}": {error}', USAGE) from error
