@@ -7,6 +7,7 @@ comparison, so each write has its own outcome; all changes share one revision an
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from control_plane.store.etcd_values import LAST, list_version, position_of, record_of
 from control_plane.store.interface import (
@@ -57,6 +58,7 @@ class Entry:
         self.call.settle(self.index, outcome)
 
 
+T = TypeVar("T")
 Batch = Sequence[tuple[int, Entry]]  # by position
 
 
@@ -84,7 +86,7 @@ def take(queue: deque[Entry], turn: int) -> Batch:
         elif deletions.setdefault((write.expected or 0) % POSITIONS, entry) is not entry:
             passed.append(entry)
     queue.extendleft(reversed(passed))
-    return _arrange(puts, deletions, turn)
+    return arrange(puts, deletions, turn)
 
 
 def _alone(write: Write) -> bool:
@@ -92,7 +94,8 @@ def _alone(write: Write) -> bool:
     return write.value is None and (write.expected is None or write.expected % POSITIONS > LAST)
 
 
-def _arrange(puts: list[Entry], deletions: dict[int, Entry], turn: int) -> Batch:
+def arrange(puts: list[T], deletions: dict[int, T], turn: int) -> list[tuple[int, T]]:
+    """By position: deletions where they must be, the rest around them."""
     free = [position for position in range(MAX_BATCH) if position not in deletions]
     start = turn % (len(free) - len(puts) + 1)
     placed = [*deletions.items(), *zip(free[start:], puts, strict=False)]

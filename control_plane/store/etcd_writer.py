@@ -7,8 +7,10 @@ found stored was ours. What cannot be told in time is AmbiguousError, or Unavail
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TypeVar
 
+from control_plane.store import etcd_together as together
 from control_plane.store.etcd_batch import MAX_WRITES, Batch, Call, Entry, outcomes, request, take
 from control_plane.store.etcd_client import EtcdClient
 from control_plane.store.interface import (
@@ -20,6 +22,9 @@ from control_plane.store.interface import (
     Write,
 )
 from knarr.backoff import Backoff
+from knarr.proto.etcd import rpc_pb2 as rpc
+
+T = TypeVar("T")
 
 MAX_IN_FLIGHT = 8  # batches
 MAX_QUEUED = 20_000  # writes; callers wait beyond
@@ -33,6 +38,7 @@ class BatchWriter:
         self._client = client
         self._queue: deque[Entry] = deque()  # different keys, none of them on its way
         self._behind: dict[str, deque[Entry]] = {}  # of each queued or sent key: its later writes
+        self._together: deque[Entry] = deque()  # each a Txn of its own
         self._batches: set[asyncio.Task[None]] = set()
         self._gathering: asyncio.TimerHandle | None = None
         self._room = asyncio.Event()
@@ -66,9 +72,10 @@ class BatchWriter:
         if self._batches:
             await asyncio.wait(self._batches)
         behind = [entry for entries in self._behind.values() for entry in entries]
-        for entry in (*self._queue, *behind):
+        for entry in (*self._queue, *behind, *self._together):
             entry.settle(Failed(UnavailableError("the store was closed")))
         self._queue.clear()
+        self._together.clear()
         self._behind.clear()
 
     def _enqueue(self, entry: Entry) -> None:
@@ -76,6 +83,9 @@ class BatchWriter:
             entry.settle(Failed(UnavailableError("the store was closed")))
             return
         self._queued += 1
+        if entry.write.also:
+            self._together.append(entry)
+            return
         behind = self._behind.get(entry.write.key)
         if behind is not None:
             behind.append(entry)
@@ -85,6 +95,9 @@ class BatchWriter:
 
     def _send_ready(self) -> None:
         """Send full batches at once, and the rest too when nothing is on its way."""
+        while self._together and len(self._batches) < MAX_IN_FLIGHT:
+            self._start(self._run_together(self._together.popleft(), self._turn), "store-together")
+            self._turn += 1
         while self._queue and len(self._batches) < MAX_IN_FLIGHT:
             if len(self._queue) < MAX_WRITES and self._batches:
                 if self._gathering is None:
@@ -105,7 +118,10 @@ class BatchWriter:
     def _send_one(self) -> None:
         batch = take(self._queue, self._turn)
         self._turn += 1
-        task = asyncio.create_task(self._run(batch), name="store-batch")
+        self._start(self._run(batch), "store-batch")
+
+    def _start(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
         self._batches.add(task)
         task.add_done_callback(self._batches.discard)
 
@@ -117,7 +133,25 @@ class BatchWriter:
         for (_, entry), outcome in zip(batch, settled, strict=True):
             self._next_of_key(entry.write.key)
             entry.settle(outcome)
-        self._queued -= len(batch)
+        self._ended(len(batch))
+
+    async def _run_together(self, entry: Entry, turn: int) -> None:
+        write = entry.write
+        writes = together.placed(write, turn)
+        try:
+            settled = await self._answered(
+                lambda again: together.request(writes),
+                lambda response, again: together.outcome(write, writes, response, again),
+            )
+        except StoreError as error:
+            settled = Failed(error)
+        except asyncio.CancelledError:
+            settled = Failed(AmbiguousError("the store was closed"))
+        entry.settle(settled)
+        self._ended(1)
+
+    def _ended(self, count: int) -> None:
+        self._queued -= count
         self._room.set()
         task = asyncio.current_task()
         if task is not None:
@@ -136,25 +170,30 @@ class BatchWriter:
         """The outcomes of a batch. A refusal of the whole (one write too large, a lease that has ended) is
         narrowed down to the writes that deserve it."""
         try:
-            return await self._answered(batch)
+            return await self._answered(
+                lambda again: request(batch, again),
+                lambda response, again: outcomes(batch, response, again),
+            )
         except StoreError as error:
             if len(batch) == 1 or isinstance(error, (UnavailableError, AmbiguousError)):
                 return [Failed(error)] * len(batch)
         half = len(batch) // 2
         return await self._settled(batch[:half]) + await self._settled(batch[half:])
 
-    async def _answered(self, batch: Batch) -> list[Outcome]:
-        """Send until answered or until the deadline."""
+    async def _answered(
+        self, make: Callable[[bool], rpc.TxnRequest], read: Callable[[rpc.TxnResponse, bool], T]
+    ) -> T:
+        """Send until answered or until the deadline. Both are told whether it was sent before."""
         loop = asyncio.get_running_loop()
         backoff = Backoff(self._client.rng, 0.02, 0.5)
         deadline = loop.time() + self._client.timeout_s
         again = False
         while True:
             try:
-                txn = request(batch, again)
+                txn = make(again)
                 left_s = max(0.05, deadline - loop.time())
                 response = await self._client.attempt(lambda endpoint: endpoint.kv.Txn, txn, left_s)
-                return outcomes(batch, response, again)
+                return read(response, again)
             except (UnavailableError, AmbiguousError) as error:
                 again = again or isinstance(error, AmbiguousError)
                 pause_s = backoff.next_s()

@@ -20,6 +20,7 @@ from typing import Protocol
 
 POSITIONS = 64  # versions in one revision; the last is a list's own
 MAX_BATCH = POSITIONS - 1
+MAX_TOGETHER = 50  # writes that are done all or not at all
 EMPTY = 2 * POSITIONS - 1  # the version of a store in which nothing was ever written
 ABSENT = 0  # as `expected`: the key must not exist
 
@@ -68,26 +69,50 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One compare-and-set. `value` None deletes; `expected` None compares nothing, ABSENT: must not exist."""
+    """One compare-and-set. `value` None deletes; `expected` None compares nothing, ABSENT: must not exist.
+
+    A write with others in `also` is one step: all of them are done if every comparison holds, and none if one
+    does not. They are at most MAX_TOGETHER in all, each has a key of its own and compares, and deletions
+    among them, which keep the position of what they delete, differ in it (`expected` % POSITIONS)."""
 
     key: str
     value: bytes | None
     expected: int | None
     lease: int = 0
+    also: tuple["Write", ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.also:
+            _check_together((self, *self.also))
+
+
+def _check_together(writes: Sequence[Write]) -> None:
+    deletions = [write.expected % POSITIONS for write in writes if write.value is None and write.expected]
+    if (
+        len(writes) > MAX_TOGETHER
+        or len({write.key for write in writes}) < len(writes)
+        or len(set(deletions)) < len(deletions)
+        or any(position >= MAX_BATCH for position in deletions)
+        or any(write.expected is None for write in writes)
+        or any(write.also for write in writes[1:])
+    ):
+        raise ValueError("these writes cannot be done in one step")
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The write was done; `version` is that of the change."""
+    """The write was done; `version` is that of the change, `also` those of the writes done with it."""
 
     version: int
+    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The comparison failed; `current` is what is stored now."""
+    """A comparison failed; `current` is what is stored now, `also` the same of each write of `Write.also`."""
 
     current: Record | None
+    also: tuple[Record | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +169,8 @@ class Store(Protocol):
     async def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
         """Do each write on its own; outcomes in order. Writes of many callers are batched together.
 
-        The same key may stand in several writes; they are then done one after another."""
+        The same key may stand in several writes; they are then done one after another. A write with `also`
+        keeps no order with others, and may fail with AmbiguousError after one that succeeded."""
         ...
 
     def watch(self, prefix: str, version: int) -> AsyncGenerator[Sequence[Change], None]:

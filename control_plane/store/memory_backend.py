@@ -104,9 +104,12 @@ class MemoryBackend:
         batch: list[_Event] = []
         keys: set[str] = set()
         for write in writes:
-            if write.key in keys or len(batch) == MAX_BATCH:
+            if write.key in keys or len(batch) == MAX_BATCH or write.also:
                 self._commit(batch)
                 batch, keys = [], set()
+            if write.also:
+                outcomes.append(self._write_together((write, *write.also)))
+                continue
             keys.add(write.key)
             outcomes.append(self._write_one(write, batch))
         self._commit(batch)
@@ -173,6 +176,22 @@ class MemoryBackend:
 
     def _timer(self, lease_id: int, ttl_s: float) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(ttl_s, self.revoke, lease_id)
+
+    def _write_together(self, writes: Sequence[Write]) -> Outcome:
+        """All in one revision, or none."""
+        stored = [self._records.get(write.key) for write in writes]
+        for write, record in zip(writes, stored, strict=True):
+            if (record.version if record else 0) // POSITIONS != (write.expected or 0) // POSITIONS:
+                return Refused(stored[0], tuple(stored[1:]))
+        batch: list[_Event] = []
+        versions: list[int] = []
+        for write in writes:
+            outcome = self._write_one(write, batch)
+            if not isinstance(outcome, Written):
+                raise AssertionError("the comparison held")
+            versions.append(outcome.version)
+        self._commit(batch)
+        return Written(versions[0], tuple(versions[1:]))
 
     def _write_one(self, write: Write, batch: list[_Event]) -> Outcome:
         current = self._records.get(write.key)
