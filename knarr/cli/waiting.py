@@ -11,7 +11,7 @@ from knarr.cli.progress import Progress
 from knarr.cli.readiness import Readiness, Verdict, pod_trouble
 from knarr.cli.resources import Target
 from knarr.client import Client
-from knarr.client.client import reference
+from knarr.client.client import metadata_of, reference
 from knarr.errors import Expired, NotFound, Unavailable
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -34,7 +34,7 @@ async def wait_ready(
         nonlocal last
         while True:
             try:
-                async for obj in _versions(client, namespace, target):
+                async for obj in versions(client, namespace, target):
                     last = judge(obj)
                     progress.say(last.message)
                     if last.verdict is not Verdict.WAITING:
@@ -66,14 +66,16 @@ async def wait_ready(
     return result.message
 
 
-async def wait_gone(client: Client, namespace: str, target: Target, timeout_s: float) -> None:
-    """Return once the object no longer exists; raises Failure with exit code 3."""
+async def wait_gone(client: Client, namespace: str, target: Target, timeout_s: float, uid: str = "") -> None:
+    """Return once the object no longer exists, or another with another `uid` does; raises Failure with exit
+    code 3."""
     try:
         async with asyncio.timeout(timeout_s):
             while True:
                 try:
-                    async for _ in _versions(client, namespace, target):
-                        pass
+                    async for obj in versions(client, namespace, target):
+                        if uid and metadata_of(obj).uid != uid:
+                            return
                 except NotFound:
                     return
                 except (Expired, Unavailable):
@@ -84,7 +86,7 @@ async def wait_gone(client: Client, namespace: str, target: Target, timeout_s: f
         ) from error
 
 
-async def _versions(client: Client, namespace: str, target: Target) -> AsyncIterator[Message]:
+async def versions(client: Client, namespace: str, target: Target) -> AsyncIterator[Message]:
     """The object now and after each change; raises NotFound when it is gone."""
     message = target.kind.message
     fields = f"metadata.name={target.name}"

@@ -1,135 +1,141 @@
 """knarr delete: by name, by selector, or as files say."""
 
-from collections.abc import Sequence
+import asyncio
+from dataclasses import dataclass
 
 import click
 
-from knarr.api.codec import kind_of_dict
-from knarr.api.errors import DecodeError
-from knarr.cli.failure import USAGE, Failure
-from knarr.cli.files import documents
-from knarr.cli.invocation import Invocation, knarr_command
+from knarr.api.kinds import NAMESPACE
+from knarr.cli.choosing import Found, Named, Wanted, chooses, find, named, require_selection
+from knarr.cli.decisions.deletion import CASCADES, FORCED, delete_options
+from knarr.cli.failure import FAILED, TIMED_OUT, USAGE, Failure, of_api_error
+from knarr.cli.invocation import Invocation, knarr_command, warn
 from knarr.cli.options import DURATION
-from knarr.cli.resources import Target, parse
 from knarr.cli.waiting import wait_gone
+from knarr.cli.writing import DRY_RUN, NO, SUFFIX
 from knarr.client import Client
-from knarr.client.client import metadata_of
+from knarr.client.client import metadata_of, reference
 from knarr.errors import NotFound
-from knarr.proto.kubernetes import meta_v1_pb2 as meta
+from knarr.proto.services import object_service_pb2 as wire
 
-Named = tuple[str, Target]  # namespace, target
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What the options say."""
+
+    grace_period: int | None
+    now: bool
+    force: bool
+    cascade: str
+    ignore_not_found: bool
+    dry_run: str
+    names_only: bool
 
 
 @knarr_command("delete", short_help="Delete objects")
-@click.argument("names", nargs=-1, metavar="KIND NAME… | KIND/NAME…")
-@click.option("--filename", "-f", "files", multiple=True, metavar="FILE|DIR|-", help="What the files name.")
-@click.option("--selector", "-l", default="", metavar="SELECTOR", help="All with these labels.")
-@click.option("--field-selector", default="", metavar="SELECTOR")
-@click.option("--all", "everything", is_flag=True, help="All objects of the kind in the namespace.")
+@chooses()
 @click.option("--grace-period", type=int, help="Seconds that pods get to end.")
-@click.option("--force", is_flag=True, help="With --grace-period=0: do not wait for the node.")
+@click.option("--now", is_flag=True, help="One second of grace.")
+@click.option("--force", is_flag=True, help="Do not wait for the node; the containers may go on running.")
 @click.option(
     "--cascade",
-    type=click.Choice(["background", "foreground", "orphan"]),
+    is_flag=False,
+    flag_value="background",
+    type=click.Choice(list(CASCADES)),
     default="background",
     show_default=True,
+    metavar="background|foreground|orphan",
     help="What becomes of dependents.",
 )
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until they are gone.")
 @click.option("--timeout", type=DURATION, default="5m", show_default=True, help="How long to wait.")
 @click.option("--ignore-not-found", is_flag=True, help="Succeed when there is no such object.")
-@click.option("--dry-run", is_flag=True, help="Say what would be deleted.")
+@click.option("--output", "-o", type=click.Choice(["name"]), help="Print names only.")
+@DRY_RUN
 def command(
     invocation: Invocation,
-    names: Sequence[str],
-    files: Sequence[str],
-    selector: str,
-    field_selector: str,
-    everything: bool,
+    wanted: Wanted,
     grace_period: int | None,
+    now: bool,
     force: bool,
     cascade: str,
     wait: bool,
     timeout: float,
     ignore_not_found: bool,
-    dry_run: bool,
+    output: str | None,
+    dry_run: str,
 ) -> None:
-    """Delete objects by name, by selector, or as files say."""
-    namespace = invocation.namespace_or_default()
-    targets = _from_files(files, namespace) + [
-        (namespace, target) for target in (parse(names) if names else [])
-    ]
-    if not targets:
-        raise Failure("say what to delete: KIND NAME, or -f FILE", USAGE)
-    unnamed = any(not target.name for _, target in targets)
-    if unnamed and not (selector or field_selector or everything):
-        raise Failure("name the objects, or give -l SELECTOR or --all", USAGE)
-    options = _options(grace_period, force, cascade)
+    """Delete objects by name, by selector, or as files say.
 
-    async def work(client: Client) -> None:
-        named = await _resolve(client, targets, selector, field_selector)
-        deleted: list[Named] = []
-        for where, target in named:
-            if await _delete(client, where, target, options, ignore_not_found, dry_run):
-                deleted.append((where, target))
-        if wait and not dry_run:
-            for where, target in deleted:
-                await wait_gone(client, where, target, timeout)
-
-    invocation.run(work)
-
-
-def _options(grace_period: int | None, force: bool, cascade: str) -> meta.DeleteOptions:
-    options = meta.DeleteOptions(propagationPolicy=cascade.capitalize())
-    if grace_period is not None:
-        options.gracePeriodSeconds = grace_period
+    \b
+      knarr delete pod web-1 --now
+      knarr delete deploy,svc -l app=web
+      knarr delete -f web.yaml
+      knarr delete pods --all --dry-run
+    """
+    which = named(wanted, invocation)
+    require_selection(wanted, which)
+    if wanted.everything and wanted.labels:
+        raise Failure("give either --all or -l", USAGE)
+    how = How(grace_period, now, force, cascade, ignore_not_found, dry_run, output == "name")
+    delete_options(grace_period=grace_period, now=now, force=force, cascade=cascade)  # that they agree
     if force:
-        options.gracePeriodSeconds = 0
-    return options
+        warn(FORCED)
+    wait_s = timeout if wait and dry_run == NO else 0.0
+    invocation.run(lambda client: _work(client, wanted, which, how, wait_s))
 
 
-def _from_files(files: Sequence[str], namespace: str) -> list[Named]:
-    found: list[Named] = []
-    for document in documents(files, recursive=False):
+async def _work(client: Client, wanted: Wanted, which: list[Named], how: How, wait_s: float) -> None:
+    which = sorted(which, key=lambda each: each.target.kind is NAMESPACE)  # not before what is in them
+    missing: list[str] = []
+    deleted: list[Found] = []
+    for each in which:
         try:
-            kind = kind_of_dict(document.value)
-        except DecodeError as error:
-            raise Failure(document.describe(error.problems[0])) from error
-        metadata = document.value.get("metadata") or {}
-        name = metadata.get("name")
-        if not name:
-            raise Failure(f"{document.file}:{document.line}: metadata.name: Required value")
-        found.append((metadata.get("namespace") or namespace, Target(kind, name)))
-    return found
-
-
-async def _resolve(client: Client, targets: Sequence[Named], labels: str, fields: str) -> list[Named]:
-    """Every target by name: kinds without one become the objects that the selectors match."""
-    named: list[Named] = []
-    for namespace, target in targets:
-        if target.name:
-            named.append((namespace, target))
+            found = await find(client, wanted, [each])
+        except NotFound as error:
+            missing.append(of_api_error(error).message)
             continue
-        where = namespace if target.kind.namespaced else ""
-        listed = await client.list(target.kind.message, where, labels=labels, fields=fields)
-        named += [(namespace, Target(target.kind, metadata_of(obj).name)) for obj in listed.items]
-    return named
+        for one in found:
+            if await _delete(client, one, how):
+                deleted.append(one)
+    if not deleted and not missing and not wanted.files:
+        click.echo("No resources found.", err=True)
+    if wait_s:
+        await _wait(client, deleted, wait_s)
+    if missing and not how.ignore_not_found:
+        raise Failure("\n".join(missing), FAILED)
 
 
-async def _delete(
-    client: Client,
-    namespace: str,
-    target: Target,
-    options: meta.DeleteOptions,
-    ignore_not_found: bool,
-    dry_run: bool,
-) -> bool:
+async def _delete(client: Client, found: Found, how: How) -> bool:
+    """Delete just this object, not another that has its name since."""
+    target = found.target
+    request = wire.DeleteRequest(
+        reference=reference(target.kind, found.namespace, target.name),
+        options=delete_options(
+            grace_period=how.grace_period,
+            now=how.now,
+            force=how.force,
+            cascade=how.cascade,
+            uid=metadata_of(found.obj).uid,
+        ),
+        dry_run=how.dry_run != NO,
+    )
     try:
-        await client.delete(target.kind, namespace, target.name, options, dry_run=dry_run)
+        answer = await client.send(request)
     except NotFound:
-        if ignore_not_found:
-            return False
-        raise
-    suffix = " (server dry run)" if dry_run else ""
-    click.echo(f'{str(target).partition("/")[0]} "{target.name}" deleted{suffix}')
+        return False
+    for warning in answer.warnings:
+        warn(f"{target}: {warning}")
+    kind, _, name = str(target).partition("/")
+    click.echo(str(target) if how.names_only else f'{kind} "{name}" deleted{SUFFIX[how.dry_run]}')
     return True
+
+
+async def _wait(client: Client, deleted: list[Found], timeout_s: float) -> None:
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + timeout_s
+    for found in deleted:
+        left_s = end_s - loop.time()
+        if left_s <= 0:
+            raise Failure(f"timed out after {timeout_s:g} s waiting for {found.target} to be gone", TIMED_OUT)
+        await wait_gone(client, found.namespace, found.target, left_s, metadata_of(found.obj).uid)
