@@ -47,6 +47,12 @@ contract: setup ## Each Protocol's suite against the fake and the real thing (et
 integration: setup ## Real processes, real etcd, real engine: start, kill -9, restart
 	$(PYTEST) tests/integration
 
+DIR ?=
+STORE ?= memory
+.PHONY: conformance
+conformance: $(VENV)/.ready ## Recorded answers of Kubernetes, played against Knarr; DIR=folder, STORE=etcd
+	$(BIN)/python -m tests.conformance --store $(STORE) $(if $(DIR),--dir $(DIR))
+
 SEEDS ?= 200
 .PHONY: sim
 sim: $(VENV)/.ready ## The whole cluster in virtual time with faults; SEEDS=n, SEED=n for one

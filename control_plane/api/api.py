@@ -49,7 +49,7 @@ class Api:
         self.storage = Storage(store, objects, rng, self.settings)
         lookups = Lookups(objects, self.storage)
         admission = Admission(lookups, self.settings)
-        self._creator = Creator(self.storage, admission, clock, ids)
+        self._creator = Creator(self.storage, admission, clock, ids, self.settings)
         self._changer = Changer(self.storage, admission, self._creator, clock, self.settings)
         self._deleter = Deleter(self.storage, lookups, clock, self.settings)
 

@@ -185,7 +185,7 @@ class Changer:
                 default_object(kind, new)
                 self._admission.fill_changed(kind, new, old)
                 finish_update(kind, new, old)
-                causes, warnings = supported(kind, new)
+                causes, warnings = supported(kind, new, refuse=self._settings.refuse_unsupported)
                 causes += validate_update(kind, new, old)
         check_causes(kind, new, causes)
         if not target.subresource:

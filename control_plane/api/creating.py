@@ -11,6 +11,7 @@ from control_plane.api.admission import Admission
 from control_plane.api.messages import copy, metadata
 from control_plane.api.patching import track_update
 from control_plane.api.rules import default_object, validate_create
+from control_plane.api.settings import ApiSettings
 from control_plane.api.storage import Storage
 from control_plane.api.strategy import MAX_GENERATED_BASE, finish_create, prepare_create
 from control_plane.api.writes import Result, WriteOptions, check_causes, set_namespace, supported
@@ -41,11 +42,14 @@ class NewObject:
 class Creator:
     """The way of a new object into the store."""
 
-    def __init__(self, storage: Storage, admission: Admission, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self, storage: Storage, admission: Admission, clock: Clock, ids: Ids, settings: ApiSettings
+    ) -> None:
         self._storage = storage
         self._admission = admission
         self._clock = clock
         self._ids = ids
+        self._settings = settings
 
     async def create(self, new: NewObject) -> Result:
         """See Api.create. The given object is left as it is."""
@@ -101,7 +105,7 @@ class Creator:
         default_object(kind, obj)
         await self._admission.fill_new(kind, obj)
         finish_create(kind, obj)
-        causes, warnings = supported(kind, obj)
+        causes, warnings = supported(kind, obj, refuse=self._settings.refuse_unsupported)
         check_causes(kind, obj, [*causes, *validate_create(kind, obj)])
         self._admission.check_new(kind, obj)
         if options.track:

@@ -13,6 +13,9 @@ class ApiSettings:
     # How long a pod stays on a node that is not ready or cannot be reached, when it does not say itself.
     # Kubernetes has 300; ours is part of "running elsewhere within 20 s".
     toleration_s: int = 5
+    # Whether what Knarr does not honour is refused by its field path. Otherwise it is stored with a warning,
+    # for who wants Kubernetes' API more than its deeds.
+    refuse_unsupported: bool = True
     # One request to the store, its own reconnects included; longer, and the caller is told.
     store_timeout_s: float = 5.0
     # To find out what became of a write that was not confirmed in that time.

@@ -37,10 +37,13 @@ class Result:
     warnings: list[str] = field(default_factory=list)
 
 
-def supported(kind: Kind, obj: Message) -> tuple[list[Cause], list[str]]:
-    """(causes for what Knarr does not honour, warnings for what it may ignore)."""
+def supported(kind: Kind, obj: Message, *, refuse: bool) -> tuple[list[Cause], list[str]]:
+    """(causes for what Knarr does not honour, warnings for what it may ignore). Unless it is to `refuse`, the
+    causes become warnings too."""
     causes, warnings = check_support(kind, obj)
-    return list(causes), list(warnings)
+    if refuse:
+        return list(causes), list(warnings)
+    return [], [*(f"{cause.field}: {cause.message}" for cause in causes), *warnings]
 
 
 def check_causes(kind: Kind, obj: Message, causes: list[Cause]) -> None:
