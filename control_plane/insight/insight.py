@@ -2,15 +2,20 @@
 
 from google.protobuf.message import Message
 
+from control_plane.api.messages import metadata
 from control_plane.insight.pictures import Pictures
-from control_plane.insight.why.facts import budgets_of, pod_facts, priority_classes
+from control_plane.insight.why import others, workloads
+from control_plane.insight.why.facts import events_of, pod_facts, priority_classes
+from control_plane.insight.why.families import jobs_of, pods_of
 from control_plane.insight.why.pending import pending
 from control_plane.insight.why.pods import add_happenings, diagnose, needs_node
+from control_plane.insight.why.workloads import workload_of
 from control_plane.objects.interface import Objects
 from control_plane.scheduler.profiles import Profiles
-from knarr.api.kinds import Kind
+from knarr.api.kinds import JOB, Kind
 from knarr.clock import Clock
 from knarr.errors import NotFound, Subject
+from knarr.proto.kubernetes import batch_v1_pb2 as batch
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
 
@@ -34,15 +39,41 @@ class Insight:
         return await self._why(kind, obj)
 
     async def _why(self, kind: Kind, obj: Message) -> wire.WhyResponse:
-        if isinstance(obj, core.Pod):
-            return await self._why_pod(obj)
-        return wire.WhyResponse()
+        match obj:
+            case core.Pod():
+                return await self._why_pod(obj)
+            case batch.CronJob():
+                answer, job = others.cron_job(obj, jobs_of(self._objects, obj))
+                return answer if job is None else _with(answer, await self._why(JOB, job))
+            case core.Service():
+                answer, worst = others.service(obj, pods_of(self._objects, obj))
+            case core.Node():
+                answer, worst = others.node(obj), None
+            case _:
+                answer, worst = self._why_workload(kind, obj)
+        own = metadata(obj)
+        add_happenings(answer, events_of(self._objects, own.namespace, own.name, own.uid))
+        return answer if worst is None else _with(answer, await self._why_pod(worst))
+
+    def _why_workload(self, kind: Kind, obj: Message) -> tuple[wire.WhyResponse, core.Pod | None]:
+        workload = workload_of(obj)
+        if workload is None:
+            return others.other(kind, obj), None
+        return workloads.diagnose(kind, workload, pods_of(self._objects, obj))
 
     async def _why_pod(self, pod: core.Pod) -> wire.WhyResponse:
         facts = pod_facts(self._objects, pod, self._clock.now())
         if not needs_node(pod):
             return diagnose(facts)
-        budgets, classes = budgets_of(self._objects), priority_classes(self._objects)
-        answer = await self._pictures.ask(lambda picture: pending(picture, pod, budgets, classes))
+        classes = priority_classes(self._objects)
+        answer = await self._pictures.ask(lambda picture: pending(picture, pod, classes))
         add_happenings(answer, facts.events)
         return answer
+
+
+def _with(answer: wire.WhyResponse, worst: wire.WhyResponse) -> wire.WhyResponse:
+    """The answer with that about the pod that fares worst, whose verdict it may take over: it knows more."""
+    if answer.verdict in (wire.UNSCHEDULABLE, wire.PROGRESSING, wire.WELL):
+        answer.verdict = worst.verdict
+    answer.worst.CopyFrom(worst)
+    return answer

@@ -4,16 +4,22 @@ Fed by the same intake as the scheduler's own, so that both see the same. Used b
 """
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from control_plane.objects.interface import ObjectChange
 from control_plane.scheduler.cluster import Cluster
+from control_plane.scheduler.decisions import PendingPod
+from control_plane.scheduler.framework import Profile
+from control_plane.scheduler.gangs.membership import Membership
 from control_plane.scheduler.intake import Intake, Wakes
+from control_plane.scheduler.preemption import Budget
 from control_plane.scheduler.profiles import Profiles
 from control_plane.scheduler.queue import Queue
 from control_plane.scheduler.settings import SchedulerSettings
+from control_plane.scheduler.shape import Shape
 from knarr.errors import ApiError, InternalError
+from knarr.proto.kubernetes import core_v1_pb2 as core
 
 T = TypeVar("T")
 _PORTION = 1_000
@@ -44,6 +50,31 @@ class Picture:
             self._intake.take_in(_PORTION)
         self._intake.wakes = Wakes()  # nothing sleeps here
         self.broken = False
+
+    def profile_of(self, shape: Shape) -> Profile:
+        """The profile of pods of a shape; raises KeyError for pods that are another scheduler's."""
+        return self.profiles.of(shape.scheduler_name)
+
+    def gang_of(self, pod: core.Pod) -> str:
+        """The gang that the pod is placed with, also one that does not exist; "" when it goes by itself."""
+        group = pod.spec.schedulingGroup.podGroupName
+        gang = f"{pod.metadata.namespace}/{group}" if group else ""
+        policy = self.membership.policy(gang)
+        return gang if policy is None or policy.at_least > 0 else ""
+
+    @property
+    def budgets(self) -> Sequence[Budget]:
+        """The disruption budgets there are."""
+        return tuple(self._intake.budgets.values())
+
+    @property
+    def membership(self) -> Membership:
+        """The gangs there are."""
+        return self._intake.membership
+
+    def waiting(self, gang: str) -> Sequence[PendingPod]:
+        """The pods of a gang that have no node."""
+        return self._queue.of_gang(gang)
 
     def answer(self, question: Callable[["Picture"], T]) -> T:
         """Ask; the question leaves the picture as it was. Raises what it raises."""

@@ -1,13 +1,9 @@
 """What an answer is made from: the object, and what stands beside it in the cache. Only reads."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from control_plane.objects.interface import Objects
-from control_plane.scheduler.preemption import Budget
-from control_plane.scheduler.selectors import compile_selector
 from knarr.proto.kubernetes import core_v1_pb2 as core
-from knarr.proto.kubernetes import policy_v1_pb2 as policy
 from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
 
 _MOST_EVENTS = 50
@@ -47,19 +43,6 @@ def last_seen(event: core.Event) -> int:
     if event.series.lastObservedTime.seconds:
         return event.series.lastObservedTime.seconds
     return event.lastTimestamp.seconds or event.eventTime.seconds or event.metadata.creationTimestamp.seconds
-
-
-def budgets_of(objects: Objects, namespace: str | None = None) -> Sequence[Budget]:
-    """The disruption budgets as preemption counts them."""
-    return [
-        Budget(
-            namespace=found.metadata.namespace,
-            selector=compile_selector(found.spec.selector),
-            allowed=found.status.disruptionsAllowed,
-            disrupted=frozenset(found.status.disruptedPods),
-        )
-        for found in objects.list(policy.PodDisruptionBudget, namespace)
-    ]
 
 
 def priority_classes(objects: Objects) -> dict[str, int]:

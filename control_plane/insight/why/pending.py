@@ -1,33 +1,41 @@
 """Why a pod has no node: gates, a scheduler that nobody is, a gang, or nodes that do not take it. Pure but
 for the picture, which it puts back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from control_plane.insight.picture import Picture
-from control_plane.insight.why.pods import blank
+from control_plane.insight.why.answers import blank
 from control_plane.insight.why.sentences import listed
-from control_plane.scheduler.decisions import Unschedulable
-from control_plane.scheduler.preemption import Budget
+from control_plane.scheduler.cluster import Cluster
+from control_plane.scheduler.decide import decide
+from control_plane.scheduler.decisions import PendingPod, Placed, Preemption, Unschedulable
+from control_plane.scheduler.gangs.attempt import decide_gang
 from control_plane.scheduler.why.advice import Advice, advise
+from knarr.api.kinds import POD
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
 
+Classes = Mapping[str, int]
 _MOST_NAMES = 100
 
 
-def pending(
-    picture: Picture, pod: core.Pod, budgets: Sequence[Budget], classes: Mapping[str, int]
-) -> wire.WhyResponse:
-    """What keeps the pod from having a node."""
-    answer = blank(pod)
+def pending(picture: Picture, pod: core.Pod, classes: Classes) -> wire.WhyResponse:
+    """What keeps the pod from having a node. `classes`: priority classes, name -> value."""
+    answer = blank(POD, pod)
     if pod.spec.schedulingGates:
         _gated(pod, answer)
     elif pod.spec.schedulerName not in picture.profiles:
         _foreign(pod, answer)
+    elif picture.gang_of(pod):
+        _of_gang(picture, pod, classes, answer)
     else:
-        advice = advise(picture.cluster, pod, picture.profiles.of(pod.spec.schedulerName), budgets, classes)
-        _advised(advice, answer)
+        _advised(_advice(picture, pod, classes), answer)
     return answer
+
+
+def _advice(picture: Picture, pod: core.Pod, classes: Classes) -> Advice:
+    profile = picture.profiles.of(pod.spec.schedulerName)
+    return advise(picture.cluster, pod, profile, picture.budgets, classes)
 
 
 def _gated(pod: core.Pod, answer: wire.WhyResponse) -> None:
@@ -53,13 +61,66 @@ def _foreign(pod: core.Pod, answer: wire.WhyResponse) -> None:
     )
 
 
+def _of_gang(picture: Picture, pod: core.Pod, classes: Classes, answer: wire.WhyResponse) -> None:
+    gang = picture.gang_of(pod)
+    policy, have = picture.membership.policy(gang), picture.membership.count(gang)
+    waiting = picture.waiting(gang)
+    if policy is None:
+        answer.verdict = wire.HELD
+        answer.summary = f"it waits for its PodGroup {gang}, which does not exist"
+        answer.remedies.append("create the PodGroup, or drop spec.schedulingGroup of the pod")
+    elif have + len(waiting) < policy.at_least:
+        answer.verdict = wire.HELD
+        answer.summary = (
+            f"its gang {gang} gets nodes for {policy.at_least} pods at once or for none, and has "
+            f"{have + len(waiting)} so far"
+        )
+        answer.remedies.append(f"make the other pods of the gang, or lower minCount of PodGroup {gang}")
+    else:
+        _whole_gang(picture, pod, classes, answer)
+
+
+def _whole_gang(picture: Picture, pod: core.Pod, classes: Classes, answer: wire.WhyResponse) -> None:
+    """The gang is complete: does it fit, and if not, is it for this pod?"""
+    gang, cluster = picture.gang_of(pod), picture.cluster
+    needs = picture.membership.needs(gang) or 1
+    outcome = decide_gang(
+        cluster, gang, picture.waiting(gang), needs, picture.profile_of, budgets=picture.budgets
+    )
+    made: list[Placed | Preemption] = [*outcome.placed, *outcome.preemptions]
+    _undo(cluster, [decision.pod for decision in made])
+    if outcome.refusal is None or made:
+        answer.verdict = wire.PROGRESSING
+        answer.summary = f"its gang {gang} fits now: it is scheduled at its next try"
+        return
+    own = f"{pod.metadata.namespace}/{pod.metadata.name}"
+    others = [other for other in picture.waiting(gang) if other.key != own]
+    try:
+        for other in others:
+            decide(cluster, [other], picture.profile_of(other.shape))
+        advice = _advice(picture, pod, classes)
+    finally:
+        _undo(cluster, others)
+    _advised(advice, answer)
+    if advice.refusal is None:
+        answer.verdict = wire.HELD
+        answer.summary = f"its gang does not fit: {outcome.refusal.message.removesuffix('.')}"
+    else:
+        answer.details.append(outcome.refusal.note.removesuffix(": "))
+
+
+def _undo(cluster: Cluster, pods: Iterable[PendingPod]) -> None:
+    for pod in pods:
+        cluster.undo(pod.key, pod.uid)
+
+
 def _advised(advice: Advice, answer: wire.WhyResponse) -> None:
     if advice.refusal is None:
         answer.verdict = wire.PROGRESSING
         answer.summary = "a node would take it now: it is scheduled at its next try"
         return
     answer.verdict = wire.UNSCHEDULABLE
-    answer.summary = f"no node takes it: {advice.refusal.message.removesuffix('.')}"
+    answer.summary = advice.refusal.message.removesuffix(".")
     answer.refusals.CopyFrom(refusals(advice))
 
 

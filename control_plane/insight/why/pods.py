@@ -3,12 +3,13 @@ says why. Pure."""
 
 from collections.abc import Sequence
 
+from control_plane.insight.why.answers import blank
 from control_plane.insight.why.containers import Trouble, troubles
 from control_plane.insight.why.facts import PodFacts, last_seen
 from control_plane.insight.why.sentences import ended, exit_text, listed, since
+from knarr.api.kinds import POD
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
-from knarr.proto.services import object_service_pb2 as objects_wire
 
 _MOST_HAPPENINGS = 5
 _HARMLESS_EVENTS = ("FailedScheduling",)  # the answer says the same, and more
@@ -23,16 +24,9 @@ def is_over(pod: core.Pod) -> bool:
     return pod.status.phase in ("Succeeded", "Failed")
 
 
-def blank(pod: core.Pod) -> wire.WhyResponse:
-    """An answer about the pod, with nothing said yet."""
-    own = pod.metadata
-    reference = objects_wire.Reference(api_version="v1", kind="Pod", namespace=own.namespace, name=own.name)
-    return wire.WhyResponse(reference=reference)
-
-
 def diagnose(facts: PodFacts) -> wire.WhyResponse:
     """What is the matter with a pod that has a node, is over, or goes."""
-    pod, answer = facts.pod, blank(facts.pod)
+    pod, answer = facts.pod, blank(POD, facts.pod)
     if is_over(pod):
         _over(facts, answer)
     elif pod.metadata.HasField("deletionTimestamp"):
