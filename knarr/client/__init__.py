@@ -1,12 +1,29 @@
 """The client library: typed, asynchronous access to a control plane.
 
-    async with Client.dial(["127.0.0.1:7443"]) as client:
+    async with Client.connect(["127.0.0.1:7443"]) as client:
         pods = await client.list(core.Pod, "default", labels="app=web")
 
-Reads are retried while the server cannot be reached; a write is retried only where nothing was done.
+Reads are tried again while they cannot be answered. A write is sent again only where nothing was done, or
+where a precondition in it makes that harmless; where neither is so and its answer is lost, Ambiguous is
+raised. The guide is docs/guides/client.md.
 """
 
 from knarr.client.client import Client
+from knarr.client.errors import Ambiguous, Unreachable
+from knarr.client.known import ChangeType
+from knarr.client.references import metadata_of, reference
 from knarr.client.results import Listed, WatchedObject, WriteResult
+from knarr.client.watching import Change
 
-__all__ = ["Client", "Listed", "WatchedObject", "WriteResult"]
+__all__ = [
+    "Ambiguous",
+    "Change",
+    "ChangeType",
+    "Client",
+    "Listed",
+    "Unreachable",
+    "WatchedObject",
+    "WriteResult",
+    "metadata_of",
+    "reference",
+]

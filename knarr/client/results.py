@@ -16,8 +16,8 @@ class Listed(Generic[M]):
 
     items: list[M]
     resource_version: str
-    continue_token: str = ""
-    remaining: int | None = None
+    continue_token: str = ""  # for the next page, where a limit was given
+    remaining: int | None = None  # how many objects are on later pages, where that is known
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,82 @@
+"""List, then watch; resume; and list again when the servers have forgotten where the watch stood.
+
+Whoever follows sees every object and every deletion, however often the connection was lost: only states
+between two that it sees may be skipped.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from knarr.backoff import Backoff
+from knarr.client.known import Known, Seen, Step
+from knarr.client.references import metadata_of
+from knarr.client.streams import LOST, Batches, resumed
+from knarr.errors import Expired
+from knarr.proto.services import object_service_pb2 as wire
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where objects come from: a list of them with its version, and a watch from a version on."""
+
+    list: Callable[[], Awaitable[tuple[Sequence[Seen], str]]]
+    watch: Callable[[str], Batches]
+    read: Callable[[wire.WatchEvent], Seen]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Steps that belong together. `listed` says that with them all that exists is known."""
+
+    steps: Sequence[Step]
+    version: str
+    listed: bool
+
+
+async def progress(
+    source: Source, known: Known, patience_s: float | None, rng: random.Random
+) -> AsyncGenerator[Progress, None]:
+    """Keep `known` up to date and tell each step, for ever. Raises what `resumed` raises but Expired."""
+    backoff = Backoff(rng, 0.1, 5.0)
+    while True:
+        try:
+            listed, version = await source.list()
+        except LOST:
+            if patience_s is not None:
+                raise
+            await asyncio.sleep(backoff.next_s())
+            continue
+        yield Progress(known.replace(listed), version, listed=True)
+        try:
+            async with aclosing(resumed(source.watch, version, patience_s, rng)) as stream:
+                async for events in stream:
+                    backoff.reset()
+                    steps = [step for event in events for step in _steps(source, known, event)]
+                    yield Progress(steps, events[-1].resource_version, listed=False)
+        except Expired:
+            # Who is too slow for the changes is not to ask for lists as fast as they come.
+            await asyncio.sleep(backoff.next_s())
+
+
+def _steps(source: Source, known: Known, event: wire.WatchEvent) -> Sequence[Step]:
+    if event.type == wire.WatchEvent.BOOKMARK:
+        return ()
+    seen = source.read(event)
+    if event.type == wire.WatchEvent.DELETED:
+        return known.drop(seen.key, seen.value)
+    return known.put(seen)
+
+
+def reader(message: type[Message]) -> Callable[[bytes], Seen]:
+    """How to tell which object some bytes are."""
+
+    def read(value: bytes) -> Seen:
+        own = metadata_of(message.FromString(value))
+        return Seen((own.namespace, own.name), own.uid, value)
+
+    return read

@@ -1,0 +1,143 @@
+"""Watching: events as they come, resumed over lost connections and restarts of servers."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from knarr.client.following import Source, progress, reader
+from knarr.client.known import ChangeType, Known, Seen
+from knarr.client.references import kind_of, reference
+from knarr.client.results import WatchedObject
+from knarr.client.streams import Batches, batches, resumed
+from knarr.client.subresources import Changes
+from knarr.proto.services import object_service_pb2 as wire
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[M]):
+    """What happened to one object. `object` is its state after that, of a deleted one its last; `previous`
+    the state before, where the client knew one."""
+
+    type: ChangeType
+    object: M
+    previous: M | None
+
+
+class Watching(Changes):
+    """Streams of changes. None of them ends by itself: leave the loop, or close the generator."""
+
+    async def watch(
+        self,
+        kind: type[M],
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
+        resource_version: str = "",
+        patience_s: float | None = None,
+    ) -> AsyncGenerator[WatchedObject[M], None]:
+        """Changes after `resource_version`; with none, first what exists, as ADDED.
+
+        It resumes when the connection is lost. Raises Expired when the servers have forgotten where it stood:
+        list again, or use `follow`, which does. Raises Unreachable when no server answers for `patience_s`
+        seconds, by default as long as any call of this client may take.
+        """
+        version = resource_version
+        if not version:
+            listed = await self.list(kind, namespace, labels=labels, fields=fields)
+            version = listed.resource_version
+            for obj in listed.items:
+                yield WatchedObject("ADDED", obj, version)
+        request = wire.WatchRequest(
+            reference=reference(kind_of(kind), namespace),
+            label_selector=labels,
+            field_selector=fields,
+            bookmarks=True,
+        )
+        patience_s = self._timeout_s if patience_s is None else patience_s
+        async with aclosing(resumed(self._opener(request), version, patience_s, self._rng)) as stream:
+            async for events in stream:
+                for event in events:
+                    name = wire.WatchEvent.Type.Name(event.type)
+                    yield WatchedObject(name, kind.FromString(event.object), event.resource_version)
+
+    async def watch_events(self, request: wire.WatchRequest) -> AsyncGenerator[wire.WatchEvent, None]:
+        """The raw events of one watch, not resumed; an ERROR event is raised as its ApiError."""
+        async with aclosing(batches(self._servers, request)) as stream:
+            async for events in stream:
+                for event in events:
+                    yield event
+
+    async def follow(
+        self,
+        kind: type[M],
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
+        patience_s: float | None = None,
+    ) -> AsyncGenerator[Change[M], None]:
+        """What exists and what becomes of it: every object as ADDED, then each change.
+
+        Unlike `watch` it goes on where the servers have forgotten what happened meanwhile: it lists again and
+        tells the difference, deletions included. It remembers all objects that match, serialised.
+        """
+        source = self.source(kind, namespace, labels=labels, fields=fields)
+        patience_s = self._timeout_s if patience_s is None else patience_s
+        async with aclosing(progress(source, Known(), patience_s, self._rng)) as stream:
+            async for part in stream:
+                for step in part.steps:
+                    previous = kind.FromString(step.previous) if step.previous is not None else None
+                    yield Change(step.type, kind.FromString(step.value), previous)
+
+    async def wait_for(
+        self, kind: type[M], namespace: str, name: str, check: Callable[[M | None], object]
+    ) -> M | None:
+        """Wait until `check` holds for an object, which is None while it does not exist; returns it then.
+
+        There is no deadline in it: use asyncio.timeout. Raises what `check` raises, and Unreachable.
+        """
+        known: M | None = None
+        source = self.source(kind, namespace, fields=f"metadata.name={name}")
+        async with aclosing(progress(source, Known(), self._timeout_s, self._rng)) as stream:
+            async for part in stream:
+                for step in part.steps:
+                    known = None if step.type is ChangeType.DELETED else kind.FromString(step.value)
+                    if check(known):
+                        return known
+                if part.listed and not part.steps and check(known):
+                    return known
+        raise AssertionError("unreachable: changes do not end")
+
+    def source(
+        self, kind: type[Message], namespace: str = "", *, labels: str = "", fields: str = ""
+    ) -> Source:
+        """Objects of a kind as informers and the like take them."""
+        target = reference(kind_of(kind), namespace)
+        read = reader(kind)
+
+        async def listed() -> tuple[Sequence[Seen], str]:
+            chunks = await self.list_chunks(
+                wire.ListRequest(reference=target, label_selector=labels, field_selector=fields)
+            )
+            seen = [read(value) for chunk in chunks for value in chunk.objects]
+            return seen, chunks[-1].resource_version
+
+        request = wire.WatchRequest(
+            reference=target, label_selector=labels, field_selector=fields, bookmarks=True
+        )
+        return Source(listed, self._opener(request), lambda event: read(event.object))
+
+    def _opener(self, request: wire.WatchRequest) -> Callable[[str], Batches]:
+        def open_at(version: str) -> Batches:
+            resuming = wire.WatchRequest()
+            resuming.CopyFrom(request)
+            resuming.resource_version = version
+            return batches(self._servers, resuming)
+
+        return open_at
