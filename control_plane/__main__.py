@@ -79,12 +79,15 @@ def main(
 
 def _run(settings: ServerSettings, *, only_stop_store: bool) -> int:
     # Imported here: --help needs neither NumPy nor gRPC.
+    import uvloop
+
     from control_plane import process
     from control_plane.store.embedded import EtcdFailedError, EtcdMissingError
 
     work = process.stop_store(settings.state_dir) if only_stop_store else process.run_server(settings)
     try:
-        asyncio.run(work)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(work)
     except (process.AlreadyRunning, EtcdMissingError, EtcdFailedError, OSError, ValueError) as error:
         click.echo(f"knarr server: {error}", err=True)
         return FAILED

@@ -17,10 +17,12 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from knarr.api import quantity, times
 from knarr.api.decoding_values import MAX_RAW_DEPTH, depth_left
 from knarr.api.errors import DecodeError, Problem, QuantityError, show
+from knarr.api.recent import REPEATED, Recent, key_of
 from knarr.api.schema import META, SPECIAL, Field, fields
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 _ZERO_QUANTITY = meta.Quantity(string="0")
+_REMEMBERED = 8_192  # messages of each repeated type: about 1 MiB
 _Check = Callable[[Any, str], Problem | None]  # (message, path); may rewrite the message
 _Problems = list[Problem]
 _Step = Callable[[Any, str, _Problems], None]
@@ -48,7 +50,7 @@ def normalise(message: Message) -> tuple[Problem, ...]:
 
 
 @cache
-def _normaliser(descriptor: Descriptor) -> Callable[[Message, str, _Problems], None]:
+def _normaliser(descriptor: Descriptor) -> _Step:
     steps: dict[FieldDescriptor, tuple[str, bool, _Step | None]] = {}
 
     def run(message: Message, path: str, problems: _Problems) -> None:
@@ -68,7 +70,23 @@ def _normaliser(descriptor: Descriptor) -> Callable[[Message, str, _Problems], N
             steps[field] = (known.key, _droppable(known), _step(known))
         else:
             steps[field] = ("", True, _one(field))
-    return run
+    return _remembering(run) if descriptor.full_name in REPEATED else run
+
+
+def _remembering(run: _Step) -> _Step:
+    """The same, but for messages that it left as they were, without a problem, lately."""
+    normal = Recent[bool](_REMEMBERED)
+
+    def run_unless_normal(message: Message, path: str, problems: _Problems) -> None:
+        key = key_of(message)
+        if normal.get(key):
+            return
+        before = len(problems)
+        run(message, path, problems)
+        if len(problems) == before and key_of(message) == key:
+            normal.put(key, True)
+
+    return run_unless_normal
 
 
 def _droppable(field: Field) -> bool:

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from knarr.api.errors import show
 from knarr.api.kinds import Kind
+from knarr.api.recent import REPEATED, Recent, key_of
 from knarr.api.schema import SPECIAL, fields
 from knarr.api.support_stored import STORED
 from knarr.api.support_table import UNSUPPORTED, Row, Verdict
@@ -20,6 +21,8 @@ from knarr.errors import Cause
 
 _ROWS: Final = {row.field: row for row in UNSUPPORTED}
 _STATUS: Final = "status"  # of an object; written by Knarr itself
+
+_REMEMBERED: Final = 8_192  # messages: about 1 MiB
 
 _Found = list[tuple[Row, str, Any]]  # the row, the path and the value
 _Walk = Callable[[Message, str, _Found], None]
@@ -82,7 +85,23 @@ def _walker(descriptor: Descriptor, is_object: bool) -> _Walk | None:
             elif inner is not None:
                 inner(value, here, found)
 
-    return walk
+    return _remembering(walk) if descriptor.full_name in REPEATED else walk
+
+
+def _remembering(walk: _Walk) -> _Walk:
+    """The same, but for messages in which it found nothing lately."""
+    clean = Recent[bool](_REMEMBERED)
+
+    def walk_unless_clean(message: Message, path: str, found: _Found) -> None:
+        key = key_of(message)
+        if clean.get(key):
+            return
+        before = len(found)
+        walk(message, path, found)
+        if len(found) == before:
+            clean.put(key, True)
+
+    return walk_unless_clean
 
 
 def _json_key(descriptor: Descriptor, field: FieldDescriptor) -> str:

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from control_plane.api.patching import field_sets
 from control_plane.api.patching.field_sets import EMPTY, FieldSet, with_self
 from control_plane.api.patching.schema import Shape, Type, object_type
+from knarr.api.recent import REPEATED, Recent, key_of
 from knarr.api.schema import Field, fields, message_class
 
 _Below = Callable[[Any], FieldSet]  # a value -> the fields below it
@@ -135,9 +136,10 @@ def _plan(item: Field, kind: Type) -> _Plan:
         message = item.message
         assert message is not None  # only messages are structs
         absent = message_class(message)() if item.is_struct else None
-        return _Plan(
-            key, item.is_struct, lambda value: _lister(message)(value), _late_walker(message), absent
-        )
+        walk = _late_walker(message)
+        if absent is not None and message.full_name in REPEATED:
+            walk = _recalling(walk, absent)
+        return _Plan(key, item.is_struct, lambda value: _lister(message)(value), walk, absent)
     if kind.shape is Shape.MAP:
         return _Plan(key, item.always, _map_below, _walk_map, {})
     name = _element_name(item, kind)
@@ -152,6 +154,25 @@ def _plan(item: Field, kind: Type) -> _Plan:
 def _late_walker(message: Descriptor) -> _Walk:
     """As `_walker`, which cannot be made yet for a type inside of itself."""
     return lambda old, new, changed, removed: _walker(message)(old, new, changed, removed)
+
+
+def _recalling(walk: _Walk, absent: Message) -> _Walk:
+    """The same walk. What is all new is walked once for equal messages: it has only changed fields."""
+    found = Recent[FieldSet]()
+
+    def walk_or_recall(old: Any, new: Any, changed: FieldSet, removed: FieldSet) -> None:
+        if old is not absent:
+            walk(old, new, changed, removed)
+            return
+        key = key_of(new)
+        known = found.get(key)
+        if known is None:
+            known = {}
+            walk(absent, new, known, removed)
+            found.put(key, known)
+        changed.update(known)
+
+    return walk_or_recall
 
 
 def _nothing_below(value: Any) -> FieldSet:

@@ -10,22 +10,21 @@ I/O, no clock.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
 from typing import Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from control_plane.api.rules.filling import Fill, compile_fill
+from control_plane.api.rules.filling import Fill, compile_fill, filling_recent
 from control_plane.api.rules.shapes import descriptor_of, is_inline, is_map, is_struct
+from knarr.api.recent import Recent, key_of
 from knarr.errors import Cause
 
 Causes = list[Cause]
 Check = Callable[[Any, str, Causes], None]  # (value, its path, where to put what is wrong)
 UpdateCheck = Callable[[Any, Any, str, Causes], None]  # (new, old, path of both, causes)
 
-_REMEMBERED: Final = 8_192  # digests for each table that remembers: about 1 MiB
-_DIGEST_BYTES: Final = 16
+_REMEMBERED: Final = 8_192  # messages that passed, for each table that remembers: about 1 MiB
 WHOLE: Final = ""  # the field of a rule about the message as a whole
 
 
@@ -81,8 +80,9 @@ class UpdateRule:
 class Table:
     """Defaults and rules of one message type in one role.
 
-    `remembered`: a message whose very bytes were found right before is not checked again. For what comes in
-    thousands of equal copies, as the specs of pods of one template do; its rules may look at nothing else.
+    `remembered`: a message whose very bytes were found right before is not checked again, nor are its
+    defaults worked out again. For what comes in thousands of equal copies, as the specs of pods of one
+    template do; its rules and defaults may look at nothing else.
     """
 
     message: type[Message]
@@ -105,7 +105,8 @@ class Table:
     @cached_property
     def fill(self) -> Fill | None:
         """Sets the defaults of a message and of all below it; None when there are none."""
-        return compile_fill(self)
+        fill = compile_fill(self)
+        return filling_recent(fill) if fill is not None and self.remembered else fill
 
     def nested(self) -> Iterator[Nested]:
         return (rule for rule in self.rules if isinstance(rule, Nested))
@@ -193,19 +194,17 @@ def _checker(
 
 
 def _remembering(check: Check) -> Check:
-    """The check, skipped for messages that have passed it lately; the oldest are forgotten first."""
-    passed: dict[bytes, None] = {}
+    """The check, skipped for messages that have passed it lately."""
+    passed = Recent[bool](_REMEMBERED)
 
     def check_unless_passed(message: Any, path: str, causes: Causes) -> None:
-        digest = blake2b(message.SerializeToString(), digest_size=_DIGEST_BYTES).digest()
-        if digest in passed:
+        key = key_of(message)
+        if passed.get(key):
             return
         before = len(causes)
         check(message, path, causes)
         if len(causes) == before:
-            if len(passed) >= _REMEMBERED:
-                del passed[next(iter(passed))]
-            passed[digest] = None
+            passed.put(key, True)
 
     return check_unless_passed
 

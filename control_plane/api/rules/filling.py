@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from control_plane.api.rules.shapes import descriptor_of, is_map, is_struct
+from knarr.api.recent import Recent, key_of
 
 if TYPE_CHECKING:
     from control_plane.api.rules.engine import Table
@@ -24,6 +25,23 @@ def compile_fill(table: "Table") -> Fill | None:
             step(message)
 
     return fill
+
+
+def filling_recent(fill: Fill) -> Fill:
+    """The same, of a message that was filled lately from what it became then."""
+    filled = Recent[bytes]()
+
+    def fill_or_recall(message: Any) -> None:
+        key = key_of(message)
+        known = filled.get(key)
+        if known is not None:
+            message.ParseFromString(known)
+            return
+        fill(message)
+        if key:
+            filled.put(key, message.SerializeToString())
+
+    return fill_or_recall
 
 
 def _nested_fills(table: "Table") -> Iterator[Fill]:

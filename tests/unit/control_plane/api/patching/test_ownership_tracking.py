@@ -220,3 +220,14 @@ def test_every_field_has_an_owner_and_nothing_else_has(steps: list[tuple[str, di
         live = write(live, value, manager, CONFIG_MAP)
         owned = [path for paths in owners(live).values() for path in paths if path.startswith(".data.")]
         assert sorted(owned) == sorted(f".data.{key}" for key in data)
+
+
+def test_new_objects_with_equal_specs_own_the_same_and_others_their_own() -> None:
+    other = {**CREATED, "spec": {**CREATED["spec"], "restartPolicy": "Never"}}
+    first, again = (owners(write(None, CREATED, "m")) for _ in range(2))
+    assert first == again
+    more = owners(write(None, other, "m"))["m/"]
+    assert set(more) - set(first["m/"]) == {".spec.restartPolicy"}
+    named = {"metadata": {"name": "q", "annotations": {"x": "y"}}, "spec": CREATED["spec"]}
+    assert ".metadata.annotations" in owners(write(None, named, "m"))["m/"]
+    assert owners(write(None, CREATED, "m")) == first

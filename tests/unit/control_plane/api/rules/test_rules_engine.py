@@ -9,6 +9,7 @@ from control_plane.api.rules.checks import NON_NEGATIVE, PORT, PORT_NAME, one_of
 from control_plane.api.rules.engine import Causes, Table
 from control_plane.api.rules.rows import (
     default,
+    default_by,
     default_pointer,
     each,
     ensure,
@@ -166,3 +167,19 @@ def test_a_remembering_table_checks_equal_messages_once_and_faulty_ones_always()
         table.check(core.PodSpec(nodeName=name), "spec", found)
         assert bool(found) == (not name)
     assert seen == ["a", "b", "", ""]
+
+
+def test_a_remembering_table_fills_equal_messages_once_and_alike() -> None:
+    filled: list[str] = []
+
+    def fill(spec: Any) -> None:
+        filled.append(spec.nodeName)
+        spec.restartPolicy = spec.restartPolicy or "Always"
+
+    table = Table(core.PodSpec, defaults=(default_by("restartPolicy", fill, "Always"),), remembered=True)
+    assert table.fill is not None
+    for name in ("a", "a", "b", "a"):
+        pod = core.Pod(spec=core.PodSpec(nodeName=name))
+        table.fill(pod.spec)
+        assert pod == core.Pod(spec=core.PodSpec(nodeName=name, restartPolicy="Always"))
+    assert filled == ["a", "b"]
