@@ -1,0 +1,84 @@
+"""knarr patch: change fields of objects by a patch."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from knarr.cli.choosing import Wanted, chooses, find, named, require_selection
+from knarr.cli.failure import USAGE, Failure
+from knarr.cli.invocation import Invocation, knarr_command
+from knarr.cli.writing import Writing, writes
+from knarr.client import Client
+from knarr.client.client import reference
+from knarr.proto.services import object_service_pb2 as wire
+
+TYPES = {
+    "strategic": wire.PatchRequest.STRATEGIC,
+    "merge": wire.PatchRequest.MERGE,
+    "json": wire.PatchRequest.JSON,
+}
+
+
+@knarr_command("patch", short_help="Change fields by a patch")
+@chooses()
+@click.option("--patch", "-p", "text", metavar="YAML|JSON", help="The patch.")
+@click.option("--patch-file", metavar="FILE", help="A file with the patch.")
+@click.option("--type", "how", type=click.Choice(list(TYPES)), default="strategic", show_default=True)
+@click.option("--subresource", default="", metavar="status|scale", help="Patch this part.")
+@writes("knarr-patch")
+def command(
+    invocation: Invocation,
+    wanted: Wanted,
+    text: str | None,
+    patch_file: str | None,
+    how: str,
+    subresource: str,
+    writing: Writing,
+) -> None:
+    """Change fields of objects: a strategic merge patch (lists with keys are merged), a JSON merge patch
+    (lists are replaced), or a JSON patch (a list of operations).
+
+    \b
+      knarr patch deploy web -p '{spec: {replicas: 3}}'
+      knarr patch node node-1 --type=merge -p '{"metadata":{"labels":{"rack":"a"}}}'
+      knarr patch cm web --type=json -p '[{op: remove, path: /data/old}]'
+    """
+    patch = json.dumps(_read(text, patch_file, how)).encode()
+    which = named(wanted, invocation)
+    require_selection(wanted, which)
+
+    async def work(client: Client) -> None:
+        found = await find(client, wanted, which)
+        answers = []
+        for each in found:
+            request = wire.PatchRequest(
+                reference=reference(each.target.kind, each.namespace, each.target.name),
+                type=TYPES[how],
+                patch=patch,
+                options=writing.options(),
+                subresource=subresource,
+            )
+            answer = await client.send(request)
+            unchanged = answer.outcome == wire.UNCHANGED
+            writing.tell(each.target, "patched (no change)" if unchanged else "patched", answer)
+            answers.append(answer)
+        writing.show([each.target.kind for each in found], answers)
+
+    invocation.run(work)
+
+
+def _read(text: str | None, file: str | None, how: str) -> Any:
+    """The patch as plain values; raises Failure."""
+    if (text is None) == (file is None):
+        raise Failure("give the patch by -p or by --patch-file", USAGE)
+    try:
+        value = yaml.safe_load(text if text is not None else Path(file or "").read_text())
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        raise Failure(f"the patch cannot be read: {error}", USAGE) from error
+    if not isinstance(value, list if how == "json" else dict):
+        expected = "a list of operations" if how == "json" else "an object"
+        raise Failure(f"the patch is not {expected}, as --type={how} takes it", USAGE)
+    return value
