@@ -12,6 +12,9 @@ from typing import TypeVar
 from click.testing import CliRunner
 from google.protobuf.message import Message
 
+from control_plane.insight.insight import Insight
+from control_plane.scheduler.profiles import Profiles
+from control_plane.server.insight import InsightServicer
 from control_plane.server.objects import Identity, ObjectServicer
 from knarr import transport
 from knarr.api import kinds
@@ -19,8 +22,10 @@ from knarr.api.manifest import read_text
 from knarr.cli.main import cli
 from knarr.client import Client
 from knarr.client.client import metadata_of
+from knarr.clock import SystemClock
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
+from knarr.proto.services.insight_service_pb2_grpc import add_InsightServiceServicer_to_server
 from knarr.proto.services.object_service_pb2_grpc import add_ObjectServiceServicer_to_server
 from tests.support.api import ApiWorld, api_world
 
@@ -119,6 +124,8 @@ def api_server() -> Iterator[Server]:
             server, port = transport.server("127.0.0.1:0")
             servicer = ObjectServicer(world.api, world.lister, world.watches, world.writer, IDENTITY)
             add_ObjectServiceServicer_to_server(servicer, server)
+            insight = Insight(world.objects, Profiles(), SystemClock())
+            add_InsightServiceServicer_to_server(InsightServicer(insight), server)
             await server.start()
             async with Client(transport.channel(f"127.0.0.1:{port}"), timeout_s=10.0) as client:
                 started.set_result((Server(loop, world, port, client), stop))

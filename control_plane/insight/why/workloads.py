@@ -109,9 +109,8 @@ def _is_well(workload: Workload) -> bool:
 
 
 def _counts(workload: Workload, pods: Sequence[core.Pod]) -> str:
-    said = (
-        f"{workload.ready} of {times(workload.desired, 'pod')} {'is' if workload.ready == 1 else 'are'} ready"
-    )
+    are = "is" if 1 in (workload.ready, workload.desired) else "are"
+    said = f"{workload.ready} of {times(workload.desired, 'pod')} {are} ready"
     if workload.updated is not None and workload.updated < workload.desired:
         said += f", {workload.updated} up to date"
     there = sum(pod.status.phase not in ("Succeeded", "Failed") for pod in pods)
