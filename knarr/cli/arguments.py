@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import click
 import click.core
 
+from knarr.api.suggest import nearest
+
 TRUE = ("true", "t", "1")
 FALSE = ("false", "f", "0")
 
@@ -21,10 +23,22 @@ class KnarrCommand(click.Command):
 
 
 class KnarrGroup(click.Group):
-    """A group of commands that itself may have such switches."""
+    """A group of commands that itself may have such switches; a mistyped command is answered with the
+    nearest."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, as_click(args, self.params))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            near = nearest(args[0], known)
+            path = ctx.command_path
+            hint = f"; did you mean `{path} {near}`?" if near else f"; `{path} --help` lists the commands"
+            raise click.UsageError(f'unknown command "{args[0]}"{hint}')
+        return super().resolve_command(ctx, args)
 
 
 def as_click(arguments: Sequence[str], parameters: Sequence[click.Parameter]) -> list[str]:

@@ -1,6 +1,5 @@
 """Entry point: global options, the commands, and how errors end the program."""
 
-import difflib
 import importlib
 import pkgutil
 import sys
@@ -8,6 +7,7 @@ import sys
 import click
 
 from knarr.cli import commands
+from knarr.cli.arguments import KnarrGroup
 from knarr.cli.failure import USAGE
 from knarr.cli.invocation import Invocation
 
@@ -16,8 +16,8 @@ from knarr.cli.invocation import Invocation
 COMMANDS = tuple(sorted(found.name.replace("_", "-") for found in pkgutil.iter_modules(commands.__path__)))
 
 
-class Commands(click.Group):
-    """Finds commands by name, and suggests the nearest for a mistyped one."""
+class Commands(KnarrGroup):
+    """Finds commands by name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -29,17 +29,10 @@ class Commands(click.Group):
         command: click.Command = loaded.command
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"; did you mean `knarr {near[0]}`?" if near else "; `knarr --help` lists the commands"
-            raise click.UsageError(f'unknown command "{args[0]}"{hint}')
-        return super().resolve_command(ctx, args)
 
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    "knarr", cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option("--context", metavar="NAME", help="Context of the config file to use.")
 @click.option("--server", "-s", metavar="HOST:PORT[,…]", help="Address of the control plane.")
 @click.option("--namespace", "-n", metavar="NS", help="Namespace; the context's when not given.")

@@ -4,11 +4,12 @@ import click
 import yaml
 
 from knarr.cli import config as configuration
+from knarr.cli.arguments import KnarrGroup
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation
 
 
-@click.group("config", short_help="Contexts: which cluster to talk to")
+@click.group("config", cls=KnarrGroup, short_help="Contexts: which cluster to talk to")
 def command() -> None:
     """Contexts: which cluster to talk to."""
 

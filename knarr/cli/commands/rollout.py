@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import click
 from google.protobuf.message import Message
 
+from knarr.cli.arguments import KnarrGroup
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation, knarr_command
 from knarr.cli.options import DURATION
@@ -16,7 +17,7 @@ from knarr.client import Client
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 
 
-@click.group("rollout", short_help="Follow a deployment's change")
+@click.group("rollout", cls=KnarrGroup, short_help="Follow a deployment's change")
 def command() -> None:
     """Follow a deployment's change."""
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from google.protobuf.message import Message
 
 from knarr.api.codec import to_dict
+from knarr.cli.decisions.environment import value_text
 from knarr.cli.describing.text import Text
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -77,7 +78,7 @@ def _container(text: Text, container: core.Container, status: core.ContainerStat
     ):
         if probe.ByteSize():
             text.field(label, probe_text(probe))
-    text.listing("Environment", [_variable(variable) for variable in container.env])
+    text.listing("Environment", [f"{found.name}: {value_text(found)}" for found in container.env])
     text.listing("Mounts", [f"{mount.mountPath} from {mount.name}" for mount in container.volumeMounts])
 
 
@@ -95,21 +96,6 @@ def _state(text: Text, label: str, state: core.ContainerState) -> None:
         waiting = state.waiting
         detail = f": {waiting.message}" if waiting.message else ""
         text.field(label, f"Waiting: {waiting.reason or 'ContainerCreating'}{detail}")
-
-
-def _variable(variable: core.EnvVar) -> str:
-    source = variable.valueFrom
-    if source.HasField("configMapKeyRef"):
-        reference = source.configMapKeyRef
-        return f"{variable.name}: <key {reference.key} of config map {reference.localObjectReference.name}>"
-    if source.HasField("secretKeyRef"):
-        secret = source.secretKeyRef
-        return f"{variable.name}: <key {secret.key} of secret {secret.localObjectReference.name}>"
-    if source.HasField("fieldRef"):
-        return f"{variable.name}: <{source.fieldRef.fieldPath}>"
-    if source.HasField("resourceFieldRef"):
-        return f"{variable.name}: <{source.resourceFieldRef.resource}>"
-    return f"{variable.name}: {variable.value}"
 
 
 def port_text(port: core.ContainerPort) -> str:
