@@ -18,16 +18,17 @@ def protobuf(obj: Message) -> wire.Body:
     return wire.Body(protobuf=obj.SerializeToString())
 
 
-def applied(body: Applied) -> wire.Body:
-    """What is to be applied: JSON text in bytes, YAML text in a str, or a document. Not a message: that
-    cannot say which fields are meant."""
+def applied(body: Applied, named: wire.Reference) -> wire.Body:
+    """What is to be applied: JSON text in bytes, YAML text in a str, or a document, which need not say again
+    what object it is for. Not a message: that cannot say which fields are meant."""
     match body:
         case bytes():
             return wire.Body(json=body)
         case str():
             return wire.Body(yaml=body.encode())
-        case _:
-            return wire.Body(json=json.dumps(body).encode())
+    metadata = {"name": named.name, **body.get("metadata", {})}
+    document = {"apiVersion": named.api_version, "kind": named.kind, **body, "metadata": metadata}
+    return wire.Body(json=json.dumps(document).encode())
 
 
 def json_text(document: bytes | Document | list[Document]) -> bytes:

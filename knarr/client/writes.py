@@ -123,9 +123,10 @@ class Writes(Reads):
         it are touched, and owned by this client's field manager from then on. Raises Conflict when another
         manager owns one of them and `force` is not given."""
         row = kind_of(kind)
+        named = reference(row, namespace, name)
         request = wire.ApplyRequest(
-            reference=reference(row, namespace, name),
-            body=bodies.applied(body),
+            reference=named,
+            body=bodies.applied(body, named),
             options=self._options(dry_run),
             force=force,
             subresource=subresource,

@@ -16,6 +16,8 @@ class Proxy:
         self._refusing = False
         self._swallowing = False
         self._swallowed = asyncio.Event()
+        self._dropping = False
+        self._dropped = asyncio.Event()
         self.port = 0
 
     @property
@@ -58,14 +60,26 @@ class Proxy:
         self.cut()
         self._swallowing = False
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def drop_request(self) -> None:
+        """Let no request through; return when there was one, which is lost. Connections are then cut and work
+        again."""
+        self._dropped.clear()
+        self._dropping = True
+        async with asyncio.timeout(20):
+            await self._dropped.wait()
+        self.cut()
+        self._dropping = False
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._refusing:
             writer.transport.abort()
             return
-        task = asyncio.current_task()
-        assert task is not None
+        # A task of our own: asyncio complains of its own one when that is cancelled.
+        task = asyncio.create_task(self._forward(reader, writer), name="proxy-connection")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
         except OSError:
@@ -85,8 +99,11 @@ class Proxy:
     async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
+                if not self._dropping:
+                    writer.write(data)
+                    await writer.drain()
+                elif len(data) > 60:  # not the acknowledgement of a frame: a request
+                    self._dropped.set()
 
     async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
