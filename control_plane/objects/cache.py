@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 
 from google.protobuf.message import Message
 
-from control_plane.objects.feed import Feed
+from control_plane.objects.feed import Feed, Gap
 from control_plane.objects.interface import Handler, ObjectKey
 from control_plane.objects.progress import Progress
 from control_plane.objects.records import CachedRecord
@@ -106,12 +106,15 @@ class CachedObjects:
         """The version up to which all changes of the kind are here; 0 before the first list."""
         return self._feed(kind).table.version
 
-    def subscribe_records(self, kind: Kind, handler: RecordHandler) -> Callable[[], None]:
+    def subscribe_records(
+        self, kind: Kind, handler: RecordHandler, gap: Gap | None = None
+    ) -> Callable[[], None]:
         """As subscribe, with the bytes of each change and of what was before it.
 
         Versions increase, except that after a compaction during a disconnect the changes made meanwhile
-        come as one difference: ordered by version, then the deletions, all with the version of the list."""
-        return self._feed(kind).subscribe(handler)
+        come as one difference: ordered by version, then the deletions, all with the version of the list.
+        `gap` is called with True before that, and with False after it and after the first list."""
+        return self._feed(kind).subscribe(handler, gap)
 
     def message(self, kind: Kind, record: CachedRecord) -> Message:
         """A new message of a record, resourceVersion filled in."""

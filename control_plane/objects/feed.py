@@ -25,13 +25,17 @@ SLICE = 200  # changes applied and handed on before others run
 log = structlog.get_logger(__name__)
 
 
+Gap = Callable[[bool], None]
+
+
 class _Subscriber:
     """A handler, and what it has yet to be given of what existed when it came."""
 
-    __slots__ = ("_existing", "handler")
+    __slots__ = ("_existing", "gap", "handler")
 
-    def __init__(self, handler: RecordHandler, existing: list[CachedRecord]) -> None:
+    def __init__(self, handler: RecordHandler, gap: Gap | None, existing: list[CachedRecord]) -> None:
         self.handler = handler
+        self.gap = gap
         existing.reverse()
         self._existing = existing  # last first
 
@@ -83,10 +87,11 @@ class Feed:
         async with self._filled:
             await self._filled.wait_for(lambda: self._listed and not self._unfilled())
 
-    def subscribe(self, handler: RecordHandler) -> Callable[[], None]:
-        """Hand on what exists, the first slice of it at once, and then every change."""
+    def subscribe(self, handler: RecordHandler, gap: Gap | None = None) -> Callable[[], None]:
+        """Hand on what exists, the first slice of it at once, then every change. `gap` is called with True
+        when changes have been missed, before the difference, and with False after it."""
         existing = self.table.find(None, None, None)
-        subscriber = _Subscriber(handler, existing)
+        subscriber = _Subscriber(handler, gap, existing)
         self._subscribers.append(subscriber)
         subscriber.fill(self.table.reader)
         if subscriber.unfilled:
@@ -118,11 +123,18 @@ class Feed:
             after = page.records[-1].key
         newer.sort(key=lambda record: record.version)
         changes = [_put(record) for record in newer] + self.table.missing_from(listed, version)
+        self._tell_gap(not first)
         await self._apply(changes, version)
+        self._tell_gap(False)
         self._backoff.reset()
         self._listed = True
         async with self._filled:
             self._filled.notify_all()
+
+    def _tell_gap(self, begins: bool) -> None:
+        for subscriber in tuple(self._subscribers):
+            if subscriber.gap is not None:
+                subscriber.gap(begins)
 
     async def _follow(self) -> None:
         """Apply changes as they come; raises CompactedError."""

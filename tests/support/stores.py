@@ -8,13 +8,37 @@ from typing import Protocol
 
 from control_plane.store.etcd import EtcdStore
 from control_plane.store.etcd_client import EtcdSettings
-from control_plane.store.interface import ABSENT, Change, Failed, Refused, Store, Write, Written
-from control_plane.store.memory import MemoryStore
+from control_plane.store.interface import (
+    ABSENT,
+    Change,
+    Failed,
+    Refused,
+    Store,
+    UnavailableError,
+    Write,
+    Written,
+)
+from control_plane.store.memory import MemoryStore, Operation
 from control_plane.store.memory_backend import MemoryBackend
 from tests.support.etcd import RealEtcd
 from tests.support.proxy import Proxy
 
 DEADLINE_S = 20.0
+
+
+class Cut:
+    """Faults: watches deliver nothing while `cut` is set."""
+
+    def __init__(self) -> None:
+        self.cut = False
+
+    async def before(self, operation: Operation, subject: str) -> None:
+        await asyncio.sleep(0)
+        if self.cut and operation is Operation.WATCH:
+            raise UnavailableError("cut off")
+
+    def after_write(self, subject: str) -> None:
+        return None
 
 
 class Backing(Protocol):

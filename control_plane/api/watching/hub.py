@@ -1,6 +1,8 @@
 """One ring for each kind, fed by the cache, and the news that there is something in it."""
 
 import asyncio
+import contextlib
+import math
 from collections.abc import Callable, Sequence
 
 from control_plane.api.settings import ApiSettings
@@ -19,30 +21,36 @@ class Feed:
         self._objects = objects
         self._kind = kind
         self._news = asyncio.Event()  # set once, when something comes, and then replaced
-        self._begun = False
+        self._whole = asyncio.Event()  # the ring has all changes since its floor
 
     def start(self) -> Callable[[], None]:
         """Follow the cache; returns what ends that."""
-        version = self._objects.version(self._kind)
-        if version:
-            self._begin(version)
-        return self._objects.subscribe_records(self._kind, self._take)
+        if self._objects.version(self._kind):
+            self._gap(False)
+        return self._objects.subscribe_records(self._kind, self._take, self._gap)
 
     @property
-    def floor(self) -> int:
+    def floor(self) -> float:
         """All changes after it are known here."""
-        return self.ring.floor if self._begun else self._objects.version(self._kind)
+        return self.ring.floor if self._whole.is_set() else math.inf
 
-    def _begin(self, version: int) -> None:
-        self.ring.begin(version)
-        self._begun = True
+    async def whole(self) -> None:
+        """Return once the cache has read all objects and is at one moment."""
+        await self._whole.wait()
+
+    def _gap(self, begins: bool) -> None:
+        """Changes that the cache missed cannot be told: what it makes up for them, once it has found the
+        difference, is neither in order nor with versions to resume from. All who watch must begin anew."""
+        self.ring.begin(self._objects.version(self._kind))
+        if begins:
+            self._whole.clear()
+        else:
+            self._whole.set()
+        self._tell()
 
     def _take(self, changes: Sequence[RecordChange]) -> None:
-        if not self._begun:
-            version = self._objects.version(self._kind)
-            if not version:
-                return  # the first list is being read
-            self._begin(version)
+        if not self._whole.is_set():
+            return
         # A subscription begins with what exists: that is no news.
         newer = [change for change in changes if change.version > self.ring.floor]
         if newer:
@@ -54,14 +62,13 @@ class Feed:
         self._news = asyncio.Event()
 
     async def news(self, place: int, timeout_s: float) -> bool:
-        """Wait until there is a change at a place; False when there was none within the time."""
-        try:
+        """Wait until there is a change at a place; False when there was none within the time. What came just
+        when time was up is news: a bookmark must never pass it by."""
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while self.ring.end <= place:
                     await self._news.wait()
-        except TimeoutError:
-            return False
-        return True
+        return self.ring.end > place
 
 
 class Hub:

@@ -62,7 +62,9 @@ class Ring:
         return self._first + len(self._entries)
 
     def begin(self, floor: int) -> None:
-        """Changes after `floor` will follow; those before are not known."""
+        """Changes after `floor` will follow; those before are not known, and all places are lost."""
+        self._first = self.end + 1
+        self._entries, self._bytes = [], 0
         self.floor = self.newest = floor
 
     def push(self, changes: Sequence[RecordChange]) -> None:

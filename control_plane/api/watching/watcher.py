@@ -62,8 +62,8 @@ class Watches:
         """Events in batches, until time is up. Raises BadRequest, Expired (the version is too old, or the
         watcher too slow), Unavailable."""
         version = parse_version(options.resource_version)
-        await self._synced()
         feed = self._hub.feed(wanted.kind)
+        await self._whole(feed)
         watch = _Watch(wanted, options, feed, self._settings)
         feed.watchers += 1
         try:
@@ -82,10 +82,10 @@ class Watches:
         finally:
             feed.watchers -= 1
 
-    async def _synced(self) -> None:
+    async def _whole(self, feed: Feed) -> None:
         try:
             async with asyncio.timeout(self._settings.store_timeout_s):
-                await self._objects.synced()
+                await feed.whole()
         except TimeoutError as error:
             raise Unavailable("the server has not yet read all objects", retry_after_s=1) from error
 
@@ -142,7 +142,7 @@ class _Watch:
         records = objects.records(wanted.kind, wanted.namespace or None)
         # Nothing is awaited in between, so the records and the place are of the same moment.
         version = max(ring.newest, objects.version(wanted.kind))
-        self._place = ring.end
+        self._since, self._place = version, ring.end
         size = self._settings.watch_batch
         for start in range(0, len(records), size):
             part = records[start : start + size]
@@ -200,7 +200,8 @@ class _Watch:
             entries = feed.ring.read(self._place, self._settings.watch_batch, self._settings.part_bytes)
             if entries is None:
                 raise Expired(
-                    "the watch was too slow: changes that it has yet to read are no longer kept; list again"
+                    "what the watch has yet to tell is no longer kept: it was too slow, or the server "
+                    "missed it; list again"
                 )
             self._place += len(entries)
             if batch := _events(self._wanted, [each for each in entries if each.version > self._since]):

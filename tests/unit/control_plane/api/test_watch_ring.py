@@ -34,6 +34,18 @@ def test_a_watch_goes_on_after_any_version() -> None:
     assert ring.newest == 192
 
 
+def test_places_are_lost_when_the_ring_begins_anew() -> None:
+    ring = Ring(10, 10_000)
+    ring.begin(100)
+    ring.push([change(128)])
+    places = [ring.place_after(100), ring.end]
+    ring.begin(200)
+    assert [versions(ring, place) for place in places] == [None, None]
+    assert all(ring.end > place for place in places)
+    ring.push([change(256)])
+    assert versions(ring, ring.place_after(200)) == [256]
+
+
 def test_what_was_before_the_ring_began_is_not_covered() -> None:
     ring = Ring(10, 10_000)
     ring.begin(100)
@@ -66,7 +78,7 @@ def test_what_is_read_at_once_is_bounded_in_bytes() -> None:
     ring.begin(0)
     ring.push([change(1, 60), change(2, 60), change(3, 500)])
     sizes = []
-    place = 0
+    place = ring.place_after(0)
     while entries := ring.read(place, 10, 130) or ():
         sizes.append([entry.size for entry in entries])
         place += len(entries)

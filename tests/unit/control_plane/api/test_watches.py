@@ -2,21 +2,26 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from control_plane.api.settings import ApiSettings
+from control_plane.api.watching.hub import Feed
+from control_plane.objects.cache import CachedObjects
 from control_plane.objects.interface import DeleteOptions
+from control_plane.objects.records import CachedRecord, RecordChange, RecordReader
 from control_plane.store.memory import MemoryStore
 from control_plane.store.memory_backend import MemoryBackend
-from knarr.api.kinds import CONFIG_MAP
+from knarr.api.kinds import CONFIG_MAP, Kind
 from knarr.errors import from_status
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import object_service_pb2 as wire
 from tests.support.api import OPTIONS, ApiWorld, api_world
+from tests.support.stores import Cut
+from tests.support.virtual import on_virtual_time
 from tests.support.waiting import until
 
 REFERENCE = wire.Reference(api_version="v1", kind="ConfigMap", namespace="default")
@@ -306,3 +311,53 @@ async def test_a_watch_as_a_table() -> None:
         assert [column.name for column in first.columns] == ["Name", "Data", "Age"]
         assert not second.columns
         assert [row.cells[0] for row in (*first.rows, *second.rows)] == ["a", "b"]
+
+
+class FakeCache:
+    """What a feed needs of the cache, by hand."""
+
+    def __init__(self) -> None:
+        self.tell: Callable[[list[RecordChange]], None] = lambda changes: None
+
+    def version(self, kind: Kind) -> int:
+        return 1
+
+    def subscribe_records(self, kind: Kind, handler: Any, gap: Any) -> Callable[[], None]:
+        self.tell = handler
+        return lambda: None
+
+
+async def test_no_bookmark_passes_by_a_change_that_comes_when_time_is_up() -> None:
+    cache = FakeCache()
+    feed = Feed(cast(CachedObjects, cache), CONFIG_MAP, ApiSettings())
+    feed.start()
+    place = feed.ring.end
+    waiting = asyncio.create_task(feed.news(place, 0))
+    await asyncio.sleep(0)  # it waits now, and its time is up
+    cache.tell([RecordChange(RecordReader(CONFIG_MAP), 2, CachedRecord("n", "c", b"", 2, (), ""), None)])
+    assert await waiting
+
+
+def test_a_cache_that_missed_changes_ends_its_watches() -> None:
+    async def scenario() -> None:
+        backend, faults = MemoryBackend(), Cut()
+        async with (
+            api_world(MemoryStore(backend)) as world,
+            api_world(MemoryStore(backend, faults)) as other,
+        ):
+            version = await put(world, "a", "0")
+            await other.objects.seen(int(version), CONFIG_MAP)
+            async with watching(other, resource_version=version) as told:
+                faults.cut = True
+                for name in ("b", "c"):
+                    await put(world, name)
+                    await drop(world, name)
+                await drop(world, "a")
+                await world.store.compact((await world.store.list("/")).version)
+                faults.cut = False
+                await until(lambda: bool(told.events), "the watch has ended")
+                assert [(event.type, event.status.code) for event in told.events] == [
+                    (wire.WatchEvent.ERROR, 410)
+                ]
+
+    on_virtual_time(scenario())

@@ -14,30 +14,16 @@ from control_plane.objects.cache import CachedObjects
 from control_plane.objects.feed import SLICE
 from control_plane.objects.interface import ChangeType, ObjectChange, ObjectKey
 from control_plane.objects.records import RecordChange
-from control_plane.store.interface import UnavailableError, Write, Written
-from control_plane.store.memory import MemoryStore, Operation
+from control_plane.store.interface import Write, Written
+from control_plane.store.memory import MemoryStore
 from control_plane.store.memory_backend import MemoryBackend
 from knarr.api import kinds
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
+from tests.support.stores import Cut
 from tests.support.virtual import on_virtual_time
 
 KINDS = (kinds.POD, kinds.NODE, kinds.CONFIG_MAP)
-
-
-class Cut:
-    """Faults: watches deliver nothing while `cut` is set."""
-
-    def __init__(self) -> None:
-        self.cut = False
-
-    async def before(self, operation: Operation, subject: str) -> None:
-        await asyncio.sleep(0)
-        if self.cut and operation is Operation.WATCH:
-            raise UnavailableError("cut off")
-
-    def after_write(self, subject: str) -> None:
-        return None
 
 
 def pod(name: str, **fields: str) -> core.Pod:
@@ -223,7 +209,8 @@ def test_after_a_compaction_the_difference_is_told() -> None:
         await write(writer, put(pod("changed")), put(pod("deleted")), put(pod("same")))
         async with running(store) as cache:
             seen: list[RecordChange] = []
-            cache.subscribe_records(kinds.POD, seen.extend)
+            gaps: list[tuple[bool, int]] = []
+            cache.subscribe_records(kinds.POD, seen.extend, lambda begins: gaps.append((begins, len(seen))))
             seen.clear()
             faults.cut = True
             await write(writer, put(pod("new")), put(pod("new", node="n1")), gone("deleted"))
@@ -241,6 +228,7 @@ def test_after_a_compaction_the_difference_is_told() -> None:
                 (ChangeType.DELETED, "deleted"),
             ]
             assert [change.version for change in seen] == sorted(change.version for change in seen)
+            assert gaps == [(True, 0), (False, 4)]
             assert names(cache.list(core.Pod)) == ["changed", "last", "new", "same"]
             assert names(cache.list(core.Pod, node_name="n1")) == ["changed", "new"]
 
