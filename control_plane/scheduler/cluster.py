@@ -5,6 +5,7 @@ Changed by events and by decide(), one small step each; nothing is ever rebuilt.
 (yet) is remembered and counted when the node appears. Pure: no I/O, clock, randomness or logging.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -43,6 +44,7 @@ class Cluster:
         self.default_selectors = DefaultSelectors()
         self.pods: dict[str, PlacedPod] = {}
         self.on_node: dict[str, dict[str, PlacedPod]] = {}  # also for nodes that are not known
+        self.changes: Counter[int] = Counter()  # of the pods on each row
         self.namespaces: dict[str, Mapping[str, str]] = {}
         self.namespace_version = 0
 
@@ -76,6 +78,7 @@ class Cluster:
                 and before.terminating == pod.terminating
             )
             if same:
+                self.changes[self.nodes.rows.get(pod.node, -1)] += 1
                 self.pods[pod.key] = self.on_node[pod.node][pod.key] = pod
                 return
             self.remove_pod(pod.key)
@@ -121,6 +124,7 @@ class Cluster:
         distinct, copies = np.unique(rows, return_counts=True)
         self.nodes.request_many(shape, distinct, copies.astype(np.float64))
         for row, many in zip(distinct.tolist(), copies.tolist(), strict=True):
+            self.changes[row] += 1
             self.population.add(shape, row, many)
             for port in shape.ports:
                 self.ports.add(port, row, many)
@@ -156,6 +160,7 @@ class Cluster:
         self.population.forget_tallies()
 
     def _count(self, pod: PlacedPod, row: int, sign: int) -> None:
+        self.changes[row] += 1
         self.nodes.request(pod.shape, row, sign)
         self.population.add(pod.shape, row, sign, pod.terminating)
         for port in pod.shape.ports:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from control_plane.scheduler.cluster import PlacedPod
 from control_plane.scheduler.framework import Cause
+from control_plane.scheduler.nodes import Rows
 from control_plane.scheduler.shape import Shape
 
 NO_NODES = "no nodes available to schedule pods"
@@ -36,6 +37,7 @@ class Refused:
     reason: str
     nodes: tuple[str, ...]
     evictable: bool  # evicting pods from these nodes can help
+    rows: Rows = field(compare=False, repr=False)  # of the nodes, in the table as it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,8 +140,9 @@ def _refused(view: View, filter_: Filter, rows: Rows) -> list[Refused]:
         Refused(
             filter_.name,
             refusal.reason,
-            tuple(names[row] for row in refusal.rows.tolist()),
+            tuple(names[refusal.rows].tolist()),
             refusal.evictable,
+            refusal.rows,
         )
         for refusal in filter_.refusals(view, rows)
     ]

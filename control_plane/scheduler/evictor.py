@@ -6,6 +6,7 @@ Owns its task; may not decide.
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 
 import structlog
 
@@ -19,15 +20,23 @@ from knarr.errors import ApiError
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 log = structlog.get_logger()
-_AT_ONCE = 16
+_AT_ONCE = 64
 DISRUPTION_TARGET = "DisruptionTarget"
 
 
 class Evictor:
-    """See the module's docstring."""
+    """See the module's docstring. `done` is told when all victims of a pod have been told to go."""
 
-    def __init__(self, objects: Objects, writer: Writer, recorder: Recorder, clock: Clock) -> None:
+    def __init__(
+        self,
+        objects: Objects,
+        writer: Writer,
+        recorder: Recorder,
+        clock: Clock,
+        done: Callable[[Preemption], None],
+    ) -> None:
         self._objects, self._writer, self._recorder, self._clock = objects, writer, recorder, clock
+        self._done = done
         self._waiting: OrderedDict[str, Preemption] = OrderedDict()  # by pod: never more than pods that wait
         self._some = asyncio.Event()
 
@@ -54,6 +63,7 @@ class Evictor:
             if not victim.terminating:
                 await self._evict(victim, preemption)
         await self._nominate(preemption)
+        self._done(preemption)
 
     async def _evict(self, victim: PlacedPod, preemption: Preemption) -> None:
         namespace, _, name = victim.key.partition("/")

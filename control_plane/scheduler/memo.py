@@ -1,5 +1,5 @@
-"""Remembers what depends on nodes alone, until a node changes, and who is meant by whose terms. Bounded;
-pure."""
+"""Remembers what depends on nodes alone, until a node changes, who is meant by whose terms, and who would
+have to go from a node. Bounded; pure."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -10,6 +10,7 @@ from control_plane.scheduler.shape import NodeWishes, Shape
 _MAX_BYTES = 64 * 2**20
 _BYTES_PER_ROW = 24  # a mask and up to two raw scores
 _MAX_SHAPES = 4_096
+_MAX_PREEMPTING = 8  # shapes; each knows something of up to all nodes
 
 
 class Memo:
@@ -19,6 +20,7 @@ class Memo:
         self._judged: OrderedDict[NodeWishes, dict[Hashable, Any]] = OrderedDict()
         self._version = -1
         self._meant: OrderedDict[Shape, dict[str, Any]] = OrderedDict()
+        self._candidates: OrderedDict[Shape, tuple[Any, dict[int, Any]]] = OrderedDict()
 
     def judged(self, wishes: NodeWishes, version: int, size: int) -> dict[Hashable, Any]:
         """What is known of these wishes while nodes are at `version`; the caller adds to it."""
@@ -44,3 +46,14 @@ class Memo:
         else:
             self._meant.move_to_end(shape)
         return found
+
+    def candidates(self, shape: Shape, basis: Any) -> dict[int, Any]:
+        """By row, what is known of preempting for the shape there while `basis` is the same; the caller adds
+        to it and says when a row is old."""
+        known = self._candidates.pop(shape, None)
+        if known is None or known[0] != basis:
+            known = (basis, {})
+        self._candidates[shape] = known
+        if len(self._candidates) > _MAX_PREEMPTING:
+            self._candidates.popitem(last=False)
+        return known[1]

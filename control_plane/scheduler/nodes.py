@@ -36,6 +36,7 @@ _COLUMNS = (
     "scored_free",
     "divisor",
     "kinds",
+    "names",
 )
 
 
@@ -127,7 +128,7 @@ class NodeTable:
         self.size = 0  # rows in use so far; every vector below is at least this long
         self.rows: dict[str, int] = {}
         self.facts: list[NodeFacts | None] = []
-        self.names: list[str] = []
+        self.names: npt.NDArray[np.object_] = np.full(_FIRST_CAPACITY, "", np.object_)
         self.resources: dict[str, int] = {name: index for index, name in enumerate(BASE_RESOURCES)}
         self.alive: Mask = np.zeros(_FIRST_CAPACITY, np.bool_)
         self.unschedulable: Mask = np.zeros(_FIRST_CAPACITY, np.bool_)
@@ -239,7 +240,6 @@ class NodeTable:
                 self._grow(2 * row)
             self.size += 1
             self.facts.append(None)
-            self.names.append("")
         self.rows[name] = row
         self.names[row] = name
         return row

@@ -1,7 +1,7 @@
 """Pods for which room is being made, each on its nominated node. No I/O; time is an argument.
 
-The cluster keeps the room for such a pod while its victims go. The pod is tried again when one has gone, or
-after a back-off of its own.
+The cluster keeps the room for such a pod while its victims go. Once all of them have been told to, the pod is
+tried again when one has gone, or after a back-off of its own; not before, or it would choose other victims.
 """
 
 from collections.abc import Callable
@@ -37,8 +37,16 @@ class Nominations:
         real = tuple(victim for victim in preemption.victims if victim.key in self._cluster.pods)
         self._made[preemption.pod.key] = preemption
         self._evict(replace(preemption, victims=real))
-        self._queue.retry(preemption.pod, now)
         return len(real)
+
+    def evicted(self, preemption: Preemption, now: float) -> None:
+        """The victims have been told to go."""
+        key = preemption.pod.key
+        if key not in self._made or key in self._queue:
+            return
+        self._queue.retry(preemption.pod, now)
+        if not any(victim.key in self._cluster.pods for victim in preemption.victims):
+            self._queue.hurry(key)
 
     def hurry(self, rows: set[int]) -> None:
         """Try those again on whose node a pod has gone, and with a pod of a gang all of the gang."""

@@ -27,6 +27,7 @@ from control_plane.scheduler.shape import Shape
 
 _PRIORITY_OFFSET = 2**31  # makes every priority positive, so that fewer victims never sum up to more
 _RESOURCES_FILTER = "NodeResourcesFit"
+_Cost = tuple[int, int, int, int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +64,18 @@ def preempt(
     rows = np.flatnonzero(_may_help(view, refusal, profile))
     rows = np.roll(rows, -int(np.searchsorted(rows, start % max(1, view.size))))
     most = max(rules.candidates_least, cluster.nodes.count * rules.candidates_percent // 100)
-    by_amounts = _resources_only(view, profile)
-    protecting = _by_namespace(budgets)
-    found: list[Preemption] = []
+    on_node = _OnNodes(cluster, pod.shape, profile, budgets, _resources_only(view, profile))
+    found: list[_Candidate] = []
     for row in rows.tolist():
-        candidate = _on_node(cluster, refusal, row, profile, protecting, by_amounts)
+        candidate = on_node.candidate(row)
         if candidate is not None:
             found.append(candidate)
             if len(found) == most:
                 break
-    return min(found, key=_cost, default=None)
+    best = min(found, key=lambda candidate: candidate.cost, default=None)
+    if best is None:
+        return None
+    return Preemption(pod, cluster.nodes.names[best.row], best.victims, best.broken_budgets, refusal)
 
 
 def _may_help(view: View, refusal: Unschedulable, profile: Profile) -> Mask:
@@ -81,7 +84,7 @@ def _may_help(view: View, refusal: Unschedulable, profile: Profile) -> Mask:
     mask = view.nothing()
     for refused in refusal.refused:
         if refused.evictable:
-            mask[[nodes.rows[name] for name in refused.nodes]] = True
+            mask[refused.rows] = True
     mask &= node_mask(view, profile)
     below = _below(view, PODS)
     mask &= below > 0
@@ -114,39 +117,63 @@ def _resources_only(view: View, profile: Profile) -> bool:
     return True
 
 
-def _on_node(
-    cluster: Cluster,
-    refusal: Unschedulable,
-    row: int,
-    profile: Profile,
-    budgets: Mapping[str, Sequence[Budget]],
-    resources_only: bool,
-) -> Preemption | None:
-    """The fewest victims on one node; None when their going would not be enough."""
-    pod, node = refusal.pod, cluster.nodes.names[row]
-    lower = [other for other in cluster.on_node[node].values() if other.shape.priority < pod.shape.priority]
-    lower.sort(key=_importance)
-    trial = _Amounts(cluster, pod.shape, row) if resources_only else _Table(cluster, pod.shape, row, profile)
-    for other in lower:
-        trial.take_off(other)
-    victims: list[PlacedPod] = []
-    broken = 0
-    fits = trial.fits()
-    if fits:
-        protected = _protected(lower, budgets)
-        for other in [
-            *(o for o in lower if o.key in protected),
-            *(o for o in lower if o.key not in protected),
-        ]:
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A node on which a pod fits once the victims have gone."""
+
+    row: int
+    victims: tuple[PlacedPod, ...]
+    broken_budgets: int
+    cost: _Cost
+
+
+class _OnNodes:
+    """Finds the fewest victims on one node after the other, for one shape. Where amounts alone decide, what
+    was found on a node holds until its pods change."""
+
+    def __init__(
+        self, cluster: Cluster, shape: Shape, profile: Profile, budgets: Sequence[Budget], by_amounts: bool
+    ) -> None:
+        self._cluster, self._shape, self._profile = cluster, shape, profile
+        self._budgets, self._by_amounts = _by_namespace(budgets), by_amounts
+        basis = (cluster.nodes.version, tuple(budgets))
+        self._known = cluster.memo.candidates(shape, basis) if by_amounts else {}
+
+    def candidate(self, row: int) -> _Candidate | None:
+        """None when the going of all of lower priority would not be enough."""
+        changes = self._cluster.changes[row]
+        known: tuple[int, _Candidate | None] | None = self._known.get(row)
+        if known is not None and known[0] == changes:
+            return known[1]
+        found = self._search(row)
+        if self._by_amounts:
+            self._known[row] = (changes, found)
+        return found
+
+    def _search(self, row: int) -> _Candidate | None:
+        cluster, shape = self._cluster, self._shape
+        there = cluster.on_node[cluster.nodes.names[row]].values()
+        lower = sorted((other for other in there if other.shape.priority < shape.priority), key=_importance)
+        trial: _Trial = (
+            _Amounts(cluster, shape, row) if self._by_amounts else _Table(cluster, shape, row, self._profile)
+        )
+        for other in lower:
+            trial.take_off(other)
+        if not trial.fits():
+            trial.restore(lower)
+            return None
+        protected = _protected(lower, self._budgets)
+        victims: list[PlacedPod] = []
+        for other in sorted(lower, key=lambda other: other.key not in protected):
             trial.put_back(other)
             if not trial.fits():
                 trial.take_off(other)
                 victims.append(other)
-                broken += other.key in protected
-    trial.restore(victims if fits else lower)
-    if not fits or not victims:
-        return None
-    return Preemption(pod, node, tuple(sorted(victims, key=_importance)), broken, refusal)
+        trial.restore(victims)
+        if not victims:
+            return None
+        broken = sum(victim.key in protected for victim in victims)
+        return _Candidate(row, tuple(sorted(victims, key=_importance)), broken, _cost(victims, broken))
 
 
 def _importance(pod: PlacedPod) -> tuple[int, float]:
@@ -175,13 +202,13 @@ def _protected(pods: Iterable[PlacedPod], budgets: Mapping[str, Sequence[Budget]
     return protected
 
 
-def _cost(preemption: Preemption) -> tuple[int, int, int, int, float]:
+def _cost(victims: Sequence[PlacedPod], broken_budgets: int) -> _Cost:
     """Sorts the preferred node first."""
-    priorities = [victim.shape.priority for victim in preemption.victims]
+    priorities = [victim.shape.priority for victim in victims]
     highest = max(priorities)
-    earliest = min(v.started for v in preemption.victims if v.shape.priority == highest)
+    earliest = min(victim.started for victim in victims if victim.shape.priority == highest)
     total = sum(priority + _PRIORITY_OFFSET for priority in priorities)
-    return (preemption.broken_budgets, highest, total, len(priorities), -earliest)
+    return (broken_budgets, highest, total, len(priorities), -earliest)
 
 
 class _Trial(Protocol):

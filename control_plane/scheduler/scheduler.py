@@ -82,7 +82,7 @@ class Scheduler:
             self._reporter.report,
             self._forget,
         )
-        self._evictor = Evictor(self._objects, self._writer, self._recorder, self._clock)
+        self._evictor = Evictor(self._objects, self._writer, self._recorder, self._clock, self._evicted)
         self._keeper = GangKeeper(
             self._intake.membership, self._objects, self._writer, self._recorder, self._clock
         )
@@ -243,6 +243,10 @@ class Scheduler:
         for decision in refused:
             self._reporter.report(decision.pod.key, decision)
         self._metrics.attempts.labels("unschedulable").inc(len(refused) + len(preemptions))
+
+    def _evicted(self, preemption: Preemption) -> None:
+        self._nominations.evicted(preemption, self._clock.monotonic())
+        self._awake.set()
 
     def _bound(self, placed: Placed) -> None:
         self.queue.done(placed.pod.key)

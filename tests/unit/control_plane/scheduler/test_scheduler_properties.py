@@ -254,6 +254,32 @@ def test_a_preemption_makes_room_with_as_few_victims_as_can_be(seed: int) -> Non
         both.plain.running.remove(one)
 
 
+@settings(max_examples=60, deadline=None)
+@given(SEEDS)
+def test_what_is_remembered_of_preempting_is_what_is_found_anew(seed: int) -> None:
+    generator = Generator(seed)
+    both, r = build(generator), generator.random
+    for running in list(both.plain.running):
+        running.pod.spec.priority = r.choice((0, 5, 10))
+        both.place(running.pod, running.node)
+    pods = [generator.pod(plain=0.8) for _ in range(3)]
+    for pod in pods:
+        pod.spec.priority = 20
+    both.namespaced_budget(generator)
+    for _ in range(12):
+        (refusal,) = decide(both.fast, [both.pending(r.choice(pods))], DEFAULT)
+        if isinstance(refusal, Unschedulable):
+            start = r.randrange(9)
+            found = preempt(both.fast, refusal, DEFAULT, both.budgets, start)
+            assert found == preempt(rebuilt(both.fast), refusal, DEFAULT, both.budgets, start)
+            if found is not None and r.random() < 0.7:
+                both.fast.remove_pod(found.victims[0].key)
+        else:
+            both.fast.undo(refusal.pod.key, refusal.pod.uid)
+        if r.random() < 0.3:
+            both.namespaced_budget(generator)
+
+
 def test_undo_never_takes_a_pod_off_that_is_known_to_be_bound() -> None:
     generator = Generator(1)
     both = build(generator)
