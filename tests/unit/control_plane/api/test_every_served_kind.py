@@ -76,6 +76,33 @@ async def test_an_objects_life(kind: Kind) -> None:
         assert {event.type for event in events} == {wire.WatchEvent.MODIFIED, wire.WatchEvent.DELETED}
 
 
+EMPTY_PATCHES = {
+    wire.PatchRequest.STRATEGIC: b"{}",
+    wire.PatchRequest.MERGE: b"{}",
+    wire.PatchRequest.JSON: b"[]",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+async def test_what_was_read_can_be_written_back_and_changes_nothing(kind: Kind) -> None:
+    """Defaults, admission and all that the server fills in are the same the second time."""
+    async with api_world() as world:
+        applied = wire.ApplyRequest(reference=reference(kind), body=body(DOCUMENTS[kind]), options=OPTIONS)
+        assert (await world.writes.apply(applied)).outcome == wire.CREATED
+        assert (await world.writes.apply(applied)).outcome == wire.UNCHANGED
+        there = await get(world, kind)
+        update = wire.UpdateRequest(
+            reference=reference(kind), body=body(codec.object_to_dict(there)), options=OPTIONS
+        )
+        assert (await world.writes.update(update)).outcome == wire.UNCHANGED
+        for type_, text in EMPTY_PATCHES.items():
+            patch = wire.PatchRequest(reference=reference(kind), type=type_, patch=text, options=OPTIONS)
+            assert (await world.writes.patch(patch)).outcome == wire.UNCHANGED
+        for subresource in set(kind.subresources) & {"status", "finalize"}:
+            assert (await world.writes.update(update, subresource)).outcome == wire.UNCHANGED
+        assert await get(world, kind) == there
+
+
 async def _listed(world: ApiWorld, kind: Kind) -> None:
     """As objects and as a table."""
     request = wire.ListRequest(reference=reference(kind, ""), field_selector="metadata.name=sample")
