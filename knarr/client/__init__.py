@@ -9,21 +9,31 @@ raised. The guide is docs/guides/client.md.
 """
 
 from knarr.client.client import Client
+from knarr.client.controller import Controller, controlled_by, own_key
 from knarr.client.errors import Ambiguous, Unreachable
+from knarr.client.indexes import node_of, owners_of
+from knarr.client.informer import Informer
+from knarr.client.informers import Informers
 from knarr.client.known import ChangeType
 from knarr.client.references import metadata_of, reference
-from knarr.client.results import Listed, WatchedObject, WriteResult
-from knarr.client.watching import Change
+from knarr.client.results import Change, Listed, WatchedObject, WriteResult
 
 __all__ = [
     "Ambiguous",
     "Change",
     "ChangeType",
     "Client",
+    "Controller",
+    "Informer",
+    "Informers",
     "Listed",
     "Unreachable",
     "WatchedObject",
     "WriteResult",
+    "controlled_by",
     "metadata_of",
+    "node_of",
+    "own_key",
+    "owners_of",
     "reference",
 ]

@@ -25,7 +25,7 @@ class Caller:
         self._attempts = Attempts(servers, timeout_s, rng)
         self._timeout_s = timeout_s
         self._field_manager = field_manager
-        self._rng = rng
+        self.rng = rng  # of jitter
         self._on_warning = on_warning
 
     def _warn(self, warnings: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ import grpc
 import grpc.aio
 
 from knarr.client.caller import WarningHandler
+from knarr.client.informers import Informers
 from knarr.client.insight import InsightCalls
 from knarr.client.pods import Pods
 from knarr.client.references import metadata_of, of_object, reference
@@ -102,6 +103,11 @@ class Client(Pods, InsightCalls):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    def informers(self) -> Informers:
+        """Caches of objects, each kept up to date by a watch: `async with client.informers() as
+        informers`."""
+        return Informers(self)
 
     async def close(self) -> None:
         """End all calls and the connection."""

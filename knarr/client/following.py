@@ -6,9 +6,12 @@ between two that it sees may be skipped.
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import islice
+from sys import intern
+from typing import TypeVar
 
 from google.protobuf.message import Message
 
@@ -18,6 +21,10 @@ from knarr.client.references import metadata_of
 from knarr.client.streams import LOST, Batches, resumed
 from knarr.errors import Expired
 from knarr.proto.services import object_service_pb2 as wire
+
+T = TypeVar("T")
+
+SLICE = 200  # objects handled before others run
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,8 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Steps that belong together. `listed` says that with them all that exists is known."""
+    """Some steps, and how far that is: `version` is "" in the middle of a list, and `listed` at its end says
+    that all that exists is known."""
 
     steps: Sequence[Step]
     version: str
@@ -51,7 +59,9 @@ async def progress(
                 raise
             await asyncio.sleep(backoff.next_s())
             continue
-        yield Progress(known.replace(listed), version, listed=True)
+        async for steps in in_slices(known.replace(listed)):
+            yield Progress(steps, "", listed=False)
+        yield Progress((), version, listed=True)
         try:
             async with aclosing(resumed(source.watch, version, patience_s, rng)) as stream:
                 async for events in stream:
@@ -72,11 +82,19 @@ def _steps(source: Source, known: Known, event: wire.WatchEvent) -> Sequence[Ste
     return known.put(seen)
 
 
+async def in_slices(items: Iterable[T]) -> AsyncGenerator[Sequence[T], None]:
+    """The items in slices, between which others run."""
+    left = iter(items)
+    while part := list(islice(left, SLICE)):
+        yield part
+        await asyncio.sleep(0)
+
+
 def reader(message: type[Message]) -> Callable[[bytes], Seen]:
     """How to tell which object some bytes are."""
 
     def read(value: bytes) -> Seen:
         own = metadata_of(message.FromString(value))
-        return Seen((own.namespace, own.name), own.uid, value)
+        return Seen((intern(own.namespace), own.name), own.uid, value)
 
     return read

@@ -1,9 +1,11 @@
 """The client's questions: why something does not run, what a change would do."""
 
+from collections.abc import Sequence
+
 from knarr.client.caller import Caller
 from knarr.proto.services import insight_service_pb2 as wire
 from knarr.proto.services.insight_service_pb2_grpc import InsightServiceStub
-from knarr.proto.services.object_service_pb2 import Reference
+from knarr.proto.services.object_service_pb2 import ApplyRequest, Reference
 
 
 class InsightCalls(Caller):
@@ -14,4 +16,14 @@ class InsightCalls(Caller):
         request = wire.WhyRequest(reference=reference)
         return await self._attempts.read(
             lambda link, left_s: InsightServiceStub(link.channel).Why(request, timeout=left_s)
+        )
+
+    async def plan(
+        self, documents: Sequence[ApplyRequest], without_nodes: Sequence[str] = ()
+    ) -> wire.PlanResponse:
+        """What applying the documents, with those nodes gone, would do; raises BadRequest, NotFound (a node).
+        Nothing is written."""
+        request = wire.PlanRequest(documents=documents, without_nodes=without_nodes)
+        return await self._attempts.read(
+            lambda link, left_s: InsightServiceStub(link.channel).Plan(request, timeout=left_s)
         )

@@ -5,7 +5,7 @@ change what others read. A list taken after events were missed is turned into th
 what is no longer there was deleted, and what has the name but not the uid was deleted and made anew.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,8 +52,8 @@ class Known:
         seen = self._objects.get(key)
         return seen.value if seen is not None else None
 
-    def keys(self) -> Iterable[Key]:
-        return self._objects.keys()
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._objects)
 
     def put(self, seen: Seen) -> list[Step]:
         """An object is there, like this: no step when it was so before, two when it is another one."""
@@ -77,11 +77,11 @@ class Known:
             return []
         return [Step(ChangeType.DELETED, key, last if last is not None else before.value, before.value)]
 
-    def replace(self, listed: Iterable[Seen]) -> list[Step]:
-        """Just these are there now: deletions first, then the rest in the order given."""
-        listed = list(listed)
+    def replace(self, listed: Sequence[Seen]) -> Iterator[Step]:
+        """Just these are there now: deletions first, then the rest in the order given. Each step is made when
+        it is asked for, so that a long list can be taken in slices; all of them must be."""
         there = {seen.key for seen in listed}
-        steps = [step for key in [*self._objects] if key not in there for step in self.drop(key)]
+        for key in [key for key in self._objects if key not in there]:
+            yield from self.drop(key)
         for seen in listed:
-            steps += self.put(seen)
-        return steps
+            yield from self.put(seen)

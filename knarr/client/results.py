@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
 
+from knarr.client.known import ChangeType
 from knarr.proto.services import object_service_pb2 as wire
 
 M = TypeVar("M", bound=Message)
@@ -36,3 +37,13 @@ class WatchedObject(Generic[M]):
     type: str
     object: M
     resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[M]):
+    """What happened to one object. `object` is its state after that, of a deleted one its last; `previous`
+    the state before, where the client knew one."""
+
+    type: ChangeType
+    object: M
+    previous: M | None

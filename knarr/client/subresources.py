@@ -103,7 +103,7 @@ class Changes(Writes):
         write: Callable[[M], Awaitable[M]],
     ) -> M:
         ends_at = asyncio.get_running_loop().time() + self._timeout_s
-        backoff = Backoff(self._rng, CONFLICT_FIRST_S, CONFLICT_MOST_S)
+        backoff = Backoff(self.rng, CONFLICT_FIRST_S, CONFLICT_MOST_S)
         doubt: Ambiguous | None = None
         while True:
             found = await read()

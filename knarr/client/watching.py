@@ -2,30 +2,19 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from knarr.client.following import Source, progress, reader
+from knarr.client.following import Source, in_slices, progress, reader
 from knarr.client.known import ChangeType, Known, Seen
 from knarr.client.references import kind_of, reference
-from knarr.client.results import WatchedObject
+from knarr.client.results import Change, WatchedObject
 from knarr.client.streams import Batches, batches, resumed
 from knarr.client.subresources import Changes
 from knarr.proto.services import object_service_pb2 as wire
 
 M = TypeVar("M", bound=Message)
-
-
-@dataclass(frozen=True, slots=True)
-class Change(Generic[M]):
-    """What happened to one object. `object` is its state after that, of a deleted one its last; `previous`
-    the state before, where the client knew one."""
-
-    type: ChangeType
-    object: M
-    previous: M | None
 
 
 class Watching(Changes):
@@ -60,7 +49,7 @@ class Watching(Changes):
             bookmarks=True,
         )
         patience_s = self._timeout_s if patience_s is None else patience_s
-        async with aclosing(resumed(self._opener(request), version, patience_s, self._rng)) as stream:
+        async with aclosing(resumed(self._opener(request), version, patience_s, self.rng)) as stream:
             async for events in stream:
                 for event in events:
                     name = wire.WatchEvent.Type.Name(event.type)
@@ -89,7 +78,7 @@ class Watching(Changes):
         """
         source = self.source(kind, namespace, labels=labels, fields=fields)
         patience_s = self._timeout_s if patience_s is None else patience_s
-        async with aclosing(progress(source, Known(), patience_s, self._rng)) as stream:
+        async with aclosing(progress(source, Known(), patience_s, self.rng)) as stream:
             async for part in stream:
                 for step in part.steps:
                     previous = kind.FromString(step.previous) if step.previous is not None else None
@@ -104,14 +93,14 @@ class Watching(Changes):
         """
         known: M | None = None
         source = self.source(kind, namespace, fields=f"metadata.name={name}")
-        async with aclosing(progress(source, Known(), self._timeout_s, self._rng)) as stream:
+        async with aclosing(progress(source, Known(), self._timeout_s, self.rng)) as stream:
             async for part in stream:
                 for step in part.steps:
                     known = None if step.type is ChangeType.DELETED else kind.FromString(step.value)
                     if check(known):
                         return known
-                if part.listed and not part.steps and check(known):
-                    return known
+                if part.listed and known is None and check(None):
+                    return None
         raise AssertionError("unreachable: changes do not end")
 
     def source(
@@ -125,7 +114,9 @@ class Watching(Changes):
             chunks = await self.list_chunks(
                 wire.ListRequest(reference=target, label_selector=labels, field_selector=fields)
             )
-            seen = [read(value) for chunk in chunks for value in chunk.objects]
+            seen: list[Seen] = []
+            async for values in in_slices(value for chunk in chunks for value in chunk.objects):
+                seen += map(read, values)
             return seen, chunks[-1].resource_version
 
         request = wire.WatchRequest(
