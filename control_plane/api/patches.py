@@ -1,4 +1,4 @@
-"""Patches of stored objects: the object as JSON, patched, and read back strictly."""
+"""Patches of stored objects: the object as JSON, patched, read back; unknown fields as the client asked."""
 
 from typing import Any
 
@@ -30,8 +30,17 @@ def parse_patch(text: bytes, type_: "wire.PatchRequest.Type.ValueType") -> Any:
     return value
 
 
-def patched(kind: Kind, current: Message, patch: Any, type_: "wire.PatchRequest.Type.ValueType") -> Message:
-    """The object that a patch makes of the current one; raises ApiError."""
+def patched(
+    kind: Kind,
+    current: Message,
+    patch: Any,
+    type_: "wire.PatchRequest.Type.ValueType",
+    *,
+    validation: "wire.FieldValidation.ValueType" = wire.STRICT,
+    warnings: list[str] | None = None,
+) -> Message:
+    """The object that a patch makes of the current one; raises ApiError. `warnings`: where those go that WARN
+    asks for."""
     original = {"apiVersion": kind.api_version, "kind": kind.name, **codec.to_dict(current)}
     match type_:
         case wire.PatchRequest.STRATEGIC:
@@ -47,17 +56,28 @@ def patched(kind: Kind, current: Message, patch: Any, type_: "wire.PatchRequest.
     named = (value.pop("apiVersion", kind.api_version), value.pop("kind", kind.name))
     if named != (kind.api_version, kind.name):
         raise BadRequest(f"a patch cannot make a {kind.name} a {named[1]} of {named[0]}")
-    return _decoded(kind, current, value)
+    new, unknown = _decoded(kind, current, value, strict=validation == wire.STRICT)
+    if validation == wire.WARN and warnings is not None:
+        warnings.extend(unknown)
+    _check_names(new, current)
+    return new
 
 
-def _decoded(kind: Kind, current: Message, value: dict[str, Any]) -> Message:
+def _decoded(
+    kind: Kind, current: Message, value: dict[str, Any], *, strict: bool
+) -> tuple[Message, list[str]]:
+    """The message, and what it has no field for; raises Invalid."""
     try:
-        new = codec.decode(value, kind.message).strict()
+        found = codec.decode(value, kind.message)
+        return found.strict() if strict else found.message, list(map(str, found.unknown))
     except DecodeError as error:
         causes = [Cause(problem.path, "FieldValueInvalid", str(problem)) for problem in error.problems]
         name = metadata(current).name
         text = "; ".join(map(str, error.problems))
         raise Invalid(f'{kind.name} "{name}" is invalid: patch: {text}', causes=causes) from error
+
+
+def _check_names(new: Message, current: Message) -> None:
     own, known = metadata(new), metadata(current)
     if own.name != known.name:
         raise BadRequest(
@@ -68,4 +88,3 @@ def _decoded(kind: Kind, current: Message, value: dict[str, Any]) -> Message:
             f"the namespace of the object ({own.namespace}) does not match the namespace on the request "
             f"({known.namespace})"
         )
-    return new

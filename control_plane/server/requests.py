@@ -88,11 +88,16 @@ class WriteRequests:
         kind, reference = kind_of(request.reference), request.reference
         patch = parse_patch(request.patch, request.type)
         check_subresource(kind, request.subresource)
+        validation = request.options.field_validation
+        warnings: list[str] = []
 
         def change(current: Message) -> Message:
+            warnings.clear()
             if request.subresource != SCALE:
-                return patched(kind, current, patch, request.type)
-            scale = patched(SCALE_KIND, scale_of(current), patch, request.type)
+                return patched(kind, current, patch, request.type, validation=validation, warnings=warnings)
+            scale = patched(
+                SCALE_KIND, scale_of(current), patch, request.type, validation=validation, warnings=warnings
+            )
             assert isinstance(scale, autoscaling.Scale)
             return set_scale(current, scale)
 
@@ -104,7 +109,9 @@ class WriteRequests:
             _options(request.options),
             subresource=request.subresource,
         )
-        return scale_response(kind, result) if request.subresource == SCALE else response(kind, result)
+        if request.subresource == SCALE:
+            return scale_response(kind, result)
+        return response(kind, result, tuple(warnings))
 
     async def apply(self, request: wire.ApplyRequest) -> wire.ObjectResponse:
         kind = kind_of(request.reference)

@@ -9,8 +9,10 @@ from typing import Any, Final
 from google.protobuf.message import Message
 
 from control_plane.api.rules import default_object
+from control_plane.api.rules.jobs import generate_selector
 from knarr.api import codec
 from knarr.api.kinds import Kind
+from knarr.proto.kubernetes import batch_v1_pb2 as batch
 from tests.conformance.recording import UID, Record, current
 
 OWN_UID: Final = "5b0ba8ac-3d30-4d1f-9b3e-2d4c1e7f6a55"  # what <uid> stands for in what is sent
@@ -21,6 +23,8 @@ def stored_object(kind: Kind, document: Record, uid: str = OWN_UID) -> Message:
     value = with_uid(current(document), uid)
     obj: Any = codec.decode_object(value, kind.message)[0].message
     obj.metadata.uid = uid
+    if isinstance(obj, batch.Job):
+        generate_selector(obj)  # its labels have a second name since
     default_object(kind, obj)
     return obj  # type: ignore[no-any-return]
 

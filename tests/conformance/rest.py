@@ -36,13 +36,17 @@ class NotExpressible(Exception):
     """ObjectService has no message that says this."""
 
 
+class Text(str):
+    """A body as it was sent, not a JSON value."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One REST request."""
 
     method: str
     path: str
-    body: Any = None  # a JSON value, or the text of a YAML body
+    body: Any = None  # a JSON value, or a Text
     query: Mapping[str, str] = field(default_factory=dict)
     content_type: str = JSON
 
@@ -180,7 +184,7 @@ class Rest:
         request = wire.PatchRequest(
             reference=target.reference,
             type=PATCH_TYPES.get(call.content_type, wire.PatchRequest.UNSPECIFIED),
-            patch=json.dumps(call.body).encode(),
+            patch=_bytes(call.body),
             options=_options(call),
             subresource=target.subresource,
         )
@@ -210,9 +214,13 @@ class Rest:
 
 
 def _body(call: Call) -> wire.Body:
-    if isinstance(call.body, str) and call.content_type in (YAML, APPLY):
-        return wire.Body(yaml=call.body.encode())
-    return wire.Body(json=json.dumps(call.body).encode())
+    if isinstance(call.body, Text) and call.content_type in (YAML, APPLY):
+        return wire.Body(yaml=_bytes(call.body))
+    return wire.Body(json=_bytes(call.body))
+
+
+def _bytes(body: Any) -> bytes:
+    return (body if isinstance(body, Text) else json.dumps(body)).encode()
 
 
 def _options(call: Call, validation: "wire.FieldValidation.ValueType" = wire.IGNORE) -> wire.WriteOptions:
@@ -230,7 +238,7 @@ def _options(call: Call, validation: "wire.FieldValidation.ValueType" = wire.IGN
 def _delete_options(call: Call) -> meta.DeleteOptions:
     """What the body says or, without one, the query."""
     if call.body is not None:
-        return received(meta.DeleteOptions, wire.Body(json=json.dumps(call.body).encode())).message
+        return received(meta.DeleteOptions, wire.Body(json=_bytes(call.body))).message
     query, options = call.query, meta.DeleteOptions()
     if "gracePeriodSeconds" in query:
         options.gracePeriodSeconds = int(query["gracePeriodSeconds"])

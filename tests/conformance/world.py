@@ -4,6 +4,7 @@ Set as Kubernetes is: pods stay 300 s on a node that is lost, and fields that Kn
 with a warning instead of being refused, so that what else is said of such an object can be compared.
 """
 
+import random
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -12,6 +13,7 @@ from google.protobuf.message import Message
 
 from control_plane.api.messages import decode, metadata
 from control_plane.api.settings import ApiSettings
+from control_plane.cluster import make_first_objects
 from control_plane.store.interface import Store
 from knarr.api import kinds
 from knarr.api.kinds import Kind
@@ -43,7 +45,8 @@ class Server:
         return await self._rest.call(call)
 
     async def begin(self) -> None:
-        """What was in the recorded cluster at the start."""
+        """What was in the recorded cluster at the start, and what Knarr makes in each."""
+        await make_first_objects(self.world.api, random.Random(0))
         found = scheduling.PriorityClass(value=PRIORITY_CLASS[1])
         found.metadata.name = PRIORITY_CLASS[0]
         await self.world.api.create(kinds.PRIORITY_CLASS, "", found, OPTIONS)

@@ -46,6 +46,8 @@ class Admission:
         """The same of a changed object; raises Forbidden."""
         if isinstance(new, core.Pod) and isinstance(old, core.Pod):
             keep_priority(new, old)
+            # A writer that says all its tolerations leaves out those that were added when the pod was made.
+            admit_tolerations(new, self._settings.toleration_s)
         elif isinstance(new, scheduling.PriorityClass):
             admit_priority_class(new, self._lookups.priority_classes().values())
 

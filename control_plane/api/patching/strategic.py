@@ -74,6 +74,9 @@ def _merge_field(merged: dict[str, Any], key: str, value: Any, kind: Type | None
         merged[key] = _merge_object(old if isinstance(old, dict) else {}, value, inner)
     elif isinstance(value, list) and isinstance(old, list) and member is not None and member.merges:
         merged[key] = _merge_list(old, value, member, key)
+    elif isinstance(value, list) and isinstance(old, list):
+        # Taken as it stands: directives mean nothing in a list that is not merged, and are no fields.
+        merged[key] = [_cleaned_object(item) if isinstance(item, dict) else item for item in value]
     else:
         merged[key] = _cleaned(value)
 

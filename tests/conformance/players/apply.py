@@ -9,20 +9,22 @@ once.
 import json
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from control_plane.api.messages import metadata
 from control_plane.api.patching import field_sets
 from knarr.api import codec
 from knarr.api.kinds import Kind
+from knarr.errors import Cause
 from tests.conformance import objects
 from tests.conformance.cases import Case, Difference, differing, differing_sets
 from tests.conformance.given import stored_object
 from tests.conformance.recording import Record, current, kind_named, path_of
-from tests.conformance.rest import APPLY, Answer, Call
+from tests.conformance.rest import APPLY, Answer, Call, Text
 from tests.conformance.world import Server
 
-NAMESPACE = "apply"
+NAMESPACE: Final = "apply"
+CONFLICT: Final = "FieldManagerConflict"
 
 
 async def play(server: Server, records: Iterable[Record]) -> AsyncIterator[Case]:
@@ -66,6 +68,7 @@ class Sequence:
     def _call(self, step: Record, before: Answer) -> Call:
         query = {"fieldManager": step["manager"], **(step.get("query") or {})}
         body = current(step.get("body"))
+        body = Text(body) if isinstance(body, str) else body
         path = path_of(self._kind, self._place, self._name, step.get("subresource") or "")
         match step["op"]:
             case "apply":
@@ -139,22 +142,24 @@ def _of_answer(step: Record, answer: Answer) -> Iterator[Difference]:
     if answer.code != step["code"]:
         recorded = f"{step['code']} {step.get('message') or ''}".strip()
         yield Difference("code", "", f"{answer.code} {answer.message}".strip(), recorded)
-        return
-    yield from differing("reason", answer.reason, step.get("reason"))
-    aspect = "conflict" if step["code"] == 409 else "cause"
-    ours = {(cause.field, _said(step, cause.reason, cause.message)) for cause in answer.causes}
-    theirs = {
-        (cause["field"] or "", _said(step, cause["reason"], cause["message"]))
-        for cause in step.get("causes") or ()
-    }
-    yield from differing_sets(aspect, ours, theirs)
-    if step["code"] == 409 and len(ours) == 1:
+    else:
+        yield from differing("reason", answer.reason, step.get("reason"))
+    recorded_causes = [
+        Cause(cause["field"] or "", cause["reason"], cause["message"]) for cause in step.get("causes") or ()
+    ]
+    yield from differing_sets("conflict", _conflicts(answer.causes), _conflicts(recorded_causes))
+    yield from differing_sets("cause", _others(answer.causes), _others(recorded_causes))
+    if step["code"] == answer.code == 409 and len(answer.causes) == 1:
         yield from differing("message", answer.message, step["message"])
 
 
-def _said(step: Record, reason: str, message: str) -> str:
-    """Of a conflict the text says with whom it is; the texts of other causes are not compared."""
-    return message if step["code"] == 409 else reason
+def _conflicts(causes: Iterable[Cause]) -> set[tuple[str, str]]:
+    """With whom, by field: the text says it."""
+    return {(cause.field, cause.message) for cause in causes if cause.reason == CONFLICT}
+
+
+def _others(causes: Iterable[Cause]) -> set[tuple[str, str]]:
+    return {(cause.field, cause.reason) for cause in causes if cause.reason != CONFLICT}
 
 
 def _of_owners(kind: Kind, obj: Any, recorded: list[Record]) -> Iterator[Difference]:

@@ -56,4 +56,5 @@ def differences(record: Record, answer: Answer, version: str) -> Iterator[Differ
     yield from objects.compare(answer.kind, answer.obj, record["result"])
     own: Any = metadata(answer.obj)
     yield from differing("changed", own.resourceVersion != version, record["changed"])
-    yield from differing("generation", own.generation or None, record["generation_after"])
+    if record["generation_after"] or ("metadata", "generation") not in objects.newer_paths(answer.kind):
+        yield from differing("generation", own.generation or None, record["generation_after"])

@@ -13,7 +13,7 @@ from knarr.api.kinds import Kind
 from tests.conformance.cases import Case, Difference, differing, differing_sets
 from tests.conformance.given import stored_object, with_uid
 from tests.conformance.recording import Record, current, kind_named, path_of
-from tests.conformance.rest import JSON, Answer, Call, NotExpressible
+from tests.conformance.rest import JSON, Answer, Call, NotExpressible, Text
 from tests.conformance.world import Server
 
 NAMESPACES = ("holdout", "holdout-q", "holdout-l")
@@ -81,10 +81,9 @@ async def _raw(server: Server, record: Record) -> Answer:
         document = {"metadata": {"name": "dup", "labels": _LABELS}, **fields}
         made = await server.call(Call("POST", path_of(kind, NAMESPACES[0]), document))
         assert made.accepted, made.message
-    content_type = record.get("content_type", JSON)
-    return await server.call(
-        Call(record["method"], record["path"], current(record["input"]), record["query"], content_type)
-    )
+    body, content_type = current(record["input"]), record.get("content_type", JSON)
+    body = Text(body) if isinstance(body, str) else body
+    return await server.call(Call(record["method"], record["path"], body, record["query"], content_type))
 
 
 def _expand(document: Any, path: str, value: Any) -> None:

@@ -62,6 +62,10 @@ MERGES = {
         {"spec": {"tolerations": [{"key": "u"}]}},
         spec(tolerations=[{"key": "u"}]),
     ),
+    "directives in a list without a key are no fields": (
+        {"spec": {"tolerations": [{"key": "t", "$patch": "delete"}]}},
+        spec(tolerations=[{"key": "t"}]),
+    ),
     "a list of scalars merges": (
         {"metadata": {"finalizers": ["x/b", "x/c"]}},
         {**POD, "metadata": {**POD["metadata"], "finalizers": ["x/a", "x/b", "x/c"]}},
