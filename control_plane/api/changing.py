@@ -147,12 +147,15 @@ class Changer:
             return newer if newer is not None else Result(current.obj, wire.UNCHANGED, warnings)
         over = deletion.is_over(new)
         if options.dry_run:
-            self._storage.check_size(kind, new)
+            if not over:
+                await self._storage.check(kind, current.obj, new)
             return Result(new, wire.DELETED if over else wire.CONFIGURED, warnings)
         if over:
-            removed = await self._storage.remove(kind, target.namespace, target.name, current.version)
+            removed = await self._storage.remove(
+                kind, target.namespace, target.name, current.version, current.obj
+            )
             return Result(new, wire.DELETED, warnings) if isinstance(removed, int) else removed
-        written = await self._storage.replace(kind, new, current.version)
+        written = await self._storage.replace(kind, new, current.version, current.obj)
         return Result(written, wire.CONFIGURED, warnings) if isinstance(written, Message) else written
 
     async def _newer(self, target: _Target, current: Stored) -> Stored | None:
@@ -176,6 +179,7 @@ class Changer:
         match target.subresource:
             case "status":
                 new = prepare_status_update(kind, new, old)
+                default_object(kind, new)
                 causes = validate_status_update(kind, new, old)
             case "finalize":
                 new = prepare_finalize(new, old)

@@ -115,7 +115,7 @@ class Creator:
     async def _rehearsed(self, kind: Kind, result: Result) -> Result:
         """Everything but the write; raises ApiError."""
         await self._check_absent(kind, result.obj)
-        self._storage.check_size(kind, result.obj)
+        await self._storage.check(kind, None, result.obj)
         return result
 
     async def _check_absent(self, kind: Kind, obj: Message) -> None:

@@ -83,7 +83,7 @@ class Deleter:
                 return written
             version = int(metadata(written).resourceVersion)
         own = metadata(step.last)
-        removed = await self._storage.remove(kind, own.namespace, own.name, version)
+        removed = await self._storage.remove(kind, own.namespace, own.name, version, step.last)
         return Result(step.last, wire.DELETED) if isinstance(removed, int) else removed
 
     async def delete_all(self, kind: Kind, found: AsyncIterator[list[Message]], how: How) -> list[Message]:

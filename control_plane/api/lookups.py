@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from google.protobuf.message import Message
 
-from control_plane.api.storage import Storage
+from control_plane.api.records import Records
 from control_plane.objects.cache import CachedObjects
 from knarr.api.kinds import LIMIT_RANGE, NAMESPACE, POD_DISRUPTION_BUDGET, PRIORITY_CLASS
 from knarr.errors import NotFound
@@ -23,7 +23,7 @@ REMEMBERED = 10_000  # namespaces kept parsed
 class Lookups:
     """Other objects that a write depends on."""
 
-    def __init__(self, objects: CachedObjects, storage: Storage) -> None:
+    def __init__(self, objects: CachedObjects, storage: Records) -> None:
         self._objects = objects
         self._storage = storage
         self._namespaces: dict[str, tuple[int, core.Namespace]] = {}

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from control_plane.api import refusals
 from control_plane.api.api import Api, WriteOptions
 from control_plane.api.messages import decode, encode, metadata, time_of
-from control_plane.api.storage import Stored, api_error
+from control_plane.api.records import Stored, api_error
 from control_plane.objects.interface import Binding, DeleteOptions
 from control_plane.store.interface import Refused, Write, Written
 from knarr.api.kinds import POD, Kind, of

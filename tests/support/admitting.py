@@ -1,5 +1,6 @@
 """Objects of a few words, written through the API, for tests of admission."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 from google.protobuf.message import Message
@@ -37,3 +38,22 @@ async def create(world: ApiWorld, obj: M) -> M:
     kind = of(obj)
     namespace = obj.metadata.namespace  # type: ignore[attr-defined]  # every served kind has it
     return cast(M, (await world.api.create(kind, namespace, obj, OPTIONS)).obj)
+
+
+def quota(name: str, /, hard: Mapping[str, str], **spec: Any) -> core.ResourceQuota:
+    """A quota of these amounts."""
+    return made(core.ResourceQuota, name, spec={"hard": dict(hard), **spec})
+
+
+def service(name: str, /, *ports: int, **spec: Any) -> core.Service:
+    listed = [{"name": f"p{port}", "port": port, "protocol": "TCP"} for port in ports or (80,)]
+    return made(core.Service, name, spec={"ports": listed, **spec})
+
+
+def claim(name: str, storage: str = "1Gi", /, **spec: Any) -> core.PersistentVolumeClaim:
+    requests = {"requests": {"storage": storage}}
+    return made(
+        core.PersistentVolumeClaim,
+        name,
+        spec={"accessModes": ["ReadWriteOnce"], "resources": requests, **spec},
+    )
