@@ -90,7 +90,7 @@ class ControlPlane:
             profiles=around.scheduling.profiles,
             registry=around.registry,
         )
-        self.insight = Insight(self.objects, Profiles(around.scheduling.profiles), clock)
+        self.insight = Insight(self.objects, Profiles(around.scheduling.profiles), clock, settings.api)
         self._controller_metrics = ControllerMetrics(around.registry)
 
     async def run(self) -> None:

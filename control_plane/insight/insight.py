@@ -1,9 +1,14 @@
 """Carries questions out: gathers facts on the event loop, thinks in the picture's thread. No transport."""
 
+import asyncio
+from collections.abc import Sequence
+
 from google.protobuf.message import Message
 
 from control_plane.api.messages import metadata
+from control_plane.api.settings import ApiSettings
 from control_plane.insight.pictures import Pictures
+from control_plane.insight.plan.planner import Document, Planner
 from control_plane.insight.why import others, workloads
 from control_plane.insight.why.facts import events_of, pod_facts, priority_classes
 from control_plane.insight.why.families import jobs_of, pods_of
@@ -14,18 +19,25 @@ from control_plane.objects.interface import Objects
 from control_plane.scheduler.profiles import Profiles
 from knarr.api.kinds import JOB, Kind
 from knarr.clock import Clock
-from knarr.errors import NotFound, Subject
+from knarr.errors import NotFound, Subject, Timeout
 from knarr.proto.kubernetes import batch_v1_pb2 as batch
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
+
+PLAN_TIMEOUT_S = 25.0
+PLANS_AT_ONCE = 2  # each holds a copy of what it is about
 
 
 class Insight:
     """See the package's docstring."""
 
-    def __init__(self, objects: Objects, profiles: Profiles, clock: Clock) -> None:
+    def __init__(
+        self, objects: Objects, profiles: Profiles, clock: Clock, settings: ApiSettings | None = None
+    ) -> None:
         self._objects, self._clock = objects, clock
         self._pictures = Pictures(objects, profiles, clock)
+        self._planner = Planner(objects, self._pictures, clock, settings or ApiSettings())
+        self._planning = asyncio.Semaphore(PLANS_AT_ONCE)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -37,6 +49,17 @@ class Insight:
         if obj is None:
             raise NotFound(f'{kind.plural} "{name}" not found', subject=Subject(kind=kind.plural, name=name))
         return await self._why(kind, obj)
+
+    async def plan(self, documents: Sequence[Document], without: Sequence[str]) -> wire.PlanResponse:
+        """What applying the documents, with those nodes gone, would do. Raises NotFound for a node that there
+        is not, TooManyRequests, Timeout."""
+        try:
+            async with asyncio.timeout(PLAN_TIMEOUT_S), self._planning:
+                return await self._planner.plan(documents, without)
+        except TimeoutError as error:
+            raise Timeout(
+                f"the plan is not finished after {PLAN_TIMEOUT_S:g} s: plan less at once"
+            ) from error
 
     async def _why(self, kind: Kind, obj: Message) -> wire.WhyResponse:
         match obj:

@@ -4,10 +4,10 @@ Fed by the same intake as the scheduler's own, so that both see the same. Used b
 """
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from control_plane.objects.interface import ObjectChange
+from control_plane.objects.interface import ObjectChange, ObjectKey
 from control_plane.scheduler.cluster import Cluster
 from control_plane.scheduler.decisions import PendingPod
 from control_plane.scheduler.framework import Profile
@@ -66,6 +66,11 @@ class Picture:
     def budgets(self) -> Sequence[Budget]:
         """The disruption budgets there are."""
         return tuple(self._intake.budgets.values())
+
+    @property
+    def named_budgets(self) -> Mapping[ObjectKey, Budget]:
+        """The same by the objects' keys; the caller's own."""
+        return dict(self._intake.budgets)
 
     @property
     def membership(self) -> Membership:

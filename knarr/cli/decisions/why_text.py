@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from knarr.ages import age
 from knarr.api import kinds
+from knarr.cli.tables import lined_up
 from knarr.proto.services import insight_service_pb2 as wire
 from knarr.proto.services import object_service_pb2 as objects_wire
 
@@ -51,7 +52,7 @@ def why_lines(answer: wire.WhyResponse, now: float) -> list[str]:
 def refusal_lines(refusals: wire.Refusals) -> list[str]:
     """What refused which nodes, the nearest nodes, and the changes that help."""
     rows = [(one.reason, str(one.count), _some(one.nodes, one.count)) for one in refusals.refused]
-    lines = _section("Nodes refused", _columns(rows))
+    lines = _section("Nodes refused", [f"  {line}" for line in lined_up(rows)] if rows else [])
     near: list[str] = []
     for one in refusals.nearest:
         near += [f"  {_some(one.nodes, len(one.nodes))}", *(f"    {lack}" for lack in one.lacks)]
@@ -87,13 +88,6 @@ def _some(names: Sequence[str], count: int) -> str:
 
 def _section(title: str, lines: Sequence[str]) -> list[str]:
     return ["", f"{title}:", *lines] if lines else []
-
-
-def _columns(rows: Sequence[tuple[str, str, str]]) -> list[str]:
-    if not rows:
-        return []
-    first, second = (max(len(row[index]) for row in rows) for index in (0, 1))
-    return [f"  {row[0]:<{first}}  {row[1]:>{second}}  {row[2]}" for row in rows]
 
 
 def _item(text: str) -> str:

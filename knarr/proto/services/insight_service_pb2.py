@@ -22,36 +22,53 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from knarr.proto.kubernetes import meta_v1_pb2 as knarr_dot_proto_dot_kubernetes_dot_meta__v1__pb2
 from knarr.proto.services import object_service_pb2 as knarr_dot_proto_dot_services_dot_object__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*knarr/proto/services/insight_service.proto\x12\x11knarr.services.v1\x1a)knarr/proto/services/object_service.proto\"=\n\nWhyRequest\x12/\n\treference\x18\x01 \x01(\x0b\x32\x1c.knarr.services.v1.Reference\"\xe8\x02\n\x0bWhyResponse\x12/\n\treference\x18\x01 \x01(\x0b\x32\x1c.knarr.services.v1.Reference\x12+\n\x07verdict\x18\x02 \x01(\x0e\x32\x1a.knarr.services.v1.Verdict\x12\x0f\n\x07summary\x18\x03 \x01(\t\x12\x0f\n\x07\x64\x65tails\x18\x04 \x03(\t\x12\x10\n\x08remedies\x18\x05 \x03(\t\x12-\n\x08refusals\x18\x06 \x01(\x0b\x32\x1b.knarr.services.v1.Refusals\x12\x37\n\ncontainers\x18\x07 \x03(\x0b\x32#.knarr.services.v1.ContainerTrouble\x12\x30\n\nhappenings\x18\x08 \x03(\x0b\x32\x1c.knarr.services.v1.Happening\x12-\n\x05worst\x18\t \x01(\x0b\x32\x1e.knarr.services.v1.WhyResponse\"\xe9\x02\n\x08Refusals\x12\r\n\x05nodes\x18\x01 \x01(\x05\x12\x34\n\x07refused\x18\x02 \x03(\x0b\x32#.knarr.services.v1.Refusals.Refused\x12\x31\n\x07nearest\x18\x03 \x03(\x0b\x32 .knarr.services.v1.Refusals.Near\x12;\n\x0bsuggestions\x18\x04 \x03(\x0b\x32&.knarr.services.v1.Refusals.Suggestion\x1aG\n\x07Refused\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x05\x12\r\n\x05nodes\x18\x04 \x03(\t\x1a$\n\x04Near\x12\r\n\x05nodes\x18\x01 \x03(\t\x12\r\n\x05lacks\x18\x02 \x03(\t\x1a\x39\n\nSuggestion\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\"\x9c\x02\n\x10\x43ontainerTrouble\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04init\x18\x02 \x01(\x08\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x16\n\texit_code\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x0b\x65xit_reason\x18\x07 \x01(\t\x12\x10\n\x08restarts\x18\x08 \x01(\x05\x12\r\n\x05probe\x18\t \x01(\t\x12\x34\n\x03log\x18\n \x01(\x0e\x32\'.knarr.services.v1.ContainerTrouble.Log\"*\n\x03Log\x12\x08\n\x04NONE\x10\x00\x12\x0b\n\x07\x43URRENT\x10\x01\x12\x0c\n\x08PREVIOUS\x10\x02\x42\x0c\n\n_exit_code\"N\n\tHappening\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x05\x12\x11\n\tlast_seen\x18\x04 \x01(\x03*\xf0\x01\n\x07Verdict\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x08\n\x04WELL\x10\x01\x12\x0c\n\x08\x46INISHED\x10\x02\x12\x0f\n\x0bPROGRESSING\x10\x03\x12\t\n\x05GATED\x10\x04\x12\x0b\n\x07\x46OREIGN\x10\x05\x12\x08\n\x04HELD\x10\x06\x12\x11\n\rUNSCHEDULABLE\x10\x07\x12\r\n\tNODE_LOST\x10\x08\x12\x0f\n\x0bNOT_STARTED\x10\t\x12\x0c\n\x08\x43RASHING\x10\n\x12\r\n\tNOT_READY\x10\x0b\x12\n\n\x06\x46\x41ILED\x10\x0c\x12\x0f\n\x0bTERMINATING\x10\r\x12\x0b\n\x07REFUSED\x10\x0e\x12\t\n\x05STUCK\x10\x0f\x12\x08\n\x04IDLE\x10\x10\x32V\n\x0eInsightService\x12\x44\n\x03Why\x12\x1d.knarr.services.v1.WhyRequest\x1a\x1e.knarr.services.v1.WhyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*knarr/proto/services/insight_service.proto\x12\x11knarr.services.v1\x1a$knarr/proto/kubernetes/meta_v1.proto\x1a)knarr/proto/services/object_service.proto\"=\n\nWhyRequest\x12/\n\treference\x18\x01 \x01(\x0b\x32\x1c.knarr.services.v1.Reference\"\xe8\x02\n\x0bWhyResponse\x12/\n\treference\x18\x01 \x01(\x0b\x32\x1c.knarr.services.v1.Reference\x12+\n\x07verdict\x18\x02 \x01(\x0e\x32\x1a.knarr.services.v1.Verdict\x12\x0f\n\x07summary\x18\x03 \x01(\t\x12\x0f\n\x07\x64\x65tails\x18\x04 \x03(\t\x12\x10\n\x08remedies\x18\x05 \x03(\t\x12-\n\x08refusals\x18\x06 \x01(\x0b\x32\x1b.knarr.services.v1.Refusals\x12\x37\n\ncontainers\x18\x07 \x03(\x0b\x32#.knarr.services.v1.ContainerTrouble\x12\x30\n\nhappenings\x18\x08 \x03(\x0b\x32\x1c.knarr.services.v1.Happening\x12-\n\x05worst\x18\t \x01(\x0b\x32\x1e.knarr.services.v1.WhyResponse\"\xe9\x02\n\x08Refusals\x12\r\n\x05nodes\x18\x01 \x01(\x05\x12\x34\n\x07refused\x18\x02 \x03(\x0b\x32#.knarr.services.v1.Refusals.Refused\x12\x31\n\x07nearest\x18\x03 \x03(\x0b\x32 .knarr.services.v1.Refusals.Near\x12;\n\x0bsuggestions\x18\x04 \x03(\x0b\x32&.knarr.services.v1.Refusals.Suggestion\x1aG\n\x07Refused\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x05\x12\r\n\x05nodes\x18\x04 \x03(\t\x1a$\n\x04Near\x12\r\n\x05nodes\x18\x01 \x03(\t\x12\r\n\x05lacks\x18\x02 \x03(\t\x1a\x39\n\nSuggestion\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\"\x9c\x02\n\x10\x43ontainerTrouble\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04init\x18\x02 \x01(\x08\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x16\n\texit_code\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x0b\x65xit_reason\x18\x07 \x01(\t\x12\x10\n\x08restarts\x18\x08 \x01(\x05\x12\r\n\x05probe\x18\t \x01(\t\x12\x34\n\x03log\x18\n \x01(\x0e\x32\'.knarr.services.v1.ContainerTrouble.Log\"*\n\x03Log\x12\x08\n\x04NONE\x10\x00\x12\x0b\n\x07\x43URRENT\x10\x01\x12\x0c\n\x08PREVIOUS\x10\x02\x42\x0c\n\n_exit_code\"N\n\tHappening\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x05\x12\x11\n\tlast_seen\x18\x04 \x01(\x03\"X\n\x0bPlanRequest\x12\x32\n\tdocuments\x18\x01 \x03(\x0b\x32\x1f.knarr.services.v1.ApplyRequest\x12\x15\n\rwithout_nodes\x18\x02 \x03(\t\"\xea\x01\n\x0cPlanResponse\x12.\n\x07objects\x18\x01 \x03(\x0b\x32\x1d.knarr.services.v1.ObjectPlan\x12(\n\x04pods\x18\x02 \x03(\x0b\x32\x1a.knarr.services.v1.PodPlan\x12*\n\x06losses\x18\x03 \x03(\x0b\x32\x1a.knarr.services.v1.PodLoss\x12.\n\x07\x62udgets\x18\x04 \x03(\x0b\x32\x1d.knarr.services.v1.BudgetPlan\x12\x10\n\x08warnings\x18\x05 \x03(\t\x12\x12\n\nunfinished\x18\x06 \x01(\x08\"\xd5\x01\n\nObjectPlan\x12/\n\treference\x18\x01 \x01(\x0b\x32\x1c.knarr.services.v1.Reference\x12+\n\x07outcome\x18\x02 \x01(\x0e\x32\x1a.knarr.services.v1.Outcome\x12/\n\x07\x63hanges\x18\x03 \x03(\x0b\x32\x1e.knarr.services.v1.FieldChange\x12\x10\n\x08warnings\x18\x04 \x03(\t\x12&\n\x07refusal\x18\x05 \x01(\x0b\x32\x15.knarr.meta.v1.Status\":\n\x0b\x46ieldChange\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\"\xba\x01\n\x07PodPlan\x12/\n\treference\x18\x01 \x01(\x0b\x32\x1c.knarr.services.v1.Reference\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12-\n\x08refusals\x18\x05 \x01(\x0b\x32\x1b.knarr.services.v1.Refusals\x12\x0f\n\x07victims\x18\x06 \x03(\t\x12\x10\n\x08replaces\x18\x07 \x01(\t\"\x83\x02\n\x07PodLoss\x12/\n\treference\x18\x01 \x01(\x0b\x32\x1c.knarr.services.v1.Reference\x12\x0c\n\x04node\x18\x02 \x01(\t\x12/\n\x05\x63\x61use\x18\x03 \x01(\x0e\x32 .knarr.services.v1.PodLoss.Cause\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x10\n\x08replaced\x18\x05 \x01(\x08\x12\x0f\n\x07\x66or_pod\x18\x06 \x01(\t\"V\n\x05\x43\x61use\x12\x11\n\rUNKNOWN_CAUSE\x10\x00\x12\x0f\n\x0bSCALED_DOWN\x10\x01\x12\r\n\tPREEMPTED\x10\x02\x12\r\n\tNODE_GONE\x10\x03\x12\x0b\n\x07\x44\x45LETED\x10\x04\"\\\n\nBudgetPlan\x12/\n\treference\x18\x01 \x01(\x0b\x32\x1c.knarr.services.v1.Reference\x12\x0f\n\x07\x61llowed\x18\x02 \x01(\x05\x12\x0c\n\x04lost\x18\x03 \x01(\x05*\xf0\x01\n\x07Verdict\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x08\n\x04WELL\x10\x01\x12\x0c\n\x08\x46INISHED\x10\x02\x12\x0f\n\x0bPROGRESSING\x10\x03\x12\t\n\x05GATED\x10\x04\x12\x0b\n\x07\x46OREIGN\x10\x05\x12\x08\n\x04HELD\x10\x06\x12\x11\n\rUNSCHEDULABLE\x10\x07\x12\r\n\tNODE_LOST\x10\x08\x12\x0f\n\x0bNOT_STARTED\x10\t\x12\x0c\n\x08\x43RASHING\x10\n\x12\r\n\tNOT_READY\x10\x0b\x12\n\n\x06\x46\x41ILED\x10\x0c\x12\x0f\n\x0bTERMINATING\x10\r\x12\x0b\n\x07REFUSED\x10\x0e\x12\t\n\x05STUCK\x10\x0f\x12\x08\n\x04IDLE\x10\x10\x32\x9f\x01\n\x0eInsightService\x12\x44\n\x03Why\x12\x1d.knarr.services.v1.WhyRequest\x1a\x1e.knarr.services.v1.WhyResponse\x12G\n\x04Plan\x12\x1e.knarr.services.v1.PlanRequest\x1a\x1f.knarr.services.v1.PlanResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'knarr.proto.services.insight_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VERDICT']._serialized_start=1266
-  _globals['_VERDICT']._serialized_end=1506
-  _globals['_WHYREQUEST']._serialized_start=108
-  _globals['_WHYREQUEST']._serialized_end=169
-  _globals['_WHYRESPONSE']._serialized_start=172
-  _globals['_WHYRESPONSE']._serialized_end=532
-  _globals['_REFUSALS']._serialized_start=535
-  _globals['_REFUSALS']._serialized_end=896
-  _globals['_REFUSALS_REFUSED']._serialized_start=728
-  _globals['_REFUSALS_REFUSED']._serialized_end=799
-  _globals['_REFUSALS_NEAR']._serialized_start=801
-  _globals['_REFUSALS_NEAR']._serialized_end=837
-  _globals['_REFUSALS_SUGGESTION']._serialized_start=839
-  _globals['_REFUSALS_SUGGESTION']._serialized_end=896
-  _globals['_CONTAINERTROUBLE']._serialized_start=899
-  _globals['_CONTAINERTROUBLE']._serialized_end=1183
-  _globals['_CONTAINERTROUBLE_LOG']._serialized_start=1127
-  _globals['_CONTAINERTROUBLE_LOG']._serialized_end=1169
-  _globals['_HAPPENING']._serialized_start=1185
-  _globals['_HAPPENING']._serialized_end=1263
-  _globals['_INSIGHTSERVICE']._serialized_start=1508
-  _globals['_INSIGHTSERVICE']._serialized_end=1594
+  _globals['_VERDICT']._serialized_start=2452
+  _globals['_VERDICT']._serialized_end=2692
+  _globals['_WHYREQUEST']._serialized_start=146
+  _globals['_WHYREQUEST']._serialized_end=207
+  _globals['_WHYRESPONSE']._serialized_start=210
+  _globals['_WHYRESPONSE']._serialized_end=570
+  _globals['_REFUSALS']._serialized_start=573
+  _globals['_REFUSALS']._serialized_end=934
+  _globals['_REFUSALS_REFUSED']._serialized_start=766
+  _globals['_REFUSALS_REFUSED']._serialized_end=837
+  _globals['_REFUSALS_NEAR']._serialized_start=839
+  _globals['_REFUSALS_NEAR']._serialized_end=875
+  _globals['_REFUSALS_SUGGESTION']._serialized_start=877
+  _globals['_REFUSALS_SUGGESTION']._serialized_end=934
+  _globals['_CONTAINERTROUBLE']._serialized_start=937
+  _globals['_CONTAINERTROUBLE']._serialized_end=1221
+  _globals['_CONTAINERTROUBLE_LOG']._serialized_start=1165
+  _globals['_CONTAINERTROUBLE_LOG']._serialized_end=1207
+  _globals['_HAPPENING']._serialized_start=1223
+  _globals['_HAPPENING']._serialized_end=1301
+  _globals['_PLANREQUEST']._serialized_start=1303
+  _globals['_PLANREQUEST']._serialized_end=1391
+  _globals['_PLANRESPONSE']._serialized_start=1394
+  _globals['_PLANRESPONSE']._serialized_end=1628
+  _globals['_OBJECTPLAN']._serialized_start=1631
+  _globals['_OBJECTPLAN']._serialized_end=1844
+  _globals['_FIELDCHANGE']._serialized_start=1846
+  _globals['_FIELDCHANGE']._serialized_end=1904
+  _globals['_PODPLAN']._serialized_start=1907
+  _globals['_PODPLAN']._serialized_end=2093
+  _globals['_PODLOSS']._serialized_start=2096
+  _globals['_PODLOSS']._serialized_end=2355
+  _globals['_PODLOSS_CAUSE']._serialized_start=2269
+  _globals['_PODLOSS_CAUSE']._serialized_end=2355
+  _globals['_BUDGETPLAN']._serialized_start=2357
+  _globals['_BUDGETPLAN']._serialized_end=2449
+  _globals['_INSIGHTSERVICE']._serialized_start=2695
+  _globals['_INSIGHTSERVICE']._serialized_end=2854
 # @@protoc_insertion_point(module_scope)

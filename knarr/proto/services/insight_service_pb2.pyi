@@ -10,6 +10,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from knarr.proto.kubernetes import meta_v1_pb2 as _meta_v1_pb2
 from knarr.proto.services import object_service_pb2 as _object_service_pb2
 import builtins as _builtins
 import sys
@@ -395,3 +396,278 @@ class Happening(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Happening: _TypeAlias = Happening  # noqa: Y015
+
+@_typing.final
+class PlanRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    WITHOUT_NODES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def documents(self) -> _containers.RepeatedCompositeFieldContainer[_object_service_pb2.ApplyRequest]:
+        """In the order in which they would be applied."""
+
+    @_builtins.property
+    def without_nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Nodes that would be gone."""
+
+    def __init__(
+        self,
+        *,
+        documents: _abc.Iterable[_object_service_pb2.ApplyRequest] | None = ...,
+        without_nodes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "without_nodes", b"without_nodes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanRequest: _TypeAlias = PlanRequest  # noqa: Y015
+
+@_typing.final
+class PlanResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECTS_FIELD_NUMBER: _builtins.int
+    PODS_FIELD_NUMBER: _builtins.int
+    LOSSES_FIELD_NUMBER: _builtins.int
+    BUDGETS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    UNFINISHED_FIELD_NUMBER: _builtins.int
+    unfinished: _builtins.bool
+    """It was thought through only in part: the change is too large, or never comes to rest."""
+    @_builtins.property
+    def objects(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObjectPlan]: ...
+    @_builtins.property
+    def pods(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodPlan]:
+        """Pods that would be made, by controllers or by a document."""
+
+    @_builtins.property
+    def losses(self) -> _containers.RepeatedCompositeFieldContainer[Global___PodLoss]:
+        """Pods that would go: scaled down, replaced, preempted, lost with their node."""
+
+    @_builtins.property
+    def budgets(self) -> _containers.RepeatedCompositeFieldContainer[Global___BudgetPlan]: ...
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        objects: _abc.Iterable[Global___ObjectPlan] | None = ...,
+        pods: _abc.Iterable[Global___PodPlan] | None = ...,
+        losses: _abc.Iterable[Global___PodLoss] | None = ...,
+        budgets: _abc.Iterable[Global___BudgetPlan] | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+        unfinished: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets", "losses", b"losses", "objects", b"objects", "pods", b"pods", "unfinished", b"unfinished", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanResponse: _TypeAlias = PlanResponse  # noqa: Y015
+
+@_typing.final
+class ObjectPlan(_message.Message):
+    """What becomes of one document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    outcome: _object_service_pb2.Outcome.ValueType
+    @_builtins.property
+    def reference(self) -> _object_service_pb2.Reference: ...
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldChange]: ...
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def refusal(self) -> _meta_v1_pb2.Status:
+        """Set when it would be refused; the rest is planned without it."""
+
+    def __init__(
+        self,
+        *,
+        reference: _object_service_pb2.Reference | None = ...,
+        outcome: _object_service_pb2.Outcome.ValueType = ...,
+        changes: _abc.Iterable[Global___FieldChange] | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+        refusal: _meta_v1_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference", "refusal", b"refusal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "outcome", b"outcome", "reference", b"reference", "refusal", b"refusal", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ObjectPlan: _TypeAlias = ObjectPlan  # noqa: Y015
+
+@_typing.final
+class FieldChange(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """"spec.template.spec.containers[name=web].image"."""
+    before: _builtins.str
+    """JSON; "" where there is none."""
+    after: _builtins.str
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldChange: _TypeAlias = FieldChange  # noqa: Y015
+
+@_typing.final
+class PodPlan(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    REFUSALS_FIELD_NUMBER: _builtins.int
+    VICTIMS_FIELD_NUMBER: _builtins.int
+    REPLACES_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    """"Deployment/web"."""
+    node: _builtins.str
+    """"" while it would wait."""
+    message: _builtins.str
+    """Kubernetes' sentence, where it would wait."""
+    replaces: _builtins.str
+    """The pod of a lost node that it stands for."""
+    @_builtins.property
+    def reference(self) -> _object_service_pb2.Reference:
+        """The name is a made-up one where the server would choose it."""
+
+    @_builtins.property
+    def refusals(self) -> Global___Refusals:
+        """What would help, where it would wait."""
+
+    @_builtins.property
+    def victims(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who makes room for it."""
+
+    def __init__(
+        self,
+        *,
+        reference: _object_service_pb2.Reference | None = ...,
+        owner: _builtins.str = ...,
+        node: _builtins.str = ...,
+        message: _builtins.str = ...,
+        refusals: Global___Refusals | None = ...,
+        victims: _abc.Iterable[_builtins.str] | None = ...,
+        replaces: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference", "refusals", b"refusals"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "node", b"node", "owner", b"owner", "reference", b"reference", "refusals", b"refusals", "replaces", b"replaces", "victims", b"victims"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PodPlan: _TypeAlias = PodPlan  # noqa: Y015
+
+@_typing.final
+class PodLoss(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Cause:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _CauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[PodLoss._Cause.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        UNKNOWN_CAUSE: PodLoss._Cause.ValueType  # 0
+        SCALED_DOWN: PodLoss._Cause.ValueType  # 1
+        PREEMPTED: PodLoss._Cause.ValueType  # 2
+        NODE_GONE: PodLoss._Cause.ValueType  # 3
+        DELETED: PodLoss._Cause.ValueType  # 4
+        """With what owns it, or by name."""
+
+    class Cause(_Cause, metaclass=_CauseEnumTypeWrapper): ...
+    UNKNOWN_CAUSE: PodLoss.Cause.ValueType  # 0
+    SCALED_DOWN: PodLoss.Cause.ValueType  # 1
+    PREEMPTED: PodLoss.Cause.ValueType  # 2
+    NODE_GONE: PodLoss.Cause.ValueType  # 3
+    DELETED: PodLoss.Cause.ValueType  # 4
+    """With what owns it, or by name."""
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    REPLACED_FIELD_NUMBER: _builtins.int
+    FOR_POD_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    cause: Global___PodLoss.Cause.ValueType
+    owner: _builtins.str
+    """"Deployment/web"; "" for a pod that nobody would make again."""
+    replaced: _builtins.bool
+    """Whether another takes its place."""
+    for_pod: _builtins.str
+    """For whom it makes room."""
+    @_builtins.property
+    def reference(self) -> _object_service_pb2.Reference: ...
+    def __init__(
+        self,
+        *,
+        reference: _object_service_pb2.Reference | None = ...,
+        node: _builtins.str = ...,
+        cause: Global___PodLoss.Cause.ValueType = ...,
+        owner: _builtins.str = ...,
+        replaced: _builtins.bool = ...,
+        for_pod: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "for_pod", b"for_pod", "node", b"node", "owner", b"owner", "reference", b"reference", "replaced", b"replaced"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PodLoss: _TypeAlias = PodLoss  # noqa: Y015
+
+@_typing.final
+class BudgetPlan(_message.Message):
+    """A disruption budget that the losses would break."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    ALLOWED_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    allowed: _builtins.int
+    lost: _builtins.int
+    @_builtins.property
+    def reference(self) -> _object_service_pb2.Reference: ...
+    def __init__(
+        self,
+        *,
+        reference: _object_service_pb2.Reference | None = ...,
+        allowed: _builtins.int = ...,
+        lost: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "lost", b"lost", "reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BudgetPlan: _TypeAlias = BudgetPlan  # noqa: Y015

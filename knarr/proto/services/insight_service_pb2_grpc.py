@@ -39,6 +39,11 @@ class InsightServiceStub:
                 request_serializer=knarr_dot_proto_dot_services_dot_insight__service__pb2.WhyRequest.SerializeToString,
                 response_deserializer=knarr_dot_proto_dot_services_dot_insight__service__pb2.WhyResponse.FromString,
                 _registered_method=True)
+        self.Plan = channel.unary_unary(
+                '/knarr.services.v1.InsightService/Plan',
+                request_serializer=knarr_dot_proto_dot_services_dot_insight__service__pb2.PlanRequest.SerializeToString,
+                response_deserializer=knarr_dot_proto_dot_services_dot_insight__service__pb2.PlanResponse.FromString,
+                _registered_method=True)
 
 
 class InsightServiceServicer:
@@ -51,6 +56,13 @@ class InsightServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Plan(self, request, context):
+        """What applying documents, or losing nodes, would do.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InsightServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -58,6 +70,11 @@ def add_InsightServiceServicer_to_server(servicer, server):
                     servicer.Why,
                     request_deserializer=knarr_dot_proto_dot_services_dot_insight__service__pb2.WhyRequest.FromString,
                     response_serializer=knarr_dot_proto_dot_services_dot_insight__service__pb2.WhyResponse.SerializeToString,
+            ),
+            'Plan': grpc.unary_unary_rpc_method_handler(
+                    servicer.Plan,
+                    request_deserializer=knarr_dot_proto_dot_services_dot_insight__service__pb2.PlanRequest.FromString,
+                    response_serializer=knarr_dot_proto_dot_services_dot_insight__service__pb2.PlanResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -87,6 +104,33 @@ class InsightService:
             '/knarr.services.v1.InsightService/Why',
             knarr_dot_proto_dot_services_dot_insight__service__pb2.WhyRequest.SerializeToString,
             knarr_dot_proto_dot_services_dot_insight__service__pb2.WhyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Plan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/knarr.services.v1.InsightService/Plan',
+            knarr_dot_proto_dot_services_dot_insight__service__pb2.PlanRequest.SerializeToString,
+            knarr_dot_proto_dot_services_dot_insight__service__pb2.PlanResponse.FromString,
             options,
             channel_credentials,
             insecure,

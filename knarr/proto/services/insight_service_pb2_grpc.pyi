@@ -35,12 +35,16 @@ class InsightServiceStub:
     def __new__(cls, channel: _aio.Channel) -> InsightServiceAsyncStub: ...
     Why: _grpc.UnaryUnaryMultiCallable[_insight_service_pb2.WhyRequest, _insight_service_pb2.WhyResponse]
     """Why a pod, or what makes pods, is not as it should be."""
+    Plan: _grpc.UnaryUnaryMultiCallable[_insight_service_pb2.PlanRequest, _insight_service_pb2.PlanResponse]
+    """What applying documents, or losing nodes, would do."""
 
 @_typing.type_check_only
 class InsightServiceAsyncStub(InsightServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Why: _aio.UnaryUnaryMultiCallable[_insight_service_pb2.WhyRequest, _insight_service_pb2.WhyResponse]  # type: ignore[assignment]
     """Why a pod, or what makes pods, is not as it should be."""
+    Plan: _aio.UnaryUnaryMultiCallable[_insight_service_pb2.PlanRequest, _insight_service_pb2.PlanResponse]  # type: ignore[assignment]
+    """What applying documents, or losing nodes, would do."""
 
 class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -50,5 +54,13 @@ class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_insight_service_pb2.WhyResponse, _abc.Awaitable[_insight_service_pb2.WhyResponse]]:
         """Why a pod, or what makes pods, is not as it should be."""
+
+    @_abc_1.abstractmethod
+    def Plan(
+        self,
+        request: _insight_service_pb2.PlanRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_insight_service_pb2.PlanResponse, _abc.Awaitable[_insight_service_pb2.PlanResponse]]:
+        """What applying documents, or losing nodes, would do."""
 
 def add_InsightServiceServicer_to_server(servicer: InsightServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,160 @@
+"""Where pods of a plan would go: the scheduler's own decision, on its picture of the cluster as the plan has
+it. Pure but for the picture, which it puts back."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from control_plane.insight.picture import Picture
+from control_plane.insight.plan.layout import Layout, Placing
+from control_plane.insight.plan.trial import Trial, tried
+from control_plane.insight.why.pending import refusals
+from control_plane.scheduler.decide import decide
+from control_plane.scheduler.decisions import Decision, PendingPod, Placed, Preemption, Unschedulable
+from control_plane.scheduler.gangs.attempt import decide_gang
+from control_plane.scheduler.shape import Shape
+from control_plane.scheduler.shaping import Shapes
+from control_plane.scheduler.why.advice import Advice, advise
+from control_plane.scheduler.why.changes import RemovePod
+from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.services import insight_service_pb2 as wire
+
+MOST_ADVISED = 3  # kinds of pods that wait for which changes are tried
+
+
+def place(picture: Picture, layout: Layout) -> Placing:
+    """What would become of the waiting pods, the most important first, else in their order."""
+    outcome, shapes = Placing(), Shapes()
+    with tried(picture.cluster, shapes) as trial:
+        trial.lay_out(layout)
+        ready = list(_ready(picture, layout, trial, outcome))
+        ready.sort(key=lambda pod: -pod.shape.priority)
+        for gang, pods in _crowds(ready):
+            if gang:
+                _place_gang(picture, layout, trial, gang, pods, outcome)
+            else:
+                _place_alone(picture, trial, pods, outcome)
+    return outcome
+
+
+def advice(picture: Picture, layout: Layout, pods: Sequence[core.Pod]) -> dict[str, wire.Refusals]:
+    """What would help pods that wait in the end, by key: for the first of each few kinds of them."""
+    found: dict[str, wire.Refusals] = {}
+    shapes = Shapes()
+    seen: set[Shape] = set()
+    with tried(picture.cluster, shapes) as trial:
+        trial.lay_out(layout)
+        for pod in pods:
+            shape = shapes.of(pod)
+            if shape in seen or len(seen) == MOST_ADVISED:
+                continue
+            seen.add(shape)
+            advised = advise(picture.cluster, pod, picture.profile_of(shape), picture.budgets)
+            found[key_of(pod)] = refusals(_without_plan(advised, layout))
+    return found
+
+
+def _without_plan(advice: Advice, layout: Layout) -> Advice:
+    """The advice less what would undo the plan itself."""
+    kept = [
+        suggestion
+        for suggestion in advice.suggestions
+        if not isinstance(change := suggestion.proposal.change, RemovePod) or change.key not in layout.placed
+    ]
+    return replace(advice, suggestions=tuple(kept))
+
+
+def key_of(pod: core.Pod) -> str:
+    """ "namespace/name"."""
+    return f"{pod.metadata.namespace}/{pod.metadata.name}"
+
+
+def _ready(picture: Picture, layout: Layout, trial: Trial, outcome: Placing) -> Iterator[PendingPod]:
+    """The pods that the scheduler would try; of the others it is said why not."""
+    for pod in layout.waiting:
+        key = key_of(pod)
+        if pod.spec.schedulingGates:
+            names = ", ".join(gate.name for gate in pod.spec.schedulingGates)
+            outcome.held[key] = f"waits for its scheduling gates: {names}"
+        elif pod.spec.schedulerName not in picture.profiles:
+            outcome.held[key] = f"there is no scheduler {pod.spec.schedulerName}"
+        else:
+            group = pod.spec.schedulingGroup.podGroupName
+            gang = f"{pod.metadata.namespace}/{group}" if group else ""
+            policy = _policy_least(picture, layout, gang)
+            if gang and policy is None:
+                outcome.held[key] = f"waits for PodGroup {gang}, which does not exist"
+            else:
+                shape = trial.shapes.of(pod)
+                yield PendingPod(key, pod.metadata.uid, shape, gang=gang if policy else "")
+
+
+def _policy_least(picture: Picture, layout: Layout, gang: str) -> int | None:
+    """How many pods of a gang must have nodes at once; None: there is no such gang."""
+    policy = layout.policies.get(gang) or picture.membership.policy(gang)
+    return None if policy is None else policy.at_least
+
+
+def _crowds(pods: Iterable[PendingPod]) -> Iterator[tuple[str, list[PendingPod]]]:
+    """Pods of a gang, wherever they stand, with the first of them; the others by shape."""
+    gangs: dict[str, list[PendingPod]] = {}
+    ordered: list[PendingPod] = []
+    for pod in pods:
+        if pod.gang:
+            if pod.gang not in gangs:
+                ordered.append(pod)
+            gangs.setdefault(pod.gang, []).append(pod)
+        else:
+            ordered.append(pod)
+    for (gang, _), group in groupby(ordered, key=lambda pod: (pod.gang, pod.shape)):
+        yield gang, gangs[gang] if gang else list(group)
+
+
+def _place_alone(picture: Picture, trial: Trial, pods: list[PendingPod], outcome: Placing) -> None:
+    while pods:
+        profile = picture.profile_of(pods[0].shape)
+        decisions = decide(trial.cluster, pods, profile, 0, picture.budgets)
+        _note(trial, decisions, outcome)
+        pods = pods[len(decisions) :]  # after a preemption the rest is decided about anew
+
+
+def _place_gang(
+    picture: Picture, layout: Layout, trial: Trial, gang: str, pods: list[PendingPod], outcome: Placing
+) -> None:
+    least = _policy_least(picture, layout, gang) or 1
+    have = picture.membership.count(gang) + sum(
+        pod.spec.schedulingGroup.podGroupName == gang.partition("/")[2]
+        and pod.metadata.namespace == gang.partition("/")[0]
+        for pod, _ in layout.placed.values()
+    )
+    needs = max(1, least - have)
+    if len(pods) < needs:
+        for pod in pods:
+            outcome.held[pod.key] = (
+                f"gang {gang} gets nodes for {least} pods at once, and has {have + len(pods)}"
+            )
+        return
+    made = decide_gang(trial.cluster, gang, pods, needs, picture.profile_of, budgets=picture.budgets)
+    decisions: list[Decision] = [*made.placed, *made.preemptions]
+    _note(trial, decisions, outcome)
+    for pod in pods:
+        if pod.key not in outcome.placed and made.refusal is not None:
+            outcome.refused[pod.key] = made.refusal
+
+
+def _note(trial: Trial, decisions: Sequence[Decision], outcome: Placing) -> None:
+    for decision in decisions:
+        key = decision.pod.key
+        match decision:
+            case Placed(node=node):
+                outcome.placed[key] = node
+                trial.forget(key)
+            case Preemption(node=node, victims=victims):
+                outcome.placed[key] = node
+                trial.forget(key)
+                if victims:
+                    outcome.victims[key] = victims
+                for victim in victims:
+                    trial.remove_pod(victim.key)
+            case Unschedulable():
+                outcome.refused[key] = decision

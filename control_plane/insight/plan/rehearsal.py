@@ -1,0 +1,112 @@
+"""Lets controllers act on a fork until they come to rest, and plays the agents' part. No scheduling."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from google.protobuf.message import Message
+
+from control_plane.api.messages import time_of
+from control_plane.controllers.actions import EventType, Failure, Record, RequeueAfter
+from control_plane.controllers.apply import Applier, ApplySettings
+from control_plane.controllers.deployment import DeploymentController
+from control_plane.controllers.loop import Controller
+from control_plane.controllers.replicaset import ReplicaSetController
+from control_plane.insight.plan.fork import Fork
+from control_plane.objects.interface import Binding, DeleteOptions, ObjectKey
+from knarr.api.kinds import POD
+from knarr.errors import NotFound
+from knarr.proto.kubernetes import core_v1_pb2 as core
+
+_MOST_PASSES = 50
+
+
+def makers_of_pods() -> tuple[Controller[Any], ...]:
+    """The controllers whose decisions a plan follows, owners first."""
+    return (DeploymentController(), ReplicaSetController())
+
+
+class Silence:
+    """Takes events, and tells nobody."""
+
+    def record(self, obj: Message, type: EventType, reason: str, message: str) -> None:
+        return None
+
+
+class Rehearsal:
+    """The controllers on a fork."""
+
+    def __init__(self, fork: Fork, controllers: Sequence[Controller[Any]]) -> None:
+        self._fork, self._controllers = fork, controllers
+        self._applier = Applier(fork.writer, Silence(), ApplySettings())
+        self.failures: dict[ObjectKey, Failure] = {}  # what was refused for good
+
+    async def settle(self) -> bool:
+        """Decide and act until nothing is left to do; whether anything was done."""
+        done = False
+        for _ in range(_MOST_PASSES):
+            again = False
+            for controller in self._controllers:
+                for primary in controller.primaries:
+                    for key in list(self._fork.objects.keys(primary)):
+                        again |= await self._decide(controller, key)
+            if not again:
+                return done
+            done = True
+        return done
+
+    async def _decide(self, controller: Controller[Any], key: ObjectKey) -> bool:
+        """One decision; whether it was carried out and changed anything."""
+        snapshot = controller.snapshot(self._fork.objects, key, self.failures.get(key))
+        if snapshot is None:
+            return False
+        actions = controller.decide(snapshot, self._fork.clock.now())
+        writes = [action for action in actions if not isinstance(action, Record | RequeueAfter)]
+        if not writes:
+            return False
+        applied = await self._applier.apply(writes)
+        if applied.failure is not None:
+            self.failures[key] = applied.failure
+        return applied.error is None
+
+    async def end_deleted(self) -> list[core.Pod]:
+        """Pods that were told to stop are gone, as their agents would report; returns them."""
+        going = [
+            pod for pod in self._fork.objects.list(core.Pod) if pod.metadata.HasField("deletionTimestamp")
+        ]
+        for pod in going:
+            await self.delete(pod)
+        return going
+
+    async def delete(self, pod: core.Pod) -> None:
+        """A pod is gone at once."""
+        options = DeleteOptions(grace_period_s=0, uid=pod.metadata.uid)
+        try:
+            await self._fork.api.delete(
+                POD, pod.metadata.namespace, pod.metadata.name, options, announce=False
+            )
+        except NotFound:
+            return
+
+    async def bind(self, pods: Sequence[tuple[core.Pod, str]]) -> None:
+        """Pods have nodes, and run there and are ready at once."""
+        await self._fork.writer.bind(
+            [Binding(pod.metadata.namespace, pod.metadata.name, pod.metadata.uid, node) for pod, node in pods]
+        )
+        now = time_of(self._fork.clock.now())
+        for pod, _ in pods:
+            current = self._fork.objects.get(core.Pod, pod.metadata.namespace, pod.metadata.name)
+            if current is None:
+                continue
+            current.status.phase = "Running"
+            current.status.startTime.CopyFrom(now)
+            current.status.conditions.add(type="Ready", status="True", lastTransitionTime=now)
+            await self._fork.writer.update_status(current)
+
+    def pass_time(self) -> None:
+        """As long as it takes until what is ready counts as available."""
+        waits = [0.0]
+        for controller in self._controllers:
+            for primary in controller.primaries:
+                for obj in self._fork.objects.list(primary):
+                    waits.append(float(getattr(obj.spec, "minReadySeconds", 0)))  # type: ignore[attr-defined]
+        self._fork.clock.advance(1.0 + max(waits))
