@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
+from knarr.client import raw
 from knarr.client.following import Source, in_slices, progress, reader
 from knarr.client.known import ChangeType, Known, Seen
 from knarr.client.references import kind_of, reference
@@ -83,6 +84,25 @@ class Watching(Changes):
                 for step in part.steps:
                     previous = kind.FromString(step.previous) if step.previous is not None else None
                     yield Change(step.type, kind.FromString(step.value), previous)
+
+    async def follow_events(
+        self, request: wire.ListRequest, chunks: Sequence[wire.ListChunk], *, patience_s: float | None = None
+    ) -> AsyncGenerator[wire.WatchEvent, None]:
+        """The raw events, objects or rows of tables as the request says, after a list that `list_chunks` has
+        answered with `chunks`. Where the servers have forgotten what happened meanwhile, a new list is told
+        as events, deletions included; those have no resource_version. Bookmarks are left out."""
+        watch = wire.WatchRequest(
+            reference=request.reference,
+            label_selector=request.label_selector,
+            field_selector=request.field_selector,
+            bookmarks=True,
+            as_table=request.as_table,
+        )
+        patience_s = self._timeout_s if patience_s is None else patience_s
+        stream = raw.follow(request, chunks, self.list_chunks, self._opener(watch), patience_s, self.rng)
+        async with aclosing(stream):
+            async for event in stream:
+                yield event
 
     async def wait_for(
         self, kind: type[M], namespace: str, name: str, check: Callable[[M | None], object]
