@@ -211,8 +211,7 @@ def check_subresource(kind: Kind, subresource: str) -> None:
 def _check_uid(target: _Target, current: Message) -> None:
     known = metadata(current)
     if target.uid and target.uid != known.uid:
-        why = f"Precondition failed: UID in precondition: {target.uid}, UID in object meta: {known.uid}"
-        raise refusals.conflict(target.kind, known.name, why)
+        raise refusals.conflict(target.kind, known.name, refusals.failed("UID", target.uid, known.uid))
 
 
 def _check_version(kind: Kind, new: Message, current: Stored) -> None:

@@ -12,6 +12,7 @@ from knarr.errors import (
     Invalid,
     NotFound,
     Subject,
+    Timeout,
     TooLarge,
 )
 
@@ -44,6 +45,11 @@ def conflict(kind: Kind, name: str, why: str = MODIFIED, *, subresource: str = "
         f'Operation cannot be fulfilled on {resource(kind)}{suffix} "{name}": {why}',
         subject=Subject(kind.group, f"{kind.plural}{suffix}", name),
     )
+
+
+def failed(what: str, wanted: str, found: str) -> str:
+    """Why a write was not done whose precondition (UID, ResourceVersion) did not hold."""
+    return f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
 
 
 def precondition_failed(kind: Kind, name: str, why: str) -> Conflict:
@@ -87,3 +93,10 @@ def expired(asked: int, oldest: int) -> Expired:
     """A version that is no longer kept; `oldest` 0 when it is not known."""
     known = f" ({oldest})" if oldest else ""
     return Expired(f"too old resource version: {asked}{known}; list again")
+
+
+def too_large_version(asked: int, newest: int | None = None) -> Timeout:
+    """A read of a version that is not there yet; `newest` where that is known."""
+    current = "" if newest is None else f", current: {newest}"
+    cause = Cause("", "ResourceVersionTooLarge", "Too large resource version")
+    return Timeout(f"Too large resource version: {asked}{current}", causes=[cause], retry_after_s=1)

@@ -73,8 +73,7 @@ def set_scale(obj: Message, scale: autoscaling.Scale) -> Message:
     """The object with the scale's replicas, in place; raises Invalid, and Conflict for another object's."""
     parent, own = _scaled(obj), metadata(obj)
     if scale.metadata.uid and scale.metadata.uid != own.uid:
-        why = f"Precondition failed: UID in precondition: {scale.metadata.uid}, UID in object meta: {own.uid}"
-        raise refusals.conflict(kinds.of(obj), own.name, why)
+        raise refusals.conflict(kinds.of(obj), own.name, refusals.failed("UID", scale.metadata.uid, own.uid))
     if scale.spec.replicas < 0:
         cause = Cause(
             "spec.replicas",

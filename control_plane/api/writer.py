@@ -56,7 +56,7 @@ class ApiWriter:
         except NotFound:
             return False
 
-    async def bind(self, bindings: Sequence[Binding]) -> Sequence[ApiError | None]:
+    async def bind(self, bindings: Sequence[Binding], *, dry_run: bool = False) -> Sequence[ApiError | None]:
         """In a few rounds: a pod whose status was written meanwhile is bound in the next one. Bound pods are
         not validated again: nothing but their node and a condition changes."""
         results: list[ApiError | None] = [None] * len(bindings)
@@ -71,6 +71,8 @@ class ApiWriter:
                     writes[index] = planned
                 else:
                     results[index] = planned
+            if dry_run:
+                return results
             waiting, written = await self._bind_round(writes, results)
             newest = max(newest, written)
             if not waiting:
@@ -124,6 +126,10 @@ def bound(binding: Binding, stored: Stored, now: meta.Time) -> Write:
     pod = stored.obj
     assert isinstance(pod, core.Pod)
     pod.spec.nodeName = binding.node_name
+    pod.metadata.annotations.update(binding.annotations)
+    for key, value in binding.labels:
+        if key not in pod.metadata.labels:
+            pod.metadata.labels[key] = value
     condition = next((found for found in pod.status.conditions if found.type == SCHEDULED), None)
     if condition is None:
         condition = pod.status.conditions.add(type=SCHEDULED)
@@ -141,10 +147,10 @@ def refusal(binding: Binding, stored: Stored | None) -> ApiError | None:
     pod = stored.obj
     assert isinstance(pod, core.Pod)
     why = ""
-    if pod.metadata.uid != binding.uid:
-        why = (
-            f"Precondition failed: UID in precondition: {binding.uid}, UID in object meta: {pod.metadata.uid}"
-        )
+    if binding.uid not in ("", pod.metadata.uid):
+        why = refusals.failed("UID", binding.uid, pod.metadata.uid)
+    elif binding.resource_version not in ("", str(stored.version)):
+        why = refusals.failed("ResourceVersion", binding.resource_version, str(stored.version))
     elif pod.metadata.HasField("deletionTimestamp"):
         why = f"pod {binding.name} is being deleted, cannot be assigned to a host"
     elif pod.spec.nodeName:

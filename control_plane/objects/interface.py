@@ -120,8 +120,11 @@ class Binding:
 
     namespace: str
     name: str
-    uid: str
+    uid: str  # "" for any
     node_name: str
+    resource_version: str = ""  # the pod must have; "" for any
+    labels: tuple[tuple[str, str], ...] = ()  # that the pod gets where it has none of the name
+    annotations: tuple[tuple[str, str], ...] = ()  # that the pod gets
 
 
 class Writer(Protocol):

@@ -33,7 +33,8 @@ def deleted(kind: Kind, result: Result) -> wire.ObjectResponse:
     return answer
 
 
-def scale_response(kind: Kind, result: Result) -> wire.ObjectResponse:
-    answer = response(kind, result)
+def scale_response(kind: Kind, result: Result, warnings: tuple[str, ...] = ()) -> wire.ObjectResponse:
+    """The answer to a write of the scale."""
+    answer = response(kind, result, warnings)
     answer.object = scale_of(result.obj).SerializeToString()
     return answer

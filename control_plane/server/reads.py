@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from control_plane.api.api import Api
-from control_plane.api.changing import check_subresource
+from control_plane.api.changing import STATUS, check_subresource
 from control_plane.api.messages import decode, with_version
 from control_plane.api.reading import Lister, ListOptions, Row
 from control_plane.api.scale import SCALE, scale_of
@@ -14,7 +14,7 @@ from control_plane.api.watching.events import BOOKMARK, Event
 from control_plane.api.watching.watcher import Watches, WatchOptions
 from control_plane.server.bodies import kind_of
 from knarr.api.kinds import Kind
-from knarr.errors import ApiError, BadRequest
+from knarr.errors import ApiError, BadRequest, MethodNotAllowed
 from knarr.proto.services import object_service_pb2 as wire
 
 
@@ -31,6 +31,8 @@ class ReadRequests:
         if not reference.name:
             raise BadRequest("the reference has no name: list to get all objects of a kind")
         check_subresource(kind, request.subresource)
+        if request.subresource not in ("", STATUS, SCALE):
+            raise MethodNotAllowed(f"{kind.plural}/{request.subresource} cannot be read")
         record = await self._api.get_record(kind, reference.namespace, reference.name)
         answer = wire.ObjectResponse(reference=reference)
         if request.subresource == SCALE:

@@ -8,7 +8,7 @@ from control_plane.api import deletion
 from control_plane.api.api import Api, NewObject, Result, WriteOptions
 from control_plane.api.changing import FINALIZE, STATUS, check_subresource
 from control_plane.api.messages import decode, metadata
-from control_plane.api.patches import parse_patch, patched
+from control_plane.api.patches import patched, read_patch
 from control_plane.api.patching import require_manager
 from control_plane.api.reading import Lister, ListOptions
 from control_plane.api.refusals import invalid_as
@@ -28,6 +28,7 @@ from knarr.proto.kubernetes import policy_v1_pb2 as policy
 from knarr.proto.services import object_service_pb2 as wire
 
 UNKNOWN_MANAGER = "unknown"
+CHANGEABLE = ("", STATUS, SCALE)  # what can be patched and applied to
 
 
 class WriteRequests:
@@ -56,6 +57,8 @@ class WriteRequests:
         kind = kind_of(request.reference)
         subresource = subresource or request.subresource
         check_subresource(kind, subresource)
+        if subresource not in (*CHANGEABLE, FINALIZE):
+            raise MethodNotAllowed(f"{kind.plural}/{subresource} cannot be updated")
         if subresource == SCALE:
             return await self._update_scale(kind, request)
         got = received(kind.message, request.body, request.options.field_validation)
@@ -65,8 +68,6 @@ class WriteRequests:
             result = await self._api.update_status(kind, reference.namespace, got.message, options)
         elif subresource == FINALIZE:
             result = await self._finalize(kind, reference, got.message, options)
-        elif subresource:
-            raise MethodNotAllowed(f"{kind.plural}/{subresource} cannot be updated")
         else:
             result = await self._api.update(kind, reference.namespace, got.message, options)
         return response(kind, result, got.warnings)
@@ -86,18 +87,17 @@ class WriteRequests:
 
     async def patch(self, request: wire.PatchRequest) -> wire.ObjectResponse:
         kind, reference = kind_of(request.reference), request.reference
-        patch = parse_patch(request.patch, request.type)
+        patch = read_patch(request)
         check_subresource(kind, request.subresource)
-        validation = request.options.field_validation
+        if request.subresource not in CHANGEABLE:
+            raise MethodNotAllowed(f"{kind.plural}/{request.subresource} cannot be patched")
         warnings: list[str] = []
 
         def change(current: Message) -> Message:
-            warnings.clear()
             if request.subresource != SCALE:
-                return patched(kind, current, patch, request.type, validation=validation, warnings=warnings)
-            scale = patched(
-                SCALE_KIND, scale_of(current), patch, request.type, validation=validation, warnings=warnings
-            )
+                new, warnings[:] = patched(kind, current, patch)
+                return new
+            scale, warnings[:] = patched(SCALE_KIND, scale_of(current), patch)
             assert isinstance(scale, autoscaling.Scale)
             return set_scale(current, scale)
 
@@ -109,15 +109,14 @@ class WriteRequests:
             _options(request.options),
             subresource=request.subresource,
         )
-        if request.subresource == SCALE:
-            return scale_response(kind, result)
-        return response(kind, result, tuple(warnings))
+        answer = scale_response if request.subresource == SCALE else response
+        return answer(kind, result, tuple(warnings))
 
     async def apply(self, request: wire.ApplyRequest) -> wire.ObjectResponse:
         kind = kind_of(request.reference)
         check_subresource(kind, request.subresource)
-        if request.subresource not in ("", STATUS, SCALE):
-            raise MethodNotAllowed(f"nothing can be applied to {kind.plural}/{request.subresource}; patch it")
+        if request.subresource not in CHANGEABLE:
+            raise MethodNotAllowed(f"nothing can be applied to {kind.plural}/{request.subresource}")
         require_manager(request.options.field_manager)
         scaling = request.subresource == SCALE
         message: type[Message] = autoscaling.Scale if scaling else kind.message
@@ -134,7 +133,8 @@ class WriteRequests:
             force=request.force,
             subresource=request.subresource,
         )
-        return scale_response(kind, result) if scaling else response(kind, result, got.warnings)
+        answer = scale_response if scaling else response
+        return answer(kind, result, got.warnings)
 
     async def delete(self, request: wire.DeleteRequest) -> wire.ObjectResponse:
         kind, reference = kind_of(request.reference), request.reference
@@ -178,17 +178,17 @@ class WriteRequests:
     # subresources
 
     async def _update_scale(self, kind: Kind, request: wire.UpdateRequest) -> wire.ObjectResponse:
-        scale = received(autoscaling.Scale, request.body, request.options.field_validation).message
-        reference = check_reference(kind, request.reference, scale)
+        got = received(autoscaling.Scale, request.body, request.options.field_validation)
+        reference = check_reference(kind, request.reference, got.message)
         result = await self._api.change(
             kind,
             reference.namespace,
             reference.name,
-            lambda current: set_scale(current, scale),
+            lambda current: set_scale(current, got.message),
             _options(request.options),
             subresource=SCALE,
         )
-        return scale_response(kind, result)
+        return scale_response(kind, result, got.warnings)
 
     async def _bind(self, request: wire.CreateRequest) -> wire.ObjectResponse:
         got = received(core.Binding, request.body, request.options.field_validation).message
@@ -200,13 +200,18 @@ class WriteRequests:
         if not got.target.name:
             cause = Cause("target.name", "FieldValueRequired", "Required value")
             raise invalid_as("Binding", "", reference.name, [cause])
-        pod = await self._api.get(POD, reference.namespace, reference.name)
-        uid = got.metadata.uid or metadata(pod).uid
-        wanted = Binding(reference.namespace, reference.name, uid, got.target.name)
-        if not request.options.dry_run:
-            (error,) = await self._writer.bind([wanted])
-            if error is not None:
-                raise error
+        wanted = Binding(
+            reference.namespace,
+            reference.name,
+            got.metadata.uid,
+            got.target.name,
+            got.metadata.resourceVersion,
+            tuple(got.metadata.labels.items()),
+            tuple(got.metadata.annotations.items()),
+        )
+        (error,) = await self._writer.bind([wanted], dry_run=request.options.dry_run)
+        if error is not None:
+            raise error
         status = meta.Status(status="Success", code=201)
         return wire.ObjectResponse(reference=reference, outcome=wire.CREATED, status=status)
 

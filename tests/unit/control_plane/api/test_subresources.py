@@ -267,15 +267,25 @@ async def test_what_a_kind_does_not_have_is_not_found(kind: Kind, subresource: s
                 await answer
 
 
-async def test_a_binding_is_created_and_nothing_else() -> None:
+@pytest.mark.parametrize("subresource", ["binding", "eviction"])
+async def test_what_is_created_alone_can_neither_be_read_nor_changed(subresource: str) -> None:
+    pod = reference(kinds.POD)
+    document = body({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "obj"}})
     async with api_world() as world:
-        update = wire.UpdateRequest(
-            reference=reference(kinds.POD),
-            body=body({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "obj"}}),
-            subresource="binding",
-        )
-        with pytest.raises(MethodNotAllowed):
-            await world.writes.update(update)
+        for answer in (
+            world.reads.get(wire.GetRequest(reference=pod, subresource=subresource)),
+            world.writes.update(wire.UpdateRequest(reference=pod, body=document, subresource=subresource)),
+            world.writes.patch(
+                wire.PatchRequest(
+                    reference=pod, type=wire.PatchRequest.MERGE, patch=b"{}", subresource=subresource
+                )
+            ),
+            world.writes.apply(
+                wire.ApplyRequest(reference=pod, body=document, options=by("a"), subresource=subresource)
+            ),
+        ):
+            with pytest.raises(MethodNotAllowed):
+                await answer
 
 
 # eviction
