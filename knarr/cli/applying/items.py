@@ -17,6 +17,7 @@ from knarr.client.client import metadata_of
 
 # Others need these to exist; the rest keeps the order of the files.
 FIRST = ("Namespace", "PriorityClass")
+NOTHING_DONE = "nothing was applied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def read(found: Sequence[Document], invocation: Invocation, *, strict: bool = Tr
         except Failure as error:
             problems.append(error.message)
     if problems:
-        raise Failure("\n".join([*problems, "nothing was applied"]), FAILED)
+        raise Failure("\n".join([*problems, NOTHING_DONE]), FAILED)
     if not items:
         raise Failure("no objects in the files", FAILED)
     return sorted(items, key=lambda item: item.target.kind.name not in FIRST)
@@ -92,7 +93,7 @@ def selected(items: Sequence[Item], selector: Selector, *, whole: bool) -> list[
         other = next(item for item in items if not selector.matches(item.labels))
         raise Failure(
             f'{other.source}: {other.target} has not the labels "{selector}": with --prune the selector must '
-            "match all objects of the files\nnothing was applied"
+            f"match all objects of the files\n{NOTHING_DONE}"
         )
     if not matching:
         raise Failure(f'no object in the files has the labels "{selector}"')

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from knarr.cli.applying.items import Item
+from knarr.cli.applying.items import NOTHING_DONE, Item
 from knarr.cli.decisions.refusals import refusal
 from knarr.cli.failure import FAILED, Failure, of_api_error
 from knarr.cli.writing import Writing
@@ -39,7 +39,7 @@ class Sender:
                 if not self._is_early(item, error):
                     refused.append(refusal(item, error))
         if refused:
-            raise Failure("\n".join([*refused, "nothing was applied"]), FAILED)
+            raise Failure("\n".join([*refused, NOTHING_DONE]), FAILED)
         return answers
 
     async def apply(self) -> list[tuple[Item, wire.ObjectResponse]]:
