@@ -46,6 +46,11 @@ class Subject:
     uid: str = ""
 
 
+def sayable(text: str) -> str:
+    """What JSON can say and UTF-8 cannot, lone surrogates, is written as an escape."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 class ApiError(Exception):
     """A request that was not carried out."""
 
@@ -60,9 +65,11 @@ class ApiError(Exception):
         subject: Subject | None = None,
         retry_after_s: int = 0,
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.causes = tuple(causes)
+        self.message = sayable(message)
+        super().__init__(self.message)
+        self.causes = tuple(
+            Cause(sayable(cause.field), cause.reason, sayable(cause.message)) for cause in causes
+        )
         self.subject = subject
         self.retry_after_s = retry_after_s
 

@@ -11,12 +11,13 @@ import json
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
+from control_plane.api.refusals import too_large_version
 from control_plane.api.selection import Selection
 from control_plane.api.settings import ApiSettings
 from control_plane.api.storage import Storage
 from control_plane.objects.cache import CachedObjects
 from control_plane.store.interface import POSITIONS, Record
-from knarr.errors import BadRequest, Cause, Invalid, Subject, Timeout
+from knarr.errors import BadRequest, Cause, Invalid, Subject
 from knarr.proto.services import object_service_pb2 as wire
 
 
@@ -89,7 +90,7 @@ class Lister:
         """The newest list, which must have reached a version."""
         async for part in self._from_store(wanted, limit, 0, ""):
             if part.version and part.version < least:
-                raise _too_large_version(least, part.version)
+                raise too_large_version(least, part.version)
             yield part
 
     async def _from_cache(self, wanted: Selection) -> AsyncIterator[Part]:
@@ -190,8 +191,3 @@ def _bad_options(message: str, reason: str) -> Invalid:
         causes=[Cause("resourceVersionMatch", reason, f"Forbidden: {message}")],
         subject=Subject("meta.k8s.io", "ListOptions"),
     )
-
-
-def _too_large_version(asked: int, newest: int) -> Timeout:
-    cause = Cause("", "ResourceVersionTooLarge", "Too large resource version")
-    return Timeout(f"Too large resource version: {asked}, current: {newest}", causes=[cause], retry_after_s=1)

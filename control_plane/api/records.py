@@ -20,6 +20,7 @@ from control_plane.store.interface import (
     AmbiguousError,
     CompactedError,
     Failed,
+    FutureVersionError,
     Outcome,
     Page,
     Record,
@@ -93,7 +94,7 @@ class Records:
             version, after = page.version, page.records[-1].key
 
     async def page(self, prefix: str, limit: int, after: str, version: int) -> Page:
-        """Part of a consistent list; raises Expired, Unavailable."""
+        """Part of a consistent list; raises Expired, Unavailable, and Timeout for a version of the future."""
         try:
             async with asyncio.timeout(self._settings.store_timeout_s):
                 return await self._store.list(prefix, limit=limit, after=after, version=version)
@@ -102,6 +103,8 @@ class Records:
                 "The provided continue parameter is too old to display a consistent list result. "
                 "You can start a new list without the continue parameter."
             ) from error
+        except FutureVersionError as error:
+            raise refusals.too_large_version(version) from error
         except (TimeoutError, StoreError) as error:
             raise self._unreadable(error) from error
 

@@ -14,7 +14,13 @@ from typing import TypeVar
 import grpc
 import grpc.aio
 
-from control_plane.store.interface import AmbiguousError, CompactedError, StoreError, UnavailableError
+from control_plane.store.interface import (
+    AmbiguousError,
+    CompactedError,
+    FutureVersionError,
+    StoreError,
+    UnavailableError,
+)
 from control_plane.store.lease import LeaseEndedError
 from knarr import transport
 from knarr.backoff import Backoff
@@ -26,10 +32,6 @@ Dial = Callable[[str, grpc.ChannelCredentials | None], grpc.aio.Channel]
 
 CONNECT_TIMEOUT_S = 2.0  # for one endpoint, before the next is tried
 LEADER_REQUIRED = (("hasleader", "true"),)  # a member cut off from its leader ends the stream instead
-
-
-class FutureRevisionError(StoreError):
-    """etcd has not come to that revision: it was restored from an older state."""
 
 
 class Endpoint:
@@ -76,7 +78,7 @@ class EtcdClient:
         """One request, once.
 
         Raises UnavailableError (it was not sent), AmbiguousError (it was, and the answer is missing),
-        CompactedError, FutureRevisionError, LeaseEndedError, or StoreError (etcd refused it)."""
+        CompactedError, FutureVersionError, LeaseEndedError, or StoreError (etcd refused it)."""
         timeout_s = timeout_s or self.timeout_s
         deadline = asyncio.get_running_loop().time() + timeout_s
         endpoint = await self.connected(timeout_s)
@@ -151,7 +153,7 @@ def translate(error: grpc.aio.AioRpcError) -> StoreError:
         case grpc.StatusCode.OUT_OF_RANGE if "compacted" in text:
             return CompactedError(0, 0)
         case grpc.StatusCode.OUT_OF_RANGE:
-            return FutureRevisionError(f"etcd: {text}")
+            return FutureVersionError(f"etcd: {text}")
         case grpc.StatusCode.NOT_FOUND if "lease" in text:
             return LeaseEndedError(f"etcd: {text}")
         case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.DEADLINE_EXCEEDED | grpc.StatusCode.CANCELLED:

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Sequence
 import grpc
 import grpc.aio
 
-from control_plane.store.etcd_client import LEADER_REQUIRED, EtcdClient, FutureRevisionError
+from control_plane.store.etcd_client import LEADER_REQUIRED, EtcdClient
 from control_plane.store.etcd_values import changes_of, list_version, prefix_end
 from control_plane.store.interface import (
     EMPTY,
@@ -20,6 +20,7 @@ from control_plane.store.interface import (
     AmbiguousError,
     Change,
     CompactedError,
+    FutureVersionError,
     UnavailableError,
 )
 from knarr.backoff import Backoff
@@ -47,7 +48,7 @@ async def watch(client: EtcdClient, prefix: str, version: int) -> AsyncGenerator
                         yield changes
         except CompactedError as error:
             raise CompactedError(version, list_version(error.oldest)) from error
-        except FutureRevisionError as error:
+        except FutureVersionError as error:
             raise CompactedError(version, 0) from error
         except (UnavailableError, AmbiguousError):
             await asyncio.sleep(backoff.next_s())

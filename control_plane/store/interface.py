@@ -40,6 +40,10 @@ class CompactedError(StoreError):
         self.oldest = oldest
 
 
+class FutureVersionError(StoreError):
+    """The store has not come to the version asked for; or it was restored from an older state."""
+
+
 class UnavailableError(StoreError):
     """The store cannot be reached; nothing was done."""
 

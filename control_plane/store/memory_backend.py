@@ -16,11 +16,11 @@ from control_plane.store.interface import (
     Change,
     CompactedError,
     Failed,
+    FutureVersionError,
     Outcome,
     Page,
     Record,
     Refused,
-    StoreError,
     Write,
     Written,
 )
@@ -81,10 +81,10 @@ class MemoryBackend:
         return self._records.get(key)
 
     def page(self, prefix: str, limit: int, after: str, version: int) -> Page:
-        """Raises CompactedError, and StoreError for a version of the future."""
+        """Raises CompactedError, and FutureVersionError."""
         revision = version // POSITIONS if version else self.revision
         if revision > self.revision:
-            raise StoreError(f"version {version} is of the future")
+            raise FutureVersionError(f"version {version} is of the future")
         if revision < self._oldest - 1:
             raise CompactedError(version, self.oldest_version)
         keys, records = self._keys, self._records

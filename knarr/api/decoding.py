@@ -15,6 +15,9 @@ from knarr.api.schema import META, Field, fields, has_type_meta
 from knarr.api.suggest import nearest
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
+# Unknown fields that are reported, as many as by Kubernetes: finding the name nearest to each takes time.
+MAX_UNKNOWN: Final = 100
+
 
 class _Nothing:
     """No value has this type."""
@@ -39,7 +42,7 @@ def decoder(descriptor: Descriptor) -> Convert:
         for key, item in value.items():
             step = steps.get(key)
             if step is None:
-                if key not in ignored:
+                if key not in ignored and len(problems) < MAX_UNKNOWN:
                     problems.append(_unknown(key, item, path, steps))
                 continue
             if item is None:

@@ -52,6 +52,7 @@ def read_message(raw: bytes, message: type[M]) -> Decoded[M]:
     unknown = normalise(parsed)
     if unknown:
         parsed.DiscardUnknownFields()
+        normalise(parsed)  # structs that held nothing else are absent
     return Decoded(parsed, unknown)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from knarr.api.errors import SelectorError
+from knarr.api.selectors import MAX_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ EVERYTHING: Final = FieldSelector()
 
 def parse(text: str) -> FieldSelector:
     """The selector that a text says; raises SelectorError."""
+    if len(text) > MAX_LENGTH:
+        raise SelectorError(f"a selector must be no more than {MAX_LENGTH} characters, got {len(text)}")
     found = []
     for term in _terms(text):
         for at in range(len(term)):

@@ -49,7 +49,8 @@ _SUBDOMAIN_ERROR: Final = _regex_error(
 
 
 def _checked(text: str, pattern: re.Pattern[str], error: str, longest: int) -> tuple[str, ...]:
-    too_long = (f"must be no more than {longest} characters",) if len(text.encode()) > longest else ()
+    size = len(text.encode(errors="surrogatepass"))
+    too_long = (f"must be no more than {longest} characters",) if size > longest else ()
     return too_long if pattern.fullmatch(text) else (*too_long, error)
 
 

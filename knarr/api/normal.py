@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from knarr.api import quantity, times
+from knarr.api.decoding import MAX_UNKNOWN
 from knarr.api.decoding_values import MAX_RAW_DEPTH, depth_left
 from knarr.api.errors import DecodeError, Problem, QuantityError, show
 from knarr.api.recent import REPEATED, Recent, key_of
@@ -198,7 +199,7 @@ _CHECKS: dict[str, _Check] = {
 
 def _find_unknown(message: Message, path: str, found: _Problems) -> None:
     unknown = UnknownFieldSet(message)
-    for index in range(len(unknown)):
+    for index in range(min(len(unknown), MAX_UNKNOWN - len(found))):
         reason = f"has the unknown field number {unknown[index].field_number}"
         found.append(Problem(path or message.DESCRIPTOR.name, None, reason, unknown=True))
     for descriptor, value in message.ListFields():

@@ -15,6 +15,8 @@ from knarr.api.errors import SelectorError
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 _INT: Final = re.compile(r"[+-]?[0-9]+")
+# Reading one of this length takes some tenths of a second; Kubernetes' are bounded by the length of a URL.
+MAX_LENGTH: Final = 65_536
 _INT64: Final = range(-(2**63), 2**63)
 
 
@@ -181,6 +183,8 @@ def to_message(selector: Selector) -> meta.LabelSelector:
 
 def parse(text: str) -> Selector:
     """The selector that a text says: `a=b,c!=d,e in (x,y),!f,g,h>1`. Raises SelectorError."""
+    if len(text) > MAX_LENGTH:
+        raise SelectorError(f"a selector must be no more than {MAX_LENGTH} characters, got {len(text)}")
     return Selector(tuple(sorted(_Parser(text).requirements(), key=lambda each: each.key)))
 
 

@@ -28,7 +28,7 @@ from control_plane.api.rules import (
     workloads,
 )
 from control_plane.api.rules.checks import SEGMENT
-from control_plane.api.rules.engine import Causes
+from control_plane.api.rules.engine import Causes, Nested
 from control_plane.api.rules.metadata import check_metadata_update
 from control_plane.api.rules.objects import ObjectRules
 from knarr.api.kinds import Kind
@@ -104,8 +104,12 @@ def validate_update(kind: Kind, new: Any, old: Any) -> list[Cause]:
 def validate_status_update(kind: Kind, new: Any, old: Any) -> list[Cause]:
     """Everything wrong with a changed status. The rest of the object is not looked at, but for metadata."""
     causes: Causes = []
+    rules = rules_of(kind)
     check_metadata_update(new.metadata, old.metadata, "metadata", causes)
-    for rule in rules_of(kind).status:
+    for nested in rules.table.rules:
+        if isinstance(nested, Nested) and nested.field == "metadata":
+            nested.table.check(new.metadata, "metadata", causes)
+    for rule in rules.status:
         rule.check(new, old, "", causes)
     return causes
 

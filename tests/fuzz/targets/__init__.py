@@ -1,0 +1,1 @@
+"""The targets: each names a way into Knarr that strangers can write to."""

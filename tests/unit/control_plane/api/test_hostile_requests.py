@@ -1,0 +1,100 @@
+"""What fuzzing found: input that crashed the server, held it up, or was stored and could not be used."""
+
+import json
+from typing import Any
+
+import pytest
+
+from control_plane.server.bodies import received
+from control_plane.server.errors import status_bytes
+from knarr.api import codec
+from knarr.api.decoding import MAX_UNKNOWN
+from knarr.api.kinds import CONFIG_MAP, LIMIT_RANGE, NAMESPACE, POD, Kind
+from knarr.errors import BadRequest, Invalid, Timeout
+from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.services import object_service_pb2 as wire
+from tests.support.api import ApiWorld, api_world
+from tests.support.every_kind import every_kind
+
+
+def reference(kind: Kind, name: str = "") -> wire.Reference:
+    namespace = "default" if kind.namespaced else ""
+    return wire.Reference(api_version=kind.api_version, kind=kind.name, namespace=namespace, name=name)
+
+
+def body(value: Any) -> wire.Body:
+    return wire.Body(json=json.dumps(value).encode())
+
+
+async def sample(world: ApiWorld, kind: Kind) -> Any:
+    create = wire.CreateRequest(reference=reference(kind), body=body(every_kind()[kind]))
+    return kind.message.FromString((await world.writes.create(create)).object)
+
+
+def test_a_key_that_utf8_cannot_hold_is_named_by_its_escape() -> None:
+    value = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"\ud800": 1}}
+    with pytest.raises(BadRequest) as caught:
+        received(core.ConfigMap, body(value))
+    assert [cause.field for cause in caught.value.causes] == ["metadata.\\ud800"]
+    assert b"\\ud800" in status_bytes(caught.value)
+
+
+def test_so_many_unknown_fields_are_reported_and_no_more() -> None:
+    value = {"metadata": {f"unknown{index}": 1 for index in range(3 * MAX_UNKNOWN)}}
+    with pytest.raises(BadRequest) as caught:
+        received(core.ConfigMap, body(value))
+    assert len(caught.value.causes) == MAX_UNKNOWN
+    with pytest.raises(BadRequest) as caught:
+        received(core.ConfigMap, wire.Body(protobuf=b"\x78\x01" * (3 * MAX_UNKNOWN)))
+    assert len(caught.value.causes) == MAX_UNKNOWN
+
+
+def test_a_struct_of_nothing_but_unknown_fields_is_absent() -> None:
+    got = received(core.LimitRange, wire.Body(protobuf=b"\x12\x02\x78\x01"), wire.IGNORE)
+    assert got.message == core.LimitRange()
+    assert codec.from_dict(codec.to_dict(got.message), LIMIT_RANGE.message) == got.message
+
+
+async def test_a_status_update_may_not_bring_labels_that_an_update_refuses() -> None:
+    async with api_world() as world:
+        pod = await sample(world, POD)
+        pod.metadata.labels["not a key"] = "x"
+        update = wire.UpdateRequest(reference=reference(POD, "sample"))
+        update.body.protobuf = pod.SerializeToString()
+        with pytest.raises(Invalid, match=r"metadata\.labels"):
+            await world.writes.update(update, "status")
+
+
+async def test_a_status_update_leaves_defaults_in_place() -> None:
+    async with api_world() as world:
+        namespace = await sample(world, NAMESPACE)
+        before = dict(namespace.metadata.labels)
+        namespace.ClearField("status")
+        namespace.metadata.labels.clear()
+        update = wire.UpdateRequest(reference=reference(NAMESPACE, "sample"))
+        update.body.protobuf = namespace.SerializeToString()
+        answer = await world.writes.update(update, "status")
+        after = core.Namespace.FromString(answer.object)
+        assert after.status.phase == "Active"
+        name = "kubernetes.io/metadata.name"
+        assert after.metadata.labels[name] == before[name]
+
+
+async def test_a_list_of_a_version_that_is_not_there_yet() -> None:
+    async with api_world() as world:
+        request = wire.ListRequest(
+            reference=reference(CONFIG_MAP), resource_version="999999", version_match=wire.EXACT
+        )
+        with pytest.raises(Timeout, match="Too large resource version") as caught:
+            _ = [chunk async for chunk in world.reads.list(request)]
+        assert [cause.reason for cause in caught.value.causes] == ["ResourceVersionTooLarge"]
+
+
+async def test_a_selector_of_any_length_is_answered_at_once() -> None:
+    async with api_world() as world:
+        for labels, fields in (("a," * 40_000, ""), ("", "a=b," * 20_000)):
+            request = wire.ListRequest(
+                reference=reference(CONFIG_MAP), label_selector=labels, field_selector=fields
+            )
+            with pytest.raises(BadRequest, match="no more than 65536 characters"):
+                _ = [chunk async for chunk in world.reads.list(request)]
