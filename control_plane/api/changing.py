@@ -18,7 +18,14 @@ from control_plane.api.scale import SCALE
 from control_plane.api.settings import ApiSettings
 from control_plane.api.storage import Storage, Stored
 from control_plane.api.strategy import finish_update, prepare_finalize, prepare_status_update, prepare_update
-from control_plane.api.writes import Change, Result, WriteOptions, check_causes, supported
+from control_plane.api.writes import (
+    Change,
+    Result,
+    WriteOptions,
+    check_causes,
+    drop_repeated_owners,
+    supported,
+)
 from knarr.api.kinds import Kind
 from knarr.clock import Clock
 from knarr.errors import AlreadyExists, ApiError, BadRequest, NotFound
@@ -110,7 +117,12 @@ class Changer:
 
     async def _create_applied(self, target: _Target, obj: Message) -> Result:
         own = metadata(obj)
-        if own.resourceVersion or own.uid:
+        if own.uid:
+            why = (
+                f"uid mismatch: the provided object specified uid {own.uid}, and no existing object was found"
+            )
+            raise refusals.conflict(target.kind, target.name, why)
+        if own.resourceVersion:
             # It was applied to an object that there was.
             raise refusals.not_found(target.kind, target.name)
         own.name = target.name
@@ -175,7 +187,7 @@ class Changer:
         _check_version(kind, new, current)
         if own.resourceVersion or rules_of(kind).unconditional:
             own.resourceVersion = str(current.version)
-        warnings: list[str] = []
+        warnings = drop_repeated_owners(new)
         match target.subresource:
             case "status":
                 new = prepare_status_update(kind, new, old)
@@ -189,8 +201,9 @@ class Changer:
                 default_object(kind, new)
                 self._admission.fill_changed(kind, new, old)
                 finish_update(kind, new, old)
-                causes, warnings = supported(kind, new, refuse=self._settings.refuse_unsupported)
+                causes, about_fields = supported(kind, new, refuse=self._settings.refuse_unsupported)
                 causes += validate_update(kind, new, old)
+                warnings += about_fields
         check_causes(kind, new, causes)
         if not target.subresource:
             self._admission.check_changed(kind, new, old)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from google.protobuf.message import Message
 
 from control_plane.api import refusals
-from control_plane.api.messages import metadata
+from control_plane.api.messages import copy, metadata
 from knarr.api.kinds import Kind
 from knarr.api.support import check_support
 from knarr.errors import BadRequest, Cause
+from knarr.proto.kubernetes import meta_v1_pb2 as meta
 from knarr.proto.services import object_service_pb2 as wire
 
 # Makes the object to be stored of a copy of the stored one. May be called several times and may raise
@@ -44,6 +45,23 @@ def supported(kind: Kind, obj: Message, *, refuse: bool) -> tuple[list[Cause], l
     if refuse:
         return list(causes), list(warnings)
     return [], [*(f"{cause.field}: {cause.message}" for cause in causes), *warnings]
+
+
+def drop_repeated_owners(obj: Message) -> list[str]:
+    """Take out, in place, owner references that are there twice; warnings about them."""
+    own = metadata(obj)
+    kept: list[meta.OwnerReference] = []
+    repeated: list[str] = []
+    for owner in own.ownerReferences:
+        if owner in kept:
+            repeated.append(owner.uid)
+        else:
+            kept.append(copy(owner))
+    if not repeated:
+        return []
+    del own.ownerReferences[:]
+    own.ownerReferences.extend(kept)
+    return [f".metadata.ownerReferences contains duplicate entries; duplicate UID(s): {', '.join(repeated)}"]
 
 
 def check_causes(kind: Kind, obj: Message, causes: list[Cause]) -> None:

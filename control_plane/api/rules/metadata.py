@@ -3,6 +3,7 @@
 Source: k8s.io/apimachinery, pkg/api/validation/objectmeta.go, and Kubernetes' pkg/apis/core/validation.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -174,7 +175,8 @@ def _check_finalizers_of_deleted(new: Any, old: Any, path: str, causes: Causes) 
         return
     added = sorted(set(new.finalizers) - set(old.finalizers))
     if added:
-        why = f"no new finalizers can be added if the object is being deleted, found new finalizers {added}"
+        found = "[]string{" + ", ".join(map(json.dumps, added)) + "}"
+        why = f"no new finalizers can be added if the object is being deleted, found new finalizers {found}"
         causes.append(say.forbidden(f"{path}.finalizers", why))
 
 
