@@ -11,6 +11,7 @@ from control_plane.controllers.liveness import LivenessController, LivenessSetti
 from control_plane.controllers.loop import Controller
 from control_plane.controllers.namespaces import NamespaceController
 from control_plane.controllers.podgc import PodCollector
+from control_plane.controllers.protection import ProtectionController
 from control_plane.controllers.replicaset import ReplicaSetController
 from knarr.clock import Clock
 
@@ -33,5 +34,6 @@ def standard_controllers(
         LivenessController(sessions, clock, patience),
         EvictionController(quiet_s),
         PodCollector(clock),
+        ProtectionController(),
         ExpiryController(),
     )

@@ -5,18 +5,19 @@ with a warning instead of being refused, so that what else is said of such an ob
 """
 
 import random
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from google.protobuf.message import Message
 
-from control_plane.api.messages import decode, metadata
+from control_plane.api.messages import decode, encode, metadata
 from control_plane.api.settings import ApiSettings
 from control_plane.cluster import make_first_objects
-from control_plane.store.interface import Store
+from control_plane.store.interface import ABSENT, Store, Write, Written
 from knarr.api import kinds
 from knarr.api.kinds import Kind
+from knarr.errors import AlreadyExists
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
 from tests.conformance.rest import Answer, Call, Rest, target_of
@@ -61,23 +62,28 @@ class Server:
             found = core.ServiceAccount(automountServiceAccountToken=False)
             found.metadata.name = account
             if (kinds.SERVICE_ACCOUNT, name, account) not in self._kept:
-                await self.world.api.create(kinds.SERVICE_ACCOUNT, name, found, OPTIONS)
+                with suppress(AlreadyExists):  # the one that each namespace is made with
+                    await self.world.api.create(kinds.SERVICE_ACCOUNT, name, found, OPTIONS)
                 self._kept.add((kinds.SERVICE_ACCOUNT, name, account))
 
     async def put(self, kind: Kind, obj: Message, instead_of: Message | None = None) -> Message:
         """Store an object just as it is, without asking the API, and return it with its version."""
         self._written.add(kind)
-        storage = self.world.api.storage
-        if instead_of is None:
-            return await storage.create(kind, obj)
-        stored = await storage.replace(kind, obj, int(metadata(instead_of).resourceVersion))
-        assert isinstance(stored, Message), "nobody else writes"
-        return stored
+        expected = ABSENT if instead_of is None else int(metadata(instead_of).resourceVersion)
+        metadata(obj).resourceVersion = await self._write(kind, obj, encode(obj), expected)
+        return obj
 
     async def remove(self, kind: Kind, obj: Message) -> None:
         """Take an object out of the store, whatever holds it."""
+        await self._write(kind, obj, None, int(metadata(obj).resourceVersion))
+
+    async def _write(self, kind: Kind, obj: Message, value: bytes | None, expected: int) -> str:
+        """The version of the write; returns once the server has seen it."""
         own = metadata(obj)
-        await self.world.api.storage.remove(kind, own.namespace, own.name, int(own.resourceVersion))
+        (outcome,) = await self.world.store.write([Write(kind.key(own.namespace, own.name), value, expected)])
+        assert isinstance(outcome, Written), "nobody else writes"
+        await self.world.api.storage.wait_seen(kind, outcome.version)
+        return str(outcome.version)
 
     async def clear(self) -> None:
         """Remove all that was written since the last time, but what was there at the start."""
@@ -87,9 +93,8 @@ class Server:
                     await self.remove(kind, obj)
         self._written.clear()
 
-    async def _all(self, kind: Kind) -> Iterable[Message]:
-        storage = self.world.api.storage
-        page = await storage.page(kind.prefix, 10_000, "", 0)
+    async def _all(self, kind: Kind) -> list[Message]:
+        page = await self.world.store.list(kind.prefix)
         return [decode(kind, record.value, record.version) for record in page.records]
 
 

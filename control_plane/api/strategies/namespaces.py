@@ -1,6 +1,6 @@
-"""What the server writes into namespaces.
+"""What the server writes into namespaces, and into what limits them.
 
-Source: Kubernetes' pkg/registry/core/namespace/strategy.go.
+Source: Kubernetes' pkg/registry/core/namespace/strategy.go and pkg/registry/core/limitrange/strategy.go.
 """
 
 from typing import Final
@@ -28,4 +28,10 @@ def _change(new: core.Namespace, old: core.Namespace) -> None:
     new.metadata.labels[LABEL] = new.metadata.name
 
 
+def _name(limits: core.LimitRange) -> None:
+    """The only objects that may come without any name."""
+    limits.metadata.name = limits.metadata.name or limits.metadata.uid
+
+
 NAMESPACE: Final = Strategy(create=_begin, update=_change)
+LIMIT_RANGE: Final = Strategy(create=_name)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from control_plane.api.strategies import namespaces, pods, services, workloads
+from control_plane.api.strategies import namespaces, pods, services, storage, workloads
 from control_plane.api.strategies.strategy import Strategy
 from knarr.api import kinds
 from knarr.api.kinds import Kind
@@ -14,6 +14,9 @@ STRATEGIES: Final[Mapping[str, Strategy]] = {
     kinds.POD.name: pods.POD,
     kinds.SERVICE.name: services.SERVICE,
     kinds.SERVICE_ACCOUNT.name: services.SERVICE_ACCOUNT,
+    kinds.LIMIT_RANGE.name: namespaces.LIMIT_RANGE,
+    kinds.PERSISTENT_VOLUME.name: storage.VOLUME,
+    kinds.PERSISTENT_VOLUME_CLAIM.name: storage.CLAIM,
     kinds.DAEMON_SET.name: workloads.DAEMON_SET,
     kinds.JOB.name: workloads.JOB,
 }

@@ -159,5 +159,9 @@ async def _remove(world: ApiWorld, kind: Kind) -> None:
         del going.spec.finalizers[:]
         finalize = wire.Body(protobuf=going.SerializeToString())
         await world.writes.update(wire.UpdateRequest(reference=reference(kind), body=finalize), "finalize")
+    elif kind.name.startswith("PersistentVolume"):  # likewise
+        patch = b'{"metadata": {"finalizers": null}}'
+        type_ = wire.PatchRequest.MERGE
+        await world.writes.patch(wire.PatchRequest(reference=reference(kind), type=type_, patch=patch))
     with pytest.raises(NotFound):
         await get(world, kind)
