@@ -38,6 +38,15 @@ def already_exists(kind: Kind, name: str, *, deleting: bool = False) -> AlreadyE
     return AlreadyExists(f'{prefix}{resource(kind)} "{name}" already exists', subject=subject(kind, name))
 
 
+def no_unique_name(error: AlreadyExists) -> AlreadyExists:
+    """For an object that the server was to name: all the names it tried are taken."""
+    return AlreadyExists(
+        f"{error.message}, the server was not able to generate a unique name for the object",
+        subject=error.subject,
+        retry_after_s=1,
+    )
+
+
 def conflict(kind: Kind, name: str, why: str = MODIFIED, *, subresource: str = "") -> Conflict:
     """`subresource`: the request was to it, and it names the subject."""
     suffix = f"/{subresource}" if subresource else ""
