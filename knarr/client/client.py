@@ -12,6 +12,7 @@ from typing import Self
 import grpc
 import grpc.aio
 
+from knarr.client import contexts
 from knarr.client.caller import WarningHandler
 from knarr.client.informers import Informers
 from knarr.client.insight import InsightCalls
@@ -53,19 +54,24 @@ class Client(Pods, InsightCalls):
     @classmethod
     def connect(
         cls,
-        servers: Sequence[str],
+        servers: Sequence[str] | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         *,
+        context: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         field_manager: str = "knarr",
         on_warning: WarningHandler | None = None,
     ) -> Self:
-        """A client of the control plane at `servers` ("host:port"), of which one is used at a time.
+        """A client of the control plane at `servers` ("host:port"), of which one is used at a time; without
+        them, of the context of that name, or the current one, in the config file that the command line uses
+        too.
 
         `async with Client.connect(…) as client` connects, and raises Unreachable when none of them answers;
         without the `async with`, the first call connects. Raises transport.InsecureAddress for an address of
-        another machine without credentials.
+        another machine without credentials, and contexts.ContextError.
         """
+        if servers is None:
+            servers = contexts.choose(contexts.load(contexts.config_path()), context).servers
         return cls(
             Servers.at(servers, credentials),
             timeout_s=timeout_s,
@@ -103,6 +109,11 @@ class Client(Pods, InsightCalls):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    @property
+    def address(self) -> str:
+        """The servers, for people to read."""
+        return str(self._servers)
 
     def informers(self) -> Informers:
         """Caches of objects, each kept up to date by a watch: `async with client.informers() as

@@ -27,3 +27,12 @@ class InsightCalls(Caller):
         return await self._attempts.read(
             lambda link, left_s: InsightServiceStub(link.channel).Plan(request, timeout=left_s)
         )
+
+    async def scheduler_configuration(self) -> str:
+        """The KubeSchedulerConfiguration that the server was started with, as YAML; "" for none."""
+        answer = await self._attempts.read(
+            lambda link, left_s: InsightServiceStub(link.channel).Scheduling(
+                wire.SchedulingRequest(), timeout=left_s
+            )
+        )
+        return answer.configuration
