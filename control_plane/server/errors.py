@@ -11,6 +11,7 @@ STATUS_KEY = "knarr-status-bin"
 MAX_DETAILS = 1024  # characters of the text; the Status has all
 MAX_STATUS_BYTES = 6 * 1024  # clients refuse much more metadata than this
 MAX_CAUSES = 50
+MAX_NAME = 253  # characters of a name in the Status; longer ones are no names, but may be asked for
 
 _CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
@@ -48,5 +49,8 @@ def status_bytes(error: ApiError) -> bytes:
         value = status.SerializeToString()
     if len(value) > MAX_STATUS_BYTES:
         status.message = status.message[:MAX_DETAILS]
+        details = status.details
+        details.group, details.kind = details.group[:MAX_NAME], details.kind[:MAX_NAME]
+        details.name, details.uid = details.name[:MAX_NAME], details.uid[:MAX_NAME]
         value = status.SerializeToString()
     return value

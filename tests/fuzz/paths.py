@@ -12,7 +12,9 @@ from knarr.errors import sayable
 
 # Paths that Kubernetes itself reports though there is no such field.
 _KUBERNETES_OWN = re.compile(
-    r"spec\.resources\[storage\]"
+    r"spec\.resources(\[|\.requests\.)storage\]?"
+    r"|spec\.persistentvolumesource"
+    r"|.*DuringExecution\[\d+\](\.podAffinityTerm)?\.namespace"
     r"|.*\.downwardAPI\.(path|mode|fieldRef|resourceFieldRef)(\..*)?"
     r"|(.*[tT]emplate)\.(labels|annotations)(\[.*\])?"
 )

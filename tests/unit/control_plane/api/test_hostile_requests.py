@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from control_plane.server.bodies import received
-from control_plane.server.errors import status_bytes
+from control_plane.server.errors import MAX_STATUS_BYTES, status_bytes
 from knarr.api import codec
 from knarr.api.decoding import MAX_UNKNOWN
 from knarr.api.kinds import CONFIG_MAP, LIMIT_RANGE, NAMESPACE, POD, Kind
-from knarr.errors import BadRequest, Invalid, Timeout
+from knarr.errors import BadRequest, Invalid, NotFound, Subject, Timeout
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import object_service_pb2 as wire
 from tests.support.api import ApiWorld, api_world
@@ -37,6 +37,11 @@ def test_a_key_that_utf8_cannot_hold_is_named_by_its_escape() -> None:
         received(core.ConfigMap, body(value))
     assert [cause.field for cause in caught.value.causes] == ["metadata.\\ud800"]
     assert b"\\ud800" in status_bytes(caught.value)
+
+
+def test_a_name_of_any_length_fits_into_an_answer() -> None:
+    error = NotFound("x" * 1_000_000, subject=Subject("ä" * 9_000, "ä" * 9_000, "漢" * 9_000, "y" * 9_000))
+    assert len(status_bytes(error)) <= MAX_STATUS_BYTES
 
 
 def test_so_many_unknown_fields_are_reported_and_no_more() -> None:
