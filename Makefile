@@ -14,7 +14,7 @@ demo: setup ## A two-node cluster on this machine: deploy, reach, scale, heal, a
 	@deploy/demo/demo.sh $(BIN)
 
 .PHONY: test
-test: setup check unit contract integration sim ## Everything: lint, types, layers, unit, contract, integration, simulation
+test: setup check unit contract integration sim fuzz ## Everything: lint, types, layers, unit, contract, integration, simulation, fuzzing
 
 .PHONY: setup
 setup: $(VENV)/.ready ## Install what is missing: packages, virtual environment, etcd, Docker engine, local images
@@ -57,6 +57,12 @@ SEEDS ?= 200
 .PHONY: sim
 sim: $(VENV)/.ready ## The whole cluster in virtual time with faults; SEEDS=n, SEED=n for one
 	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
+
+FUZZ_SECONDS ?= 60
+TARGET ?=
+.PHONY: fuzz
+fuzz: $(VENV)/.ready ## What bad input gets, FUZZ_SECONDS for each target; TARGET=name, INPUTS=n, SEED=n
+	$(BIN)/python -m tests.fuzz $(TARGET) --seconds $(FUZZ_SECONDS) $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED))
 
 BENCH ?=
 .PHONY: bench
