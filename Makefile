@@ -14,7 +14,7 @@ demo: setup ## A two-node cluster on this machine: deploy, reach, scale, heal, a
 	@deploy/demo/demo.sh $(BIN)
 
 .PHONY: test
-test: setup check unit contract integration sim fuzz ## Everything: lint, types, layers, unit, contract, integration, simulation, fuzzing
+test: setup check unit laws contract integration sim fuzz ## Everything: lint, types, layers, unit, contract, integration, simulation, fuzzing
 
 .PHONY: setup
 setup: $(VENV)/.ready ## Install what is missing: packages, virtual environment, etcd, Docker engine, local images
@@ -38,6 +38,11 @@ check: $(VENV)/.ready ## Lint, format, types, layers, and that the generated cod
 .PHONY: unit
 unit: $(VENV)/.ready ## Decisions, as tables and properties; no engine, no etcd
 	$(PYTEST) tests/unit
+
+CLUSTERS ?= 20000
+.PHONY: laws
+laws: $(VENV)/.ready ## The scheduler equals its obvious reference on CLUSTERS random clusters
+	CLUSTERS=$(CLUSTERS) $(PYTEST) --timeout=1800 tests/unit/control_plane/scheduler/test_scheduler_properties.py
 
 .PHONY: contract
 contract: setup ## Each Protocol's suite against the fake and the real thing (etcd, Docker)

@@ -176,9 +176,10 @@ class _OnNodes:
         return _Candidate(row, tuple(sorted(victims, key=_importance)), broken, _cost(victims, broken))
 
 
-def _importance(pod: PlacedPod) -> tuple[int, float]:
-    """Sorts the most important first: the highest priority, then the longest running."""
-    return (-pod.shape.priority, pod.started)
+def _importance(pod: PlacedPod) -> tuple[int, float, str]:
+    """Sorts the most important first: the highest priority, then the longest running; then by name, so that
+    it is the same each time."""
+    return (-pod.shape.priority, pod.started, pod.key)
 
 
 def _by_namespace(budgets: Sequence[Budget]) -> dict[str, list[Budget]]:

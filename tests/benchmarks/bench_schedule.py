@@ -25,8 +25,8 @@ Measure = Callable[[Report], Coroutine[Any, Any, None] | None]
 def measures() -> dict[str, list[Measure]]:
     """By the name of the workload, what is measured."""
 
-    def burst(workload: str, nodes: int = NODES, pods: int = PODS) -> Measure:
-        return partial(end_to_end.burst, workload=workload, nodes=nodes, pods=pods)
+    def burst(workload: str, nodes: int = NODES, pods: int = PODS, called: str = "") -> Measure:
+        return partial(end_to_end.burst, workload=workload, nodes=nodes, pods=pods, called=called)
 
     found: dict[str, list[Measure]] = {
         "alone": [
@@ -42,7 +42,7 @@ def measures() -> dict[str, list[Measure]]:
         "steady100": [partial(end_to_end.steady, nodes=NODES, per_s=100, seconds=10)],
         "steady1000": [partial(end_to_end.steady, nodes=NODES, per_s=1_000, seconds=10)],
         "scaling": [burst("basic", nodes) for nodes in (100, 1_000, 15_000)]
-        + [burst("basic", 15_000, pods=150_000)],
+        + [burst("basic", 15_000, pods=150_000, called="basic150k")],
         "restart": [partial(restart.run, nodes=NODES, pods=150_000)],
     }
     return found

@@ -5,7 +5,7 @@ warning, so that a file that works there works here.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from google.protobuf.message import Message
@@ -44,6 +44,7 @@ class Configuration:
     backoff_first_s: float | None = None
     backoff_most_s: float | None = None
     warnings: tuple[str, ...] = ()
+    text: str = ""  # the file itself; "" for the default
 
 
 def read_configuration(text: str, file: str) -> Configuration:
@@ -58,7 +59,7 @@ def read_configuration(text: str, file: str) -> Configuration:
     configuration = reader.configuration(documents[0])
     if reader.problems:
         raise ConfigurationError("\n".join(f"{file}: {problem}" for problem in reader.problems))
-    return configuration
+    return replace(configuration, text=text)
 
 
 class _Reader:

@@ -20,10 +20,10 @@ LOW, HIGH = 1, 100
 FULL_MILLIS = 8_000  # four of these fill a node
 
 
-async def burst(report: Report, workload: str, nodes: int, pods: int) -> None:
+async def burst(report: Report, workload: str, nodes: int, pods: int, called: str = "") -> None:
     """As fast as it goes."""
     async with running_stack(nodes) as stack:
-        await _measure(stack, report, workload, nodes, objects.BURSTS[workload], pods)
+        await _measure(stack, report, called or workload, nodes, objects.BURSTS[workload], pods)
 
 
 async def steady(report: Report, nodes: int, per_s: int, seconds: int) -> None:

@@ -1,8 +1,12 @@
 """The fast scheduler equals the obvious one on random clusters: where a pod may run, why not, how good each
 node is, and what is chosen; a group equals its pods one by one; a table kept by events equals one built
-afresh."""
+afresh.
+
+CLUSTERS in the environment: how many random clusters the first test tries, the others in proportion.
+"""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -25,6 +29,7 @@ from tests.unit.control_plane.scheduler.random_clusters import CONTROLLERS, NAME
 from tests.unit.control_plane.scheduler.reference import Reference, Running
 
 SEEDS = st.integers(0, 2**32 - 1)
+CLUSTERS = int(os.environ.get("CLUSTERS", "120"))
 
 
 class Both:
@@ -107,7 +112,7 @@ def check_same(both: Both, pod: core.Pod) -> None:
     assert both.fast.undo(waiting.key, waiting.uid)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=CLUSTERS, deadline=None)
 @given(SEEDS)
 def test_equals_the_reference(seed: int) -> None:
     generator = Generator(seed)
@@ -116,7 +121,7 @@ def test_equals_the_reference(seed: int) -> None:
         check_same(both, generator.pod(plain=0.1))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=max(15, CLUSTERS // 16), deadline=None)
 @given(SEEDS)
 def test_equals_the_reference_after_many_events(seed: int) -> None:
     generator = Generator(seed)
@@ -151,6 +156,8 @@ def rebuilt(cluster: Cluster) -> Cluster:
             fresh.put_node(facts)
     for pod in cluster.pods.values():
         fresh.put_pod(pod)
+    for name, labels in cluster.namespaces.items():
+        fresh.put_namespace(name, labels)
     return fresh
 
 
@@ -171,7 +178,7 @@ def assert_same_table(left: Cluster, right: Cluster) -> None:
     assert left.population.score_terms == right.population.score_terms
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=max(60, CLUSTERS // 8), deadline=None)
 @given(SEEDS, st.integers(1, 40), st.integers(0, 8))
 def test_a_group_is_placed_as_one_by_one(seed: int, copies: int, rotation: int) -> None:
     generator = Generator(seed)
@@ -203,7 +210,7 @@ def summary(decisions: Sequence[Decision]) -> list[object]:
     ]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=max(20, CLUSTERS // 16), deadline=None)
 @given(SEEDS)
 def test_assumptions_taken_back_leave_no_trace(seed: int) -> None:
     generator = Generator(seed)
@@ -219,7 +226,7 @@ def test_assumptions_taken_back_leave_no_trace(seed: int) -> None:
     assert_same_table(both.fast, before)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=max(100, CLUSTERS // 8), deadline=None)
 @given(SEEDS)
 def test_a_preemption_makes_room_with_as_few_victims_as_can_be(seed: int) -> None:
     """Once its victims are gone the pod fits on the node; with any of them back it does not. Thinking about
@@ -254,7 +261,7 @@ def test_a_preemption_makes_room_with_as_few_victims_as_can_be(seed: int) -> Non
         both.plain.running.remove(one)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=max(60, CLUSTERS // 8), deadline=None)
 @given(SEEDS)
 def test_what_is_remembered_of_preempting_is_what_is_found_anew(seed: int) -> None:
     generator = Generator(seed)
