@@ -140,7 +140,7 @@ def _add_services(
         add_ObjectServiceServicer_to_server(objects, server)
         add_NodeServiceServicer_to_server(NodeServicer(plane.sessions), server)
         add_PodServiceServicer_to_server(pods, server)
-        add_InsightServiceServicer_to_server(InsightServicer(plane.insight), server)
+        add_InsightServiceServicer_to_server(InsightServicer(plane.insight, around.scheduling.text), server)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     reflection.enable_server_reflection([*SERVICES, reflection.SERVICE_NAME], server)
 

@@ -22,14 +22,18 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class InsightServicer(InsightServiceServicer):
     """Serves people's questions."""
 
-    def __init__(self, insight: Insight) -> None:
-        self._insight = insight
+    def __init__(self, insight: Insight, configuration: str = "") -> None:
+        """`configuration`: the file of scheduling profiles, "" for none."""
+        self._insight, self._configuration = insight, configuration
 
     async def Why(self, request: wire.WhyRequest, context: Context) -> wire.WhyResponse:
         return await answered(context, self._why(request.reference))
 
     async def Plan(self, request: wire.PlanRequest, context: Context) -> wire.PlanResponse:
         return await answered(context, self._plan(request))
+
+    async def Scheduling(self, request: wire.SchedulingRequest, context: Context) -> wire.SchedulingResponse:
+        return wire.SchedulingResponse(configuration=self._configuration)
 
     async def _plan(self, request: wire.PlanRequest) -> wire.PlanResponse:
         if len(request.documents) > MOST_DOCUMENTS:

@@ -44,6 +44,11 @@ class InsightServiceStub:
                 request_serializer=knarr_dot_proto_dot_services_dot_insight__service__pb2.PlanRequest.SerializeToString,
                 response_deserializer=knarr_dot_proto_dot_services_dot_insight__service__pb2.PlanResponse.FromString,
                 _registered_method=True)
+        self.Scheduling = channel.unary_unary(
+                '/knarr.services.v1.InsightService/Scheduling',
+                request_serializer=knarr_dot_proto_dot_services_dot_insight__service__pb2.SchedulingRequest.SerializeToString,
+                response_deserializer=knarr_dot_proto_dot_services_dot_insight__service__pb2.SchedulingResponse.FromString,
+                _registered_method=True)
 
 
 class InsightServiceServicer:
@@ -63,6 +68,13 @@ class InsightServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Scheduling(self, request, context):
+        """By which profiles the server schedules.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InsightServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -75,6 +87,11 @@ def add_InsightServiceServicer_to_server(servicer, server):
                     servicer.Plan,
                     request_deserializer=knarr_dot_proto_dot_services_dot_insight__service__pb2.PlanRequest.FromString,
                     response_serializer=knarr_dot_proto_dot_services_dot_insight__service__pb2.PlanResponse.SerializeToString,
+            ),
+            'Scheduling': grpc.unary_unary_rpc_method_handler(
+                    servicer.Scheduling,
+                    request_deserializer=knarr_dot_proto_dot_services_dot_insight__service__pb2.SchedulingRequest.FromString,
+                    response_serializer=knarr_dot_proto_dot_services_dot_insight__service__pb2.SchedulingResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -131,6 +148,33 @@ class InsightService:
             '/knarr.services.v1.InsightService/Plan',
             knarr_dot_proto_dot_services_dot_insight__service__pb2.PlanRequest.SerializeToString,
             knarr_dot_proto_dot_services_dot_insight__service__pb2.PlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Scheduling(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/knarr.services.v1.InsightService/Scheduling',
+            knarr_dot_proto_dot_services_dot_insight__service__pb2.SchedulingRequest.SerializeToString,
+            knarr_dot_proto_dot_services_dot_insight__service__pb2.SchedulingResponse.FromString,
             options,
             channel_credentials,
             insecure,

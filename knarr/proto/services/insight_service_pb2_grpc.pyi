@@ -37,6 +37,8 @@ class InsightServiceStub:
     """Why a pod, or what makes pods, is not as it should be."""
     Plan: _grpc.UnaryUnaryMultiCallable[_insight_service_pb2.PlanRequest, _insight_service_pb2.PlanResponse]
     """What applying documents, or losing nodes, would do."""
+    Scheduling: _grpc.UnaryUnaryMultiCallable[_insight_service_pb2.SchedulingRequest, _insight_service_pb2.SchedulingResponse]
+    """By which profiles the server schedules."""
 
 @_typing.type_check_only
 class InsightServiceAsyncStub(InsightServiceStub):
@@ -45,6 +47,8 @@ class InsightServiceAsyncStub(InsightServiceStub):
     """Why a pod, or what makes pods, is not as it should be."""
     Plan: _aio.UnaryUnaryMultiCallable[_insight_service_pb2.PlanRequest, _insight_service_pb2.PlanResponse]  # type: ignore[assignment]
     """What applying documents, or losing nodes, would do."""
+    Scheduling: _aio.UnaryUnaryMultiCallable[_insight_service_pb2.SchedulingRequest, _insight_service_pb2.SchedulingResponse]  # type: ignore[assignment]
+    """By which profiles the server schedules."""
 
 class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -62,5 +66,13 @@ class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_insight_service_pb2.PlanResponse, _abc.Awaitable[_insight_service_pb2.PlanResponse]]:
         """What applying documents, or losing nodes, would do."""
+
+    @_abc_1.abstractmethod
+    def Scheduling(
+        self,
+        request: _insight_service_pb2.SchedulingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_insight_service_pb2.SchedulingResponse, _abc.Awaitable[_insight_service_pb2.SchedulingResponse]]:
+        """By which profiles the server schedules."""
 
 def add_InsightServiceServicer_to_server(servicer: InsightServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
