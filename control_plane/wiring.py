@@ -20,6 +20,7 @@ from control_plane.cluster import make_first_objects
 from control_plane.controllers import standard_controllers
 from control_plane.controllers.loop import ControllerLoop
 from control_plane.controllers.metrics import ControllerMetrics
+from control_plane.controllers.quotas import QuotaKeeper
 from control_plane.insight.insight import Insight
 from control_plane.lag import measure_lag
 from control_plane.leading import Work, lead
@@ -131,7 +132,8 @@ class ControlPlane:
 
     def _control(self) -> Work:
         self.directory.started_at = self._around.clock.monotonic()
-        return [(loop.name, loop.run()) for loop in self._loops()]
+        quotas = QuotaKeeper(self.objects, self.api.storage.ledger.recount, self._around.rng)
+        return [*((loop.name, loop.run()) for loop in self._loops()), (quotas.name, quotas.run())]
 
     def _loops(self) -> Sequence[ControllerLoop[Any]]:
         """Loops of their own for each term as leader: nothing is remembered from the one before."""

@@ -8,13 +8,21 @@ from google.protobuf.message import Message
 
 from control_plane.api import refusals
 from control_plane.api.admission import Admission
-from control_plane.api.messages import copy, metadata
+from control_plane.api.messages import copy, encode, metadata
 from control_plane.api.patching import track_update
 from control_plane.api.rules import default_object, validate_create
 from control_plane.api.settings import ApiSettings
-from control_plane.api.storage import Storage
+from control_plane.api.storage import StepRefused, Storage
 from control_plane.api.strategy import MAX_GENERATED_BASE, finish_create, prepare_create
-from control_plane.api.writes import Result, WriteOptions, check_causes, set_namespace, supported
+from control_plane.api.writes import (
+    Result,
+    WriteOptions,
+    check_causes,
+    drop_repeated_owners,
+    set_namespace,
+    supported,
+)
+from control_plane.store.interface import ABSENT, Write
 from knarr.api.kinds import Kind
 from knarr.clock import Clock, Ids
 from knarr.errors import AlreadyExists, ApiError, BadRequest, NotFound
@@ -53,16 +61,24 @@ class Creator:
 
     async def create(self, new: NewObject) -> Result:
         """See Api.create. The given object is left as it is."""
+        alone = False  # what would be made together with it is there already
         for attempt in range(GENERATED_NAME_TRIES):
             try:
                 result = await self._ready(new)
                 if new.options.dry_run:
                     return await self._rehearsed(new.kind, result)
-                result.obj = await self._storage.create(new.kind, result.obj)
+                also = () if alone else self._companions(result.obj)
+                result.obj = await self._storage.create(new.kind, result.obj, also)
                 return result
-            except AlreadyExists:
-                if not new.named_by_server or attempt == GENERATED_NAME_TRIES - 1:
+            except StepRefused:
+                if attempt == GENERATED_NAME_TRIES - 1:
                     raise
+                alone = True
+            except AlreadyExists as error:
+                if not new.named_by_server:
+                    raise
+                if attempt == GENERATED_NAME_TRIES - 1:
+                    raise refusals.no_unique_name(error) from error
         raise AssertionError("unreachable")
 
     async def create_all(self, items: Sequence[NewObject]) -> list[Result | ApiError]:
@@ -81,12 +97,12 @@ class Creator:
         for index in rehearsed:
             results[index] = await _outcome(self._rehearsed(items[index].kind, ready.pop(index)))
         stored = await self._storage.create_all(
-            [(items[index].kind, result.obj) for index, result in ready.items()]
+            [(items[index].kind, result.obj, self._companions(result.obj)) for index, result in ready.items()]
         )
         for (index, result), outcome in zip(ready.items(), stored, strict=True):
             if isinstance(outcome, Message):
                 result.obj = outcome
-            elif isinstance(outcome, AlreadyExists) and items[index].named_by_server:
+            elif _may_go_better(items[index], outcome):
                 results[index] = await _outcome(self.create(items[index]))
             else:
                 results[index] = outcome
@@ -99,8 +115,11 @@ class Creator:
         if own.resourceVersion:
             raise BadRequest("resourceVersion should not be set on objects to be created")
         set_namespace(kind, new.namespace, obj)
+        repeated = drop_repeated_owners(obj)
         if new.named_by_server:
             own.name = own.generateName[:MAX_GENERATED_BASE] + self._ids.suffix(5)
+        if options.track:
+            self._note_owner(kind, obj, options.manager)
         prepare_create(kind, obj, uid=self._ids.uid(), now=self._clock.now())
         default_object(kind, obj)
         await self._admission.fill_new(kind, obj)
@@ -108,9 +127,27 @@ class Creator:
         causes, warnings = supported(kind, obj, refuse=self._settings.refuse_unsupported)
         check_causes(kind, obj, [*causes, *validate_create(kind, obj)])
         self._admission.check_new(kind, obj)
-        if options.track:
-            track_update(None, obj, kind, manager=options.manager, now=self._clock.now())
-        return Result(obj, wire.CREATED, warnings)
+        return Result(obj, wire.CREATED, [*repeated, *warnings])
+
+    def _note_owner(self, kind: Kind, obj: Message, manager: str) -> None:
+        """The creator owns what it says and what is the default; not what the server fills in later."""
+        said = copy(obj)
+        default_object(kind, said)
+        track_update(None, said, kind, manager=manager, now=self._clock.now())
+        entries = metadata(obj).managedFields
+        del entries[:]
+        entries.extend(metadata(said).managedFields)
+
+    def _companions(self, obj: Message) -> list[Write]:
+        """What stores the objects that are made together with a new one."""
+        writes: list[Write] = []
+        for kind, made in self._admission.companions(obj):
+            prepare_create(kind, made, uid=self._ids.uid(), now=self._clock.now())
+            default_object(kind, made)
+            finish_create(kind, made)
+            own = metadata(made)
+            writes.append(Write(kind.key(own.namespace, own.name), encode(made), ABSENT))
+        return writes
 
     async def _rehearsed(self, kind: Kind, result: Result) -> Result:
         """Everything but the write; raises ApiError."""
@@ -125,6 +162,11 @@ class Creator:
         except NotFound:
             return
         raise refusals.already_exists(kind, own.name)
+
+
+def _may_go_better(new: NewObject, error: ApiError) -> bool:
+    """Whether another try may not meet what this one met: a taken name that the server chose, say."""
+    return isinstance(error, StepRefused) or (isinstance(error, AlreadyExists) and new.named_by_server)
 
 
 async def _outcome(work: Awaitable[Result]) -> Result | ApiError:

@@ -17,9 +17,17 @@ from control_plane.api.settings import ApiSettings
 from control_plane.objects.cache import CachedObjects
 from control_plane.store.interface import ABSENT, Outcome, Refused, Store, Write
 from knarr.api.kinds import Kind
-from knarr.errors import ApiError
+from knarr.errors import ApiError, Conflict
 
-__all__ = ["Storage", "Stored"]
+__all__ = ["StepRefused", "Storage", "Stored"]
+
+
+class StepRefused(Conflict):
+    """What was to be written in one step with an object met another write; the object itself did not."""
+
+    def __init__(self, kind: Kind, name: str) -> None:
+        found = refusals.conflict(kind, name)
+        super().__init__(found.message, subject=found.subject)
 
 
 class Storage(Records):
@@ -31,28 +39,31 @@ class Storage(Records):
         super().__init__(store, objects, rng, settings)
         self.ledger = Ledger(objects, self)
 
-    async def create(self, kind: Kind, obj: Message) -> Message:
-        """Store a new object; raises AlreadyExists, TooLarge, and Forbidden where a quota says no. The same
-        message, with its version."""
-        outcome = await self._commit_one(self._planned(kind, None, obj, ABSENT))
+    async def create(self, kind: Kind, obj: Message, also: Sequence[Write] = ()) -> Message:
+        """Store a new object, and `also` in one step with it: the same message, with its version. Raises
+        AlreadyExists, TooLarge, Forbidden where a quota says no, and StepRefused where only the others could
+        not be written."""
+        outcome = await self._commit_one(self._planned(kind, None, obj, ABSENT, also))
         created = _created(kind, obj, outcome)
         await self.wait_seen(kind, written_version(outcome))
         return created
 
-    async def create_all(self, new: Sequence[tuple[Kind, Message]]) -> list[Message | ApiError]:
+    async def create_all(
+        self, new: Sequence[tuple[Kind, Message, Sequence[Write]]]
+    ) -> list[Message | ApiError]:
         """The same of many objects in one request to the store; each its own outcome, in order."""
         results: list[Message | ApiError] = []
         planned: dict[int, Charged] = {}
-        for index, (kind, obj) in enumerate(new):
+        for index, (kind, obj, also) in enumerate(new):
             results.append(obj)
             try:
-                planned[index] = self._planned(kind, None, obj, ABSENT)
+                planned[index] = self._planned(kind, None, obj, ABSENT, also)
             except ApiError as error:
                 results[index] = error
         outcomes = await self._commit(list(planned.values()))
         newest: dict[Kind, int] = {}
         for index, outcome in zip(planned, outcomes, strict=True):
-            kind, obj = new[index]
+            kind, obj, _ = new[index]
             try:
                 if isinstance(outcome, ApiError):
                     raise outcome
@@ -125,10 +136,13 @@ class Storage(Records):
             raise refusals.too_large(kind, metadata(obj).name, len(value), limit)
         return value
 
-    def _planned(self, kind: Kind, old: Message | None, new: Message, expected: int) -> Charged:
+    def _planned(
+        self, kind: Kind, old: Message | None, new: Message, expected: int, also: Sequence[Write] = ()
+    ) -> Charged:
         """The write that stores an object; raises TooLarge."""
         own = metadata(new)
-        write = Write(kind.key(own.namespace, own.name), self._encoded(kind, new), expected)
+        key = kind.key(own.namespace, own.name)
+        write = Write(key, self._encoded(kind, new), expected, also=tuple(also))
         return Charged(Change(kind, old, new), write)
 
     async def _seen(self, kind: Kind, obj: Message, outcome: Outcome) -> Message:
@@ -142,7 +156,9 @@ def _created(kind: Kind, obj: Message, outcome: Outcome) -> Message:
     """The object with its version; raises AlreadyExists, or what is to be told of a write not done."""
     if isinstance(outcome, Refused):
         current = outcome.current
-        deleting = current is not None and metadata(stored(kind, current).obj).HasField("deletionTimestamp")
+        if current is None:
+            raise StepRefused(kind, metadata(obj).name)
+        deleting = metadata(stored(kind, current).obj).HasField("deletionTimestamp")
         raise refusals.already_exists(kind, metadata(obj).name, deleting=deleting)
     metadata(obj).resourceVersion = str(written_version(outcome))
     return obj

@@ -13,6 +13,7 @@ from control_plane.controllers.namespaces import NamespaceController
 from control_plane.controllers.podgc import PodCollector
 from control_plane.controllers.protection import ProtectionController
 from control_plane.controllers.replicaset import ReplicaSetController
+from control_plane.controllers.serviceaccounts import ServiceAccountController
 from knarr.clock import Clock
 
 
@@ -35,5 +36,6 @@ def standard_controllers(
         EvictionController(quiet_s),
         PodCollector(clock),
         ProtectionController(),
+        ServiceAccountController(),
         ExpiryController(),
     )

@@ -6,7 +6,7 @@ with a warning instead of being refused, so that what else is said of such an ob
 
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 from google.protobuf.message import Message
@@ -59,12 +59,18 @@ class Server:
         await add_namespace(self.world, name)
         self._kept.add((kinds.NAMESPACE, "", name))
         for account in ACCOUNTS:
-            found = core.ServiceAccount(automountServiceAccountToken=False)
-            found.metadata.name = account
             if (kinds.SERVICE_ACCOUNT, name, account) not in self._kept:
-                with suppress(AlreadyExists):  # the one that each namespace is made with
-                    await self.world.api.create(kinds.SERVICE_ACCOUNT, name, found, OPTIONS)
-                self._kept.add((kinds.SERVICE_ACCOUNT, name, account))
+                await self._add_account(name, account)
+
+    async def _add_account(self, namespace: str, name: str) -> None:
+        """An account whose pods get no token, whether the server has made it already or not."""
+        found = core.ServiceAccount(automountServiceAccountToken=False)
+        found.metadata.name, found.metadata.namespace = name, namespace
+        try:
+            await self.world.api.create(kinds.SERVICE_ACCOUNT, namespace, found, OPTIONS)
+        except AlreadyExists:
+            await self.world.api.update(kinds.SERVICE_ACCOUNT, namespace, found, OPTIONS)
+        self._kept.add((kinds.SERVICE_ACCOUNT, namespace, name))
 
     async def put(self, kind: Kind, obj: Message, instead_of: Message | None = None) -> Message:
         """Store an object just as it is, without asking the API, and return it with its version."""
@@ -87,6 +93,8 @@ class Server:
 
     async def clear(self) -> None:
         """Remove all that was written since the last time, but what was there at the start."""
+        if kinds.NAMESPACE in self._written:
+            self._written.add(kinds.SERVICE_ACCOUNT)  # which come with them
         for kind in self._written:
             for obj in await self._all(kind):
                 if _key(kind, obj) not in self._kept:

@@ -4,6 +4,7 @@
 object and of what it depends on. ResourceQuota stands in quotas/, since it is charged in the write itself.
 """
 
+from control_plane.api.admission.accounts import default_account
 from control_plane.api.admission.namespaces import admit_deletion, admit_namespace
 from control_plane.api.admission.pipeline import Admission
 from control_plane.api.admission.priorities import (
@@ -24,5 +25,6 @@ __all__ = [
     "admit_priority",
     "admit_priority_class",
     "admit_tolerations",
+    "default_account",
     "keep_priority",
 ]
