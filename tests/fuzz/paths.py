@@ -14,6 +14,7 @@ from knarr.errors import sayable
 _KUBERNETES_OWN = re.compile(
     r"spec\.resources(\[|\.requests\.)storage\]?"
     r"|spec\.persistentvolumesource"
+    r"|.*\.topologySpreadConstraints\[\d+\]\.\{topologyKey, whenUnsatisfiable\}"
     r"|.*DuringExecution\[\d+\](\.podAffinityTerm)?\.namespace"
     r"|.*\.downwardAPI\.(path|mode|fieldRef|resourceFieldRef)(\..*)?"
     r"|(.*[tT]emplate)\.(labels|annotations)(\[.*\])?"
