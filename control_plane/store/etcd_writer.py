@@ -6,13 +6,14 @@ found stored was ours. What cannot be told in time is AmbiguousError, or Unavail
 """
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from control_plane.store import etcd_together as together
 from control_plane.store.etcd_batch import MAX_WRITES, Batch, Call, Entry, outcomes, request, take
-from control_plane.store.etcd_client import EtcdClient
+from control_plane.store.etcd_client import Method
 from control_plane.store.interface import (
     AmbiguousError,
     Failed,
@@ -24,17 +25,30 @@ from control_plane.store.interface import (
 from knarr.backoff import Backoff
 from knarr.proto.etcd import rpc_pb2 as rpc
 
+Q = TypeVar("Q")
+R = TypeVar("R")
 T = TypeVar("T")
 
 MAX_IN_FLIGHT = 8  # batches
 MAX_QUEUED = 20_000  # writes; callers wait beyond
 GATHER_S = 0.002  # how long a batch that is not full waits for more, while others are on their way
+CROWD = 3  # writes of one batch: where so many came together, more are coming
+CROWD_S = 0.006  # from one batch to the next that is not full, while they come in crowds
+
+
+class Sender(Protocol):
+    """What the writer needs of an EtcdClient; see there."""
+
+    timeout_s: float
+    rng: random.Random
+
+    async def attempt(self, method: Method[Q, R], request: Q, timeout_s: float | None = None) -> R: ...
 
 
 class BatchWriter:
     """Turns writes into batches."""
 
-    def __init__(self, client: EtcdClient) -> None:
+    def __init__(self, client: Sender) -> None:
         self._client = client
         self._queue: deque[Entry] = deque()  # different keys, none of them on its way
         self._behind: dict[str, deque[Entry]] = {}  # of each queued or sent key: its later writes
@@ -45,6 +59,7 @@ class BatchWriter:
         self._room.set()
         self._queued = 0
         self._turn = 0
+        self._next_at = 0.0  # when a batch that is not full may go, by the loop's clock
         self._closed = False
 
     async def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
@@ -94,16 +109,24 @@ class BatchWriter:
             self._queue.append(entry)
 
     def _send_ready(self) -> None:
-        """Send full batches at once, and the rest too when nothing is on its way."""
+        """Send full batches at once, and the rest too when nothing is on its way and writes come one by one.
+        Where they come in crowds, the rest goes at intervals: a batch costs as much as several writes."""
         while self._together and len(self._batches) < MAX_IN_FLIGHT:
             self._start(self._run_together(self._together.popleft(), self._turn), "store-together")
             self._turn += 1
         while self._queue and len(self._batches) < MAX_IN_FLIGHT:
-            if len(self._queue) < MAX_WRITES and self._batches:
-                if self._gathering is None:
-                    self._gathering = asyncio.get_running_loop().call_later(GATHER_S, self._gathered)
-                return
+            if len(self._queue) < MAX_WRITES:
+                wait_s = self._next_at - asyncio.get_running_loop().time()
+                if self._batches:
+                    wait_s = max(wait_s, GATHER_S)
+                if wait_s > 0:
+                    self._gather(wait_s)
+                    return
             self._send_one()
+
+    def _gather(self, wait_s: float) -> None:
+        if self._gathering is None:
+            self._gathering = asyncio.get_running_loop().call_later(wait_s, self._gathered)
 
     def _gathered(self) -> None:
         self._gathering = None
@@ -118,6 +141,8 @@ class BatchWriter:
     def _send_one(self) -> None:
         batch = take(self._queue, self._turn)
         self._turn += 1
+        crowded = CROWD <= len(batch) < MAX_WRITES
+        self._next_at = asyncio.get_running_loop().time() + CROWD_S if crowded else 0.0
         self._start(self._run(batch), "store-batch")
 
     def _start(self, work: Coroutine[None, None, None], name: str) -> None:
