@@ -16,7 +16,7 @@ from knarr.client.informer import Informer
 from knarr.client.informers import Informers
 from knarr.client.known import ChangeType
 from knarr.client.references import metadata_of, reference
-from knarr.client.results import Change, Listed, WatchedObject, WriteResult
+from knarr.client.results import Change, DeleteResult, Listed, WatchedObject, WriteResult
 
 __all__ = [
     "Ambiguous",
@@ -24,6 +24,7 @@ __all__ = [
     "ChangeType",
     "Client",
     "Controller",
+    "DeleteResult",
     "Informer",
     "Informers",
     "Listed",

@@ -23,10 +23,19 @@ class Listed(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class WriteResult(Generic[M]):
-    """What a write did. `object` is None where nothing is left of it."""
+    """What a write did: the object as it is now."""
+
+    object: M
+    outcome: "wire.Outcome.ValueType"
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteResult(Generic[M]):
+    """What a deletion did. `object` is None where nothing is left of it."""
 
     object: M | None
-    outcome: "wire.Outcome.ValueType"
+    outcome: "wire.Outcome.ValueType"  # DELETED, or DELETING while grace or finalizers hold it
     warnings: tuple[str, ...] = ()
 
 

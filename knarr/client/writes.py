@@ -9,9 +9,10 @@ from knarr.api import kinds
 from knarr.api.kinds import Kind
 from knarr.client import bodies
 from knarr.client.attempts import Write
+from knarr.client.preconditions import SCALE
 from knarr.client.reads import Reads
 from knarr.client.references import kind_of, of_object, reference
-from knarr.client.results import WriteResult
+from knarr.client.results import DeleteResult, WriteResult
 from knarr.client.sending import Settle
 from knarr.client.servers import Link
 from knarr.errors import ApiError, NotFound, from_status
@@ -73,6 +74,7 @@ class Writes(Reads):
     ) -> WriteResult[M]:
         """Change by a patch, given as a document or as JSON text; raises NotFound, Invalid, and Conflict when
         the patch names a resourceVersion."""
+        _check_form(subresource)
         request = wire.PatchRequest(
             reference=reference(kind_of(kind), namespace, name),
             type=patch_type,
@@ -122,6 +124,7 @@ class Writes(Reads):
         """Server-side apply of a document, of JSON text in bytes or of YAML text in a str: only the fields in
         it are touched, and owned by this client's field manager from then on. Raises Conflict when another
         manager owns one of them and `force` is not given."""
+        _check_form(subresource)
         row = kind_of(kind)
         named = reference(row, namespace, name)
         request = wire.ApplyRequest(
@@ -145,7 +148,7 @@ class Writes(Reads):
         grace_s: int | None = None,
         propagation: str = "",
         dry_run: bool = False,
-    ) -> WriteResult[Message]: ...
+    ) -> DeleteResult[Message]: ...
 
     @overload
     async def delete(
@@ -159,7 +162,7 @@ class Writes(Reads):
         grace_s: int | None = None,
         propagation: str = "",
         dry_run: bool = False,
-    ) -> WriteResult[M]: ...
+    ) -> DeleteResult[M]: ...
 
     async def delete(
         self,
@@ -172,7 +175,7 @@ class Writes(Reads):
         grace_s: int | None = None,
         propagation: str = "",
         dry_run: bool = False,
-    ) -> WriteResult[Any]:
+    ) -> DeleteResult[Any]:
         """Delete one object; raises NotFound. With `uid`, that very object or none (Conflict), and the call
         can be repeated when its answer is lost. `propagation`: Background, Foreground or Orphan."""
         if not name:
@@ -183,7 +186,9 @@ class Writes(Reads):
             options=bodies.delete_options(options, uid, grace_s, propagation),
             dry_run=dry_run,
         )
-        return _result(row.message, await self.send(request))
+        response = await self.send(request)
+        left = row.message.FromString(response.object) if response.object else None
+        return DeleteResult(left, response.outcome, tuple(response.warnings))
 
     async def delete_collection(
         self,
@@ -262,5 +267,10 @@ def _parsed(like: M, response: wire.ObjectResponse) -> M:
 
 
 def _result(kind: type[M], response: wire.ObjectResponse) -> WriteResult[M]:
-    parsed = kind.FromString(response.object) if response.object else None
-    return WriteResult(parsed, response.outcome, tuple(response.warnings))
+    return WriteResult(kind.FromString(response.object), response.outcome, tuple(response.warnings))
+
+
+def _check_form(subresource: str) -> None:
+    """The answer must be the object itself."""
+    if subresource == SCALE:
+        raise ValueError("what a scale becomes is no object of the kind: use scale, or send")
