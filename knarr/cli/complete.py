@@ -12,13 +12,13 @@ from click.shell_completion import CompletionItem
 
 from knarr.api.kinds import KINDS, NAMESPACE, Kind, find_alias
 from knarr.cli import config as configuration
-from knarr.cli.resources import ALL
 from knarr.client import Client
 from knarr.client.client import reference
 from knarr.proto.services import object_service_pb2 as wire
 
 DEADLINE_S = 1.0
 MOST_NAMES = 500
+FORMATS = ("wide", "yaml", "json", "name", "jsonpath=", "custom-columns=")
 
 
 def complete_targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -66,11 +66,16 @@ def complete_contexts(ctx: click.Context, param: click.Parameter, incomplete: st
     return _items(sorted(contexts), incomplete)
 
 
+def complete_formats(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What -o takes."""
+    return _items(FORMATS, incomplete)
+
+
 def complete_fields(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """KIND, then KIND.field.field of `explain`."""
     alias, dot, rest = incomplete.partition(".")
     if not dot:
-        return _items([f"{name}" for name in kind_names()], incomplete)
+        return _items(kind_names(), incomplete)
     kind = find_alias(alias)
     if kind is None:
         return []
@@ -85,9 +90,7 @@ def complete_fields(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 def kind_names() -> list[str]:
     """What kinds are called on the command line."""
-    return sorted(
-        {name for kind in KINDS for name in (kind.plural, *kind.short_names)} | ({"all"} if ALL else set())
-    )
+    return sorted({"all", *(name for kind in KINDS for name in (kind.plural, *kind.short_names))})
 
 
 def _names(ctx: click.Context, kind: Kind) -> list[str]:

@@ -1,15 +1,26 @@
 """How people name things on the command line: `pods web`, `pod/web deploy/api`, `po,rs`, `all`."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from knarr.api import kinds
 from knarr.api.kinds import KINDS, Kind
+from knarr.api.suggest import nearest
 from knarr.cli.failure import FAILED, USAGE, Failure
 
 # What `get all` shows, as kubectl.
-ALL = ("Pod", "Service", "Deployment", "ReplicaSet")
+ALL = (
+    "Pod",
+    "ReplicationController",
+    "Service",
+    "DaemonSet",
+    "Deployment",
+    "ReplicaSet",
+    "StatefulSet",
+    "HorizontalPodAutoscaler",
+    "CronJob",
+    "Job",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +41,10 @@ def find_kind(alias: str) -> Kind:
     kind = kinds.find_alias(alias) or kinds.find_alias(alias.lower())
     if kind is not None:
         return kind
-    known = [name for kind in KINDS for name in (kind.plural, kind.singular, *kind.short_names)]
-    near = difflib.get_close_matches(alias.lower(), known, n=1)
-    hint = f'; did you mean "{near[0]}"?' if near else "; `knarr api-resources` lists the kinds"
+    near = nearest(
+        alias, [name for kind in KINDS for name in (kind.plural, kind.singular, *kind.short_names)]
+    )
+    hint = f'; did you mean "{near}"?' if near else "; `knarr api-resources` lists the kinds"
     raise Failure(f'the server doesn\'t have a resource type "{alias}"{hint}', FAILED)
 
 

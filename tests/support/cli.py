@@ -23,6 +23,7 @@ from knarr.cli.main import cli
 from knarr.client import Client
 from knarr.client.client import metadata_of
 from knarr.clock import SystemClock
+from knarr.errors import AlreadyExists
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 from knarr.proto.services.insight_service_pb2_grpc import add_InsightServiceServicer_to_server
@@ -69,12 +70,13 @@ class Server:
 
 
 class Cli:
-    """Runs commands in a namespace of its own."""
+    """Runs commands in a namespace, which it makes if there is none."""
 
     def __init__(self, server: Server, namespace: str) -> None:
         self.server = server
         self.namespace = namespace
-        server.call(server.client.create(core.Namespace(metadata=meta.ObjectMeta(name=namespace))))
+        with contextlib.suppress(AlreadyExists):
+            server.call(server.client.create(core.Namespace(metadata=meta.ObjectMeta(name=namespace))))
 
     def __call__(self, *arguments: str, given: str = "", env: dict[str, str] | None = None) -> Outcome:
         """Run `knarr ARGUMENTS` to its end; `given` is what stands on its standard input."""

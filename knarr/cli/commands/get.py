@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from knarr.cli.choosing import Wanted, chooses, named
+from knarr.cli.complete import complete_formats
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.getting.query import Query
 from knarr.cli.getting.showing import show
@@ -17,7 +18,7 @@ from knarr.cli.tables import TablePrinter
 
 @knarr_command("get", short_help="Show objects")
 @chooses(everything=False)
-@click.option("--output", "-o", metavar="FORMAT", help=CHOICE)
+@click.option("--output", "-o", metavar="FORMAT", help=CHOICE, shell_complete=complete_formats)
 @click.option("--watch", "-w", is_flag=True, help="Go on printing changes.")
 @click.option("--watch-only", is_flag=True, help="Print changes only.")
 @click.option("--output-watch-events", is_flag=True, help="With -w: what became of each object.")

@@ -27,8 +27,7 @@ def describe(text: Text, obj: core.Pod, related: Sequence[Message]) -> None:
     if spec.initContainers:
         containers(text, "Init containers", spec.initContainers, status.initContainerStatuses)
     containers(text, "Containers", spec.containers, status.containerStatuses)
-    rows = [(found.type, found.status, found.reason, found.message) for found in status.conditions]
-    text.table("Conditions", ("TYPE", "STATUS", "REASON", "MESSAGE"), rows)
+    text.conditions(status.conditions)
     with text.block("Volumes"):
         for volume in spec.volumes:
             source = to_dict(volume)

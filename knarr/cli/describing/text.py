@@ -1,8 +1,9 @@
 """Aligned labels and values, nested by indentation; what descriptions are written in."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from knarr.ages import age
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
@@ -56,6 +57,12 @@ class Text:
                 cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
                 self.line("  ".join(cells).rstrip())
 
+    def conditions(self, found: Iterable[Any]) -> None:
+        """The conditions of any kind: type, status, reason, message."""
+        rows = [(each.type, each.status, each.reason, each.message) for each in found]
+        if rows:
+            self.table("Conditions", ("TYPE", "STATUS", "REASON", "MESSAGE"), rows)
+
     def time(self, label: str, time: meta.Time) -> None:
         """A point in time and how long ago it was."""
         self.field(label, self.when(time))
@@ -100,3 +107,8 @@ class Text:
                 out.append((INDENT * depth + content).rstrip())
             start = end
         return "\n".join(out) + "\n"
+
+
+def amount(value: meta.IntOrString) -> str:
+    """ "25%", "3"."""
+    return value.strVal if value.type == 1 else str(value.intVal)

@@ -6,11 +6,10 @@ from google.protobuf.message import Message
 
 from knarr.api.selectors import from_message
 from knarr.cli.describing.pod import port_text
-from knarr.cli.describing.text import Text
+from knarr.cli.describing.text import Text, amount
 from knarr.cli.readiness import pod_trouble
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
-from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 REVISION = "deployment.kubernetes.io/revision"
 
@@ -28,13 +27,12 @@ def describe_deployment(text: Text, obj: apps.Deployment, related: Sequence[Mess
     text.field("Strategy", spec.strategy.type)
     rolling = spec.strategy.rollingUpdate
     if spec.strategy.HasField("rollingUpdate"):
-        shown = f"{_amount(rolling.maxUnavailable)} max unavailable, {_amount(rolling.maxSurge)} max surge"
+        shown = f"{amount(rolling.maxUnavailable)} max unavailable, {amount(rolling.maxSurge)} max surge"
         text.field("Rolling update", shown)
     if spec.paused:
         text.field("Paused", "yes")
-    _template(text, spec.template)
-    rows = [(found.type, found.status, found.reason, found.message) for found in status.conditions]
-    text.table("Conditions", ("TYPE", "STATUS", "REASON", "MESSAGE"), rows)
+    template(text, spec.template)
+    text.conditions(status.conditions)
     replica_sets = [found for found in related if isinstance(found, apps.ReplicaSet)]
     sets = [
         (
@@ -42,13 +40,11 @@ def describe_deployment(text: Text, obj: apps.Deployment, related: Sequence[Mess
             found.metadata.annotations.get(REVISION, ""),
             f"{found.status.readyReplicas}/{found.spec.replicas}",
         )
-        for found in sorted(
-            replica_sets, key=lambda found: int(found.metadata.annotations.get(REVISION, "0"))
-        )
+        for found in sorted(replica_sets, key=_revision)
         if found.spec.replicas or found.status.replicas
     ]
     text.table("Replica sets", ("NAME", "REVISION", "READY"), sets)
-    _trouble(text, related)
+    trouble(text, related)
 
 
 def describe_replica_set(text: Text, obj: apps.ReplicaSet, related: Sequence[Message]) -> None:
@@ -60,16 +56,58 @@ def describe_replica_set(text: Text, obj: apps.ReplicaSet, related: Sequence[Mes
         f"{obj.spec.replicas} desired | {obj.status.replicas} total | {obj.status.readyReplicas} ready | "
         f"{obj.status.availableReplicas} available",
     )
-    _template(text, obj.spec.template)
-    rows = [(found.type, found.status, found.reason, found.message) for found in obj.status.conditions]
-    text.table("Conditions", ("TYPE", "STATUS", "REASON", "MESSAGE"), rows)
-    _trouble(text, related)
+    template(text, obj.spec.template)
+    text.conditions(obj.status.conditions)
+    trouble(text, related)
 
 
-def _template(text: Text, template: core.PodTemplateSpec) -> None:
+def describe_stateful_set(text: Text, obj: apps.StatefulSet, related: Sequence[Message]) -> None:
+    """Counts, strategy, template, claims, and what keeps pods from running."""
+    spec, status = obj.spec, obj.status
+    text.metadata(obj.metadata)
+    text.field("Selector", from_message(spec.selector))
+    text.field("Service", spec.serviceName)
+    text.field(
+        "Replicas",
+        f"{spec.replicas} desired | {status.updatedReplicas} updated | {status.replicas} total | "
+        f"{status.readyReplicas} ready",
+    )
+    text.field("Pod management", spec.podManagementPolicy)
+    text.field("Update strategy", spec.updateStrategy.type)
+    template(text, spec.template)
+    claims = [
+        (claim.metadata.name, claim.spec.resources.requests["storage"].string, claim.spec.storageClassName)
+        for claim in spec.volumeClaimTemplates
+    ]
+    if claims:
+        text.table("Volume claims", ("NAME", "STORAGE", "CLASS"), claims)
+    text.conditions(status.conditions)
+    trouble(text, related)
+
+
+def describe_daemon_set(text: Text, obj: apps.DaemonSet, related: Sequence[Message]) -> None:
+    """Counts over nodes, strategy, template, and what keeps pods from running."""
+    status = obj.status
+    text.metadata(obj.metadata)
+    text.field("Selector", from_message(obj.spec.selector))
+    text.mapping("Node selector", obj.spec.template.spec.nodeSelector)
+    text.field(
+        "Nodes",
+        f"{status.desiredNumberScheduled} desired | {status.currentNumberScheduled} have it | "
+        f"{status.updatedNumberScheduled} updated | {status.numberReady} ready | "
+        f"{status.numberMisscheduled} should not have it",
+    )
+    text.field("Update strategy", obj.spec.updateStrategy.type)
+    template(text, obj.spec.template)
+    text.conditions(status.conditions)
+    trouble(text, related)
+
+
+def template(text: Text, found: core.PodTemplateSpec) -> None:
+    """What the pods will be: labels, and each container's image, ports and requests."""
     with text.block("Pod template"):
-        text.mapping("Labels", template.metadata.labels)
-        for container in (*template.spec.initContainers, *template.spec.containers):
+        text.mapping("Labels", found.metadata.labels)
+        for container in (*found.spec.initContainers, *found.spec.containers):
             with text.block(f"Container {container.name}"):
                 text.field("Image", container.image)
                 text.field("Ports", ", ".join(port_text(port) for port in container.ports))
@@ -78,15 +116,12 @@ def _template(text: Text, template: core.PodTemplateSpec) -> None:
                     text.mapping("Requests", requests)
 
 
-def _trouble(text: Text, related: Sequence[Message]) -> None:
+def trouble(text: Text, related: Sequence[Message]) -> None:
+    """What keeps the pods among the related objects from running."""
     pods = [found for found in related if isinstance(found, core.Pod)]
     reasons = pod_trouble(pods)
     if reasons:
         text.listing("Not running because", reasons)
-
-
-def _amount(value: meta.IntOrString) -> str:
-    return value.strVal if value.type == 1 else str(value.intVal)
 
 
 def _revision(replica_set: apps.ReplicaSet) -> int:
