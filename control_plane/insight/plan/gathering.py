@@ -11,8 +11,10 @@ from knarr.api import kinds
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import batch_v1_pb2 as batch
 from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.kubernetes import networking_v1_pb2 as networking
 from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
 from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as groups
+from knarr.proto.kubernetes import storage_v1_pb2 as storage
 
 # What owns pods, directly or not, and what it owns.
 OWNED: dict[type[Message], tuple[type[Message], ...]] = {
@@ -24,7 +26,18 @@ OWNED: dict[type[Message], tuple[type[Message], ...]] = {
     batch.CronJob: (batch.Job,),
     batch.Job: (core.Pod,),
 }
-_OF_NAMESPACE: tuple[type[Message], ...] = (core.LimitRange, core.ResourceQuota, groups.PodGroup)
+# What admission asks for.
+_OF_NAMESPACE: tuple[type[Message], ...] = (
+    core.ServiceAccount,
+    core.LimitRange,
+    core.ResourceQuota,
+    groups.PodGroup,
+)
+_OF_CLUSTER: tuple[type[Message], ...] = (
+    scheduling.PriorityClass,
+    storage.StorageClass,
+    networking.IngressClass,
+)
 
 
 def gather(objects: Objects, about: Iterable[ObjectKey]) -> list[Message]:
@@ -40,7 +53,8 @@ def gather(objects: Objects, about: Iterable[ObjectKey]) -> list[Message]:
         _add(found, () if own is None else (own,))
         for kind in _OF_NAMESPACE:
             _add(found, objects.list(kind, namespace))
-    _add(found, objects.list(scheduling.PriorityClass))
+    for kind in _OF_CLUSTER:
+        _add(found, objects.list(kind))
     if any(key.kind == "DaemonSet" for key in keys):
         _add(found, objects.list(core.Node))
     return list(found.values())
