@@ -130,7 +130,8 @@ class Creator:
         return Result(obj, wire.CREATED, [*repeated, *warnings])
 
     def _note_owner(self, kind: Kind, obj: Message, manager: str) -> None:
-        """The creator owns what it says and what is the default; not what the server fills in later."""
+        """The creator owns what it says and what is the default. What the kind's strategy and admission add
+        from here on belongs to nobody."""
         said = copy(obj)
         default_object(kind, said)
         track_update(None, said, kind, manager=manager, now=self._clock.now())

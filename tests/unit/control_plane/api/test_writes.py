@@ -115,8 +115,9 @@ async def test_generated_names_are_tried_a_few_times() -> None:
     ids = _SameSuffix()
     async with api_world(ids=ids) as world:
         await world.api.create(CONFIG_MAP, "default", config_map("", generateName="a-"), OPTIONS)
-        with pytest.raises(AlreadyExists):
+        with pytest.raises(AlreadyExists, match="was not able to generate a unique name") as caught:
             await world.api.create(CONFIG_MAP, "default", config_map("", generateName="a-"), OPTIONS)
+        assert caught.value.retry_after_s == 1
         assert ids.tries == 1 + 8
 
 
