@@ -15,6 +15,7 @@ from knarr.client.indexes import node_of, owners_of
 from knarr.client.informer import Informer
 from knarr.client.informers import Informers
 from knarr.client.known import ChangeType
+from knarr.client.leading import Leader, LeaderSettings
 from knarr.client.references import metadata_of, reference
 from knarr.client.results import Change, DeleteResult, Listed, WatchedObject, WriteResult
 
@@ -27,6 +28,8 @@ __all__ = [
     "DeleteResult",
     "Informer",
     "Informers",
+    "Leader",
+    "LeaderSettings",
     "Listed",
     "Unreachable",
     "WatchedObject",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from knarr.client.attempts import Attempts
 from knarr.client.servers import Servers
+from knarr.clock import Clock
 
 WarningHandler = Callable[[str], None]
 
@@ -19,6 +20,7 @@ class Caller:
         timeout_s: float,
         field_manager: str,
         rng: random.Random,
+        clock: Clock,
         on_warning: WarningHandler | None,
     ) -> None:
         self._servers = servers
@@ -26,6 +28,7 @@ class Caller:
         self._timeout_s = timeout_s
         self._field_manager = field_manager
         self.rng = rng  # of jitter
+        self.clock = clock
         self._on_warning = on_warning
 
     def _warn(self, warnings: Sequence[str]) -> None:

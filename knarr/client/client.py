@@ -1,7 +1,7 @@
 """The client: one connection to the control plane and everything that can be asked of it.
 
 What it can do stands in its bases, each in a module of its own: Reads, Writes, Changes, Watching,
-Pods, InsightCalls.
+Pods, Events, InsightCalls.
 """
 
 import random
@@ -14,18 +14,20 @@ import grpc.aio
 
 from knarr.client import contexts
 from knarr.client.caller import WarningHandler
+from knarr.client.events import Events
 from knarr.client.informers import Informers
 from knarr.client.insight import InsightCalls
 from knarr.client.pods import Pods
 from knarr.client.references import metadata_of, of_object, reference
 from knarr.client.servers import Link, Servers
+from knarr.clock import Clock, SystemClock
 
 __all__ = ["Client", "metadata_of", "of_object", "reference"]
 
 DEFAULT_TIMEOUT_S = 30.0
 
 
-class Client(Pods, InsightCalls):
+class Client(Events, Pods, InsightCalls):
     """Access to a control plane through any of its equal api servers."""
 
     def __init__(
@@ -35,6 +37,7 @@ class Client(Pods, InsightCalls):
         timeout_s: float = DEFAULT_TIMEOUT_S,
         field_manager: str = "knarr",
         rng: random.Random | None = None,
+        clock: Clock | None = None,
         on_warning: WarningHandler | None = None,
     ) -> None:
         """A client over a channel, which it closes in the end; usually one is made by `connect`.
@@ -48,6 +51,7 @@ class Client(Pods, InsightCalls):
             timeout_s=timeout_s,
             field_manager=field_manager,
             rng=rng or random.Random(),
+            clock=clock or SystemClock(),
             on_warning=on_warning,
         )
 

@@ -6,11 +6,11 @@ from contextlib import aclosing
 import grpc.aio
 
 from knarr.client import calls
-from knarr.client.watching import Watching
+from knarr.client.caller import Caller
 from knarr.proto.services import pod_service_pb2 as pod_wire
 
 
-class Pods(Watching):
+class Pods(Caller):
     """What pods say."""
 
     async def logs(self, request: pod_wire.LogsRequest) -> AsyncGenerator[bytes, None]:
