@@ -5,11 +5,10 @@ left out takes one only after an equals sign (`--dry-run pods` is a switch and a
 """
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import click
 import click.core
-
-from knarr.api.suggest import nearest
 
 TRUE = ("true", "t", "1")
 FALSE = ("false", "f", "0")
@@ -34,9 +33,8 @@ class KnarrGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-"):
-            near = nearest(args[0], known)
-            path = ctx.command_path
-            hint = f"; did you mean `{path} {near}`?" if near else f"; `{path} --help` lists the commands"
+            near = get_close_matches(args[0], known, n=1)
+            hint = f"; did you mean `{ctx.command_path} {near[0]}`?" if near else ""
             raise click.UsageError(f'unknown command "{args[0]}"{hint}')
         return super().resolve_command(ctx, args)
 

@@ -5,6 +5,7 @@
 2  wrong usage
 3  timed out waiting
 4  control plane not reachable
+130  stopped by Ctrl-C
 """
 
 from typing import IO, Any
@@ -18,6 +19,7 @@ FAILED = 1
 USAGE = 2
 TIMED_OUT = 3
 UNREACHABLE = 4
+INTERRUPTED = 130
 
 
 class Failure(click.ClickException):

@@ -13,9 +13,10 @@ import click
 from knarr.cli import config as configuration
 from knarr.cli.arguments import KnarrCommand, KnarrGroup
 from knarr.cli.complete import complete_contexts, complete_namespaces
-from knarr.cli.failure import Failure, of_api_error
+from knarr.cli.failure import USAGE, Failure, of_api_error
 from knarr.client import Client
 from knarr.errors import ApiError
+from knarr.transport import InsecureAddress
 
 T = TypeVar("T")
 
@@ -62,6 +63,8 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     except ApiError as error:
         raise of_api_error(error) from error
+    except InsecureAddress as error:
+        raise Failure(str(error), USAGE) from error
     except BaseExceptionGroup as group:
         for leaf in leaves(group):
             if isinstance(leaf, ApiError):

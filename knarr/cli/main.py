@@ -3,12 +3,14 @@
 import importlib
 import pkgutil
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from knarr.cli import commands
 from knarr.cli.arguments import KnarrGroup
-from knarr.cli.failure import USAGE
+from knarr.cli.failure import FAILED, INTERRUPTED, USAGE
 from knarr.cli.invocation import Invocation
 
 # A command is a module of knarr.cli.commands with a `command` in it: found by the names of the files, and
@@ -17,7 +19,24 @@ COMMANDS = tuple(sorted(found.name.replace("_", "-") for found in pkgutil.iter_m
 
 
 class Commands(KnarrGroup):
-    """Finds commands by name."""
+    """Finds commands by name, and ends the program as knarr.cli.failure says."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        given = list(args if args is not None else sys.argv[1:])
+        try:
+            code = super().main(given, prog_name or "knarr", complete_var, standalone_mode=False, **extra)
+        except (Exception, KeyboardInterrupt) as error:
+            if "--debug" in given and not isinstance(error, click.UsageError | KeyboardInterrupt):
+                raise
+            sys.exit(told(error))
+        sys.exit(code if isinstance(code, int) else 0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -58,27 +77,29 @@ def cli(
     ctx.obj = Invocation(context, server, namespace, request_timeout, debug)
 
 
+def told(error: BaseException) -> int:
+    """Tell a person why the command failed, in a line or two; returns the exit code."""
+    match error:
+        case click.UsageError():
+            path = error.ctx.command_path if error.ctx is not None else "knarr"
+            click.echo(f"{path}: {error.format_message()}\n`{path} --help` shows how", err=True)
+            return USAGE
+        case click.ClickException():
+            error.show()
+            return error.exit_code
+        case KeyboardInterrupt() | click.Abort():
+            return INTERRUPTED
+        case BrokenPipeError():
+            sys.stderr.close()  # nobody reads any more, as in `knarr get pods | head`
+            return 0
+        case _:
+            click.echo(f"internal error: {type(error).__name__}: {error}\n--debug shows where", err=True)
+            return FAILED
+
+
 def main() -> None:
     """The console script."""
-    debug = "--debug" in sys.argv[1:]
-    try:
-        code = cli.main(prog_name="knarr", standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
-    except click.UsageError as error:
-        error.show()
-        sys.exit(USAGE)
-    except click.ClickException as error:
-        if debug:
-            raise
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    cli(prog_name="knarr")
 
 
 if __name__ == "__main__":

@@ -1,62 +1,80 @@
 """knarr scale: how many replicas."""
 
 import json
-from collections.abc import Sequence
 
 import click
 
+from knarr.cli.choosing import Found, Wanted, chooses, find, named, require_selection
 from knarr.cli.failure import FAILED, USAGE, Failure
 from knarr.cli.invocation import Invocation, knarr_command
 from knarr.cli.options import DURATION
 from knarr.cli.progress import Progress
 from knarr.cli.readiness import readiness
-from knarr.cli.resources import Target, parse
 from knarr.cli.waiting import wait_ready
+from knarr.cli.writing import DRY_RUN, NO, Writing
 from knarr.client import Client
-from knarr.proto.kubernetes import apps_v1_pb2 as apps
+from knarr.client.client import reference
 from knarr.proto.services import object_service_pb2 as wire
 
 
 @knarr_command("scale", short_help="Set the number of replicas")
-@click.argument("names", nargs=-1, metavar="KIND NAME… | KIND/NAME…")
+@chooses()
 @click.option("--replicas", type=click.IntRange(min=0), required=True, help="How many pods.")
 @click.option("--current-replicas", type=int, help="Only if there are this many now.")
 @click.option("--wait", is_flag=True, help="Wait until they are ready.")
 @click.option("--timeout", type=DURATION, default="5m", show_default=True, help="How long --wait waits.")
+@DRY_RUN
 def command(
     invocation: Invocation,
-    names: Sequence[str],
+    wanted: Wanted,
     replicas: int,
     current_replicas: int | None,
     wait: bool,
     timeout: float,
+    dry_run: str,
 ) -> None:
-    """Set the number of replicas of deployments or replica sets."""
-    targets = parse(names)
-    for target in targets:
-        if "scale" not in target.kind.subresources or not target.name:
-            raise Failure("name a deployment or a replica set: KIND NAME", USAGE)
-    namespace = invocation.namespace_or_default()
+    """Set the number of replicas of deployments, replica sets, stateful sets and replication controllers.
+
+    \b
+      knarr scale deploy web --replicas=5 --wait
+      knarr scale sts db --current-replicas=3 --replicas=5
+    """
+    writing = Writing("knarr-scale", dry_run)
+    which = named(wanted, invocation)
+    require_selection(wanted, which)
+    for each in which:
+        if "scale" not in each.target.kind.subresources:
+            raise Failure(f"{each.target.kind.plural} have no number of replicas", USAGE)
 
     async def work(client: Client) -> None:
-        for target in targets:
-            await _scale(client, namespace, target, replicas, current_replicas)
-            click.echo(f"{target} scaled")
-        if wait:
+        found = await find(client, wanted, which)
+        if not found:
+            click.echo("No resources found.", err=True)
+        for each in found:
+            answer = await client.send(await _request(client, each, replicas, current_replicas, writing))
+            writing.tell(each.target, "scaled", answer)
+        if wait and writing.dry_run == NO:
             with Progress() as progress:
-                for target in targets:
-                    await wait_ready(client, namespace, target, readiness, progress, timeout)
+                for each in found:
+                    await wait_ready(client, each.namespace, each.target, readiness, progress, timeout)
 
     invocation.run(work)
 
 
-async def _scale(client: Client, namespace: str, target: Target, replicas: int, current: int | None) -> None:
+async def _request(
+    client: Client, found: Found, replicas: int, current: int | None, writing: Writing
+) -> wire.PatchRequest:
+    """The change of its scale; raises Failure when there are not as many as there should be now."""
     patch: dict[str, object] = {"spec": {"replicas": replicas}}
     if current is not None:
-        obj = await client.get(target.kind.message, namespace, target.name)
-        assert isinstance(obj, apps.Deployment | apps.ReplicaSet)
-        if obj.spec.replicas != current:
-            raise Failure(f"expected {current} replicas, {target} has {obj.spec.replicas}", FAILED)
-        patch["metadata"] = {"resourceVersion": obj.metadata.resourceVersion}
-    body = json.dumps(patch).encode()
-    await client.patch(target.kind.message, namespace, target.name, body, wire.PatchRequest.MERGE)
+        scale = await client.get_scale(found.target.kind, found.namespace, found.target.name)
+        if scale.spec.replicas != current:
+            raise Failure(f"expected {current} replicas, {found.target} has {scale.spec.replicas}", FAILED)
+        patch["metadata"] = {"resourceVersion": scale.metadata.resourceVersion}
+    return wire.PatchRequest(
+        reference=reference(found.target.kind, found.namespace, found.target.name),
+        type=wire.PatchRequest.MERGE,
+        patch=json.dumps(patch).encode(),
+        options=writing.options(),
+        subresource="scale",
+    )

@@ -27,7 +27,7 @@ def _value(text: Text, label: str, value: Any) -> None:
         for number, item in enumerate(value, 1):
             _value(text, f"{label} {number}", item)
     elif isinstance(value, list):
-        text.field(label, ", ".join(map(str, value)))
+        text.field(label, ", ".join(str(item) if item != "" else '""' for item in value))
     else:
         text.field(label, "" if value in ({}, None) else value)
 
