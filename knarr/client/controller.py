@@ -5,6 +5,7 @@ that were missed. It knows nothing of kinds.
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import ExitStack
@@ -12,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-import structlog
 from google.protobuf.message import Message
 
 from knarr.api.kinds import Kind
@@ -30,7 +30,7 @@ KeysOf = Callable[[M], Iterable[Key]]
 
 LOST_RACES = (Conflict, NotFound, AlreadyExists)  # ordinary: look again at what is true now
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)  # the standard one: a library does not choose how a program logs
 
 
 def own_key(obj: Message) -> Iterable[Key]:
@@ -125,10 +125,12 @@ class Controller:
             await asyncio.sleep(0)  # a long queue of quick decisions must not hold the event loop
 
     def _failed(self, key: Key, error: Exception) -> None:
-        told = {"controller": self._name, "key": "/".join(key), "retry_in_s": self._queue.add_failed(key)}
+        retry_s = self._queue.add_failed(key)
+        told = (self._name, "/".join(key), retry_s, error)
         if isinstance(error, LOST_RACES):
-            log.debug("reconciling_lost_a_race", error=error.message, **told)
-        elif isinstance(error, ApiError):
-            log.warning("reconciling_failed", error=error.message, **told)
+            log.debug("reconciling lost a race controller=%s key=%s retry_in_s=%.3f error=%s", *told)
         else:
-            log.error("reconciling_failed", exc_info=error, **told)
+            defect = None if isinstance(error, ApiError) else error
+            log.warning(
+                "reconciling failed controller=%s key=%s retry_in_s=%.3f error=%s", *told, exc_info=defect
+            )

@@ -6,13 +6,12 @@ not agree. Two never lead at once unless work takes longer to stop than `lease_s
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-
-import structlog
 
 from knarr.client.client import Client
 from knarr.clock import Clock, Ids, RandomIds
@@ -20,7 +19,7 @@ from knarr.errors import AlreadyExists, ApiError, Conflict, NotFound
 from knarr.proto.kubernetes import coordination_v1_pb2 as coordination
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)  # the standard one: a library does not choose how a program logs
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +98,10 @@ class Leader:
         try:
             while True:
                 renewed = await self._acquire()
-                log.info("leading_began", lease=self._name, identity=self.identity)
+                log.info("leading began lease=%s identity=%s", self._name, self.identity)
                 if await self._work_while_leading(work, renewed):
                     return
-                log.warning("leading_ended", lease=self._name, identity=self.identity)
+                log.warning("leading ended lease=%s identity=%s", self._name, self.identity)
         finally:
             await self._release()
 
@@ -156,7 +155,7 @@ class Leader:
         except (Conflict, NotFound, AlreadyExists):
             return False
         except ApiError as error:
-            log.warning("lease_was_not_renewed", lease=self._name, error=error.message)
+            log.warning("lease was not renewed lease=%s error=%s", self._name, error.message)
             return False
 
     async def _observe(self) -> coordination.Lease:
