@@ -6,6 +6,7 @@ from typing import Final
 from tests.fuzz.mutation import texts
 
 _VARINTS: Final = (0, 1, 2, 127, 128, 2**31 - 1, 2**31, 2**32, 2**63 - 1, 2**63, 2**64 - 1)
+_LARGEST: Final = 100_000  # bytes
 _Field = tuple[bytes, int, bytes]  # tag, wire type, the value without its length
 
 
@@ -54,8 +55,10 @@ def _value(wire_type: int, value: bytes, other: bytes, rng: Random) -> bytes:
 
 
 def split(data: bytes) -> list[_Field]:
-    """The fields of a message; none when the bytes are no message."""
+    """The fields of a message; none when the bytes are no message, or too many to be taken apart."""
     found: list[_Field] = []
+    if len(data) > _LARGEST:
+        return found
     at = 0
     while at < len(data):
         start = at

@@ -110,6 +110,8 @@ class Quantities:
             case, donor = json.loads(data), json.loads(other)
         except (ValueError, RecursionError):
             return texts.mutated_bytes(data, rng)
+        if not isinstance(case, dict) or "value" not in case:
+            return other
         value = case["value"]
         match rng.randrange(10):
             case 0:
@@ -117,8 +119,8 @@ class Quantities:
             case 1:
                 case["value"] = values.hostile(rng)
             case 2:
-                case["value"] = donor["value"]
-            case 3 if isinstance(value, int | float):
+                case["value"] = donor["value"] if isinstance(donor, dict) else donor
+            case 3 if isinstance(value, int | float) and abs(value) < 10**300:
                 case["value"] = rng.choice((value * 10, -value, value + 1, value / 3, str(value)))
             case _:
                 case["value"] = _changed(str(value), rng)
