@@ -22,8 +22,7 @@ Object = dict[str, Any]
 Path = tuple[str | int, ...]
 
 UNRECORDED: Final = ("uid", "resourceVersion", "creationTimestamp", "selfLink", "managedFields")
-# Of spec, status and metadata, by kind: what newer servers set by themselves.
-_POD_TEMPLATES: Final[tuple[str, ...]] = ()
+# By kind: what newer servers set by themselves.
 NEWER: Final[Mapping[str, tuple[str, ...]]] = {
     "Namespace": ("metadata.labels.kubernetes~io/metadata~name",),
     "Pod": ("metadata.generation", "status.observedGeneration"),
@@ -60,7 +59,20 @@ def compare(kind: Kind, ours: Message, recorded: Object, namespace: str = "") ->
     for path in allocated:
         remove(mine, path)
     _without_newer(kind, mine, theirs)
-    yield from differences(pruned(mine), pruned(theirs))
+    mine, theirs = pruned(mine), pruned(theirs)
+    if mine != theirs and _unordered(mine) == _unordered(theirs):
+        yield Difference("order", "", mine, theirs)
+    else:
+        yield from differences(mine, theirs)
+
+
+def _unordered(value: Any) -> Any:
+    """A value with the elements of its lists in an order of their own."""
+    if isinstance(value, dict):
+        return {key: _unordered(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return sorted(map(_unordered, value), key=lambda item: json.dumps(item, sort_keys=True))
+    return value
 
 
 def shown(kind: Kind, obj: Message) -> Object:

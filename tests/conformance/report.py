@@ -27,6 +27,11 @@ class Score:
     def share(self) -> float:
         return self.agreeing / self.total if self.total else 1.0
 
+    @property
+    def explained(self) -> float:
+        """The share of cases that agree or differ on purpose."""
+        return (self.agreeing + self.deliberate) / self.total if self.total else 1.0
+
     def row(self) -> dict[str, Any]:
         """The file's row in build/conformance.json."""
         row: dict[str, Any] = {"file": self.file, "agreeing": self.agreeing, "total": self.total}

@@ -87,9 +87,9 @@ async def play(path: Path, store: str = "memory") -> Score:
     return score(path.name, cases, wanted)
 
 
-def below_aim(score: Score) -> list[str]:
-    """What of a file is below its aim: its name, or names of aspects."""
-    low = [score.file] if score.share < AIMS.get(score.file, 0.0) else []
+def broken(score: Score) -> list[str]:
+    """What of a file is below its aim though nobody wants it so: its name, or names of aspects."""
+    low = [score.file] if score.explained < AIMS.get(score.file, 0.0) else []
     return low + [
         aspect
         for aspect, (agreeing, total) in score.aspects.items()

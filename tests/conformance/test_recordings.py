@@ -1,9 +1,9 @@
-"""Every recorded file played against Knarr: none may fall below its aim."""
+"""Every recorded file played against Knarr: none may fall below its aim, but for what differs on purpose."""
 
 import pytest
 
 from tests.conformance.recording import HERE
-from tests.conformance.runs import FILES, below_aim, play
+from tests.conformance.runs import FILES, broken, play
 
 
 @pytest.mark.timeout(120)
@@ -12,4 +12,4 @@ async def test_answers_are_those_recorded(file: str) -> None:
     score = await play(HERE / file)
 
     assert score.total > 0
-    assert below_aim(score) == [], "\n".join(score.lines)
+    assert broken(score) == [], "\n".join(score.lines)

@@ -173,11 +173,15 @@ class _Apply:
             merged = self._pruned(merged, before.fields, owners)
         result = codec.from_dict(merged or {}, self.kind.message)
         change = ownable(compare(self.live, result))
+        # Zero and absent are one in a stored object: who says zero says something new, as in Kubernetes.
+        shown = typed.fields_of(codec.to_dict(result), self.type)
+        zeros = field_sets.difference(typed.zeros_of(self.document, self.type), shown)
+        said = field_sets.union(change.changed, zeros)
         if not force:
-            self._refuse_conflicts(change.changed)
+            self._refuse_conflicts(said)
         if self.identity.manager == "kubectl":
             self._note_last_applied(result)
-        after = released(owners, field_sets.union(change.changed, change.removed), self.identity)
+        after = released(owners, field_sets.union(said, change.removed), self.identity)
         idle = not change.changed and not change.removed and before is not None and before.fields == mine
         after[self.identity] = before if before is not None and idle else owners[self.identity]
         self._write_owners(after, result)

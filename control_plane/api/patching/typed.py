@@ -112,6 +112,25 @@ def _add(fields: FieldSet, name: str, value: Any, kind: Type, own: bool) -> None
         fields[name] = field_sets.with_self(below) if own else below
 
 
+def zeros_of(value: Any, kind: Type) -> FieldSet:
+    """Of the fields below `value`, those that are said to be 0, false or empty text."""
+    fields: FieldSet = {}
+    named: list[tuple[str, Any, Type | None]] = []
+    if kind.shape in _OBJECTS and isinstance(value, dict):
+        named = [(f"f:{key}", item, inside(kind, key)) for key, item in value.items()]
+    elif kind.shape in _LISTS and isinstance(value, list):
+        named = [(name, item, kind.element) for name, item in named_elements(value, kind)]
+    for name, item, inner in named:
+        if inner is None:
+            continue
+        if inner.shape is Shape.SCALAR:
+            if not item and isinstance(item, bool | int | float | str):
+                fields[name] = EMPTY
+        elif below := zeros_of(item, inner):
+            fields[name] = below
+    return fields
+
+
 def with_named_fields(fields: FieldSet, kind: Type | None) -> FieldSet:
     """The set, and every named field that something in the set is below of."""
     out: FieldSet = {}

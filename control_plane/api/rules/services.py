@@ -206,11 +206,6 @@ def _check_affinity(spec: Any, path: str, causes: Causes) -> None:
         causes.append(say.forbidden(path, why))
 
 
-def _fill_addresses(spec: Any) -> None:
-    if spec.clusterIP and not spec.clusterIPs:
-        spec.clusterIPs.append(spec.clusterIP)
-
-
 SERVICE_SPEC: Final = Table(
     core.ServiceSpec,
     rules=(
@@ -230,7 +225,6 @@ SERVICE_SPEC: Final = Table(
     defaults=(
         default_by("sessionAffinity", _fill_affinity, "None; with ClientIP the timeout is 10800 s"),
         default("type", "ClusterIP"),
-        default_by("clusterIPs", _fill_addresses, "the one clusterIP"),
         default_by("externalTrafficPolicy", _fill_traffic, "Cluster, as is internalTrafficPolicy"),
     ),
 )

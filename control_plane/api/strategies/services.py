@@ -18,5 +18,14 @@ def _name_secrets(account: core.ServiceAccount, *_: core.ServiceAccount) -> None
         account.secrets.add(name=name)
 
 
-SERVICE: Final = Strategy(update=servicechanges.carry_over)
+def _name_addresses(service: core.Service, *_: core.Service) -> None:
+    """Both fields say the address, whichever of them was written. No default: nobody owns what follows."""
+    spec = service.spec
+    if spec.clusterIP and not spec.clusterIPs:
+        spec.clusterIPs.append(spec.clusterIP)
+
+
+SERVICE: Final = Strategy(
+    update=servicechanges.carry_over, finish_create=_name_addresses, finish_update=_name_addresses
+)
 SERVICE_ACCOUNT: Final = Strategy(create=_name_secrets, update=_name_secrets)

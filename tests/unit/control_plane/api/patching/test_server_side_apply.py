@@ -176,6 +176,17 @@ def test_the_same_value_is_no_conflict_and_is_shared() -> None:
     assert owners(obj) == {"alpha": [".data.a"], "beta": [".data.a"]}
 
 
+def test_a_zero_has_one_owner() -> None:
+    alpha = applied(None, deployment(minReadySeconds=0), "alpha", DEPLOYMENT)
+    again = applied(alpha, deployment(minReadySeconds=0), "alpha", DEPLOYMENT)
+    assert again == alpha
+
+    with pytest.raises(Conflict, match=r'conflict with "alpha": \.spec\.minReadySeconds'):
+        applied(alpha, deployment(minReadySeconds=0), "beta", DEPLOYMENT)
+    taken = applied(alpha, deployment(minReadySeconds=0), "beta", DEPLOYMENT, force=True)
+    assert owners(taken) == {"beta": [".spec.minReadySeconds"]}
+
+
 def test_an_amount_written_in_another_way_is_the_same() -> None:
     limits = {"name": "m", "resources": {"limits": {"cpu": "1"}}}
     same = {"name": "m", "resources": {"limits": {"cpu": "1000m"}}}
