@@ -50,6 +50,7 @@ class Unschedulable:
     wakes: Cause  # what can change it, on the node where it happens
     wakes_anywhere: Cause  # the same, but on any node
     note: str = ""  # said before the reasons
+    hint: str = ""  # said after them to people: what stands in the way for good
 
     @property
     def counts(self) -> dict[str, int]:
@@ -68,6 +69,11 @@ class Unschedulable:
         reasons = sorted(f"{count} {reason}" for reason, count in self.counts.items())
         return f"{self.note}0/{self.nodes} nodes are available: {', '.join(reasons)}."
 
+    @property
+    def told(self) -> str:
+        """The message and the hint."""
+        return f"{self.message} {self.hint}" if self.hint else self.message
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -75,6 +81,11 @@ class Held:
 
     message: str
     counts: Mapping[str, int] = field(default_factory=dict)  # none: nothing was looked at
+
+    @property
+    def told(self) -> str:
+        """The message."""
+        return self.message
 
 
 @dataclass(frozen=True, slots=True)

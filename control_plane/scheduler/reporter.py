@@ -66,7 +66,7 @@ class Reporter:
         told = self._told.get(key)
         if told is not None:
             at, reasons, message = told
-            if message == verdict.message:
+            if message == verdict.told:
                 return
             again = self._clock.monotonic() - at >= self._settings.report_again_s
             if reasons == frozenset(verdict.counts) and not again:
@@ -94,7 +94,7 @@ class Reporter:
         pod = self._objects.get(core.Pod, namespace, name)
         if pod is None or pod.spec.nodeName:
             return
-        message = verdict.message
+        message = verdict.told
         self._told[key] = (self._clock.monotonic(), frozenset(verdict.counts), message)
         if len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)

@@ -32,6 +32,7 @@ from control_plane.scheduler.queue import Crowd, Queue
 from control_plane.scheduler.reporter import Bucket, Recorder, Reporter
 from control_plane.scheduler.settings import SchedulerSettings
 from control_plane.scheduler.shape import Shape
+from control_plane.scheduler.why.hint import hint
 from knarr.clock import Clock
 from knarr.errors import ApiError
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -232,7 +233,7 @@ class Scheduler:
 
     def _apply(self, crowd: Crowd, decisions: Sequence[Decision], now: float) -> None:
         placed = [decision for decision in decisions if isinstance(decision, Placed)]
-        refused = [decision for decision in decisions if isinstance(decision, Unschedulable)]
+        refused = self._hinted([decision for decision in decisions if isinstance(decision, Unschedulable)])
         preemptions = [decision for decision in decisions if isinstance(decision, Preemption)]
         verdict = refused[0] if refused else None
         leaving = [d.pod.key for d in placed] + [p.pod.key for p in preemptions]
@@ -243,6 +244,15 @@ class Scheduler:
         for decision in refused:
             self._reporter.report(decision.pod.key, decision)
         self._metrics.attempts.labels("unschedulable").inc(len(refused) + len(preemptions))
+
+    def _hinted(self, refused: Sequence[Unschedulable]) -> list[Unschedulable]:
+        """With what people are told beside the reasons, once for all that are alike."""
+        hints: dict[Shape, str] = {}
+        for decision in refused:
+            shape = decision.pod.shape
+            if shape not in hints:
+                hints[shape] = hint(self.cluster, decision, self._profile_of(shape))
+        return [replace(decision, hint=hints[decision.pod.shape]) for decision in refused]
 
     def _evicted(self, preemption: Preemption) -> None:
         self._nominations.evicted(preemption, self._clock.monotonic())

@@ -123,7 +123,10 @@ async def test_unschedulable_is_said_once_and_ends_when_room_appears(model: Flak
     model.put_new(make_node("small", cpu="1"))
     model.put_new(make_node("cordoned", unschedulable=True))
     model.put_new(make_pod("big", requests={"cpu": "3"}))
-    message = "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable."
+    message = (
+        "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable. "
+        "Cordoned, though it could do: cordoned."
+    )
     async with running(model):
         await until(lambda: events(model, "FailedScheduling") == [message])
         condition = condition_of(model, "big")
@@ -142,7 +145,10 @@ async def test_a_new_pod_whose_like_is_parked_is_told_too(model: Flaky) -> None:
         for name in ("first", "second"):
             model.put_new(make_pod(name, requests={"cpu": "3"}))
             await until(lambda name=name: condition_of(model, name) is not None)  # type: ignore[misc]
-    message = "0/1 nodes are available: 1 Insufficient cpu."
+    message = (
+        "0/1 nodes are available: 1 Insufficient cpu. "
+        "The pod requests 3 cpu, and no node has more than 1 in all."
+    )
     assert events(model, "FailedScheduling") == [message, message]
 
 
@@ -160,9 +166,8 @@ async def test_a_pod_waits_until_another_goes(model: Flaky) -> None:
     async with running(model):
         await until(lambda: node_of(model, "first") == "a")
         model.put_new(make_pod("second"))
-        await until(
-            lambda: events(model, "FailedScheduling") == ["0/1 nodes are available: 1 Too many pods."]
-        )
+        said = "0/1 nodes are available: 1 Too many pods. 1 node could take it if it had room."
+        await until(lambda: events(model, "FailedScheduling") == [said])
         first = model.one(core.Pod, "default", "first")
         first.status.phase = "Succeeded"
         model.put_status(first)
