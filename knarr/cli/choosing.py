@@ -17,8 +17,7 @@ from knarr.cli.failure import USAGE, Failure
 from knarr.cli.files import documents
 from knarr.cli.invocation import Invocation
 from knarr.cli.resources import Target, parse
-from knarr.client import Client
-from knarr.client.client import metadata_of
+from knarr.client import Client, metadata_of
 
 PAGE = 500
 

@@ -12,8 +12,7 @@ from click.shell_completion import CompletionItem
 
 from knarr.api.kinds import KINDS, NAMESPACE, Kind, find_alias
 from knarr.cli import config as configuration
-from knarr.client import Client
-from knarr.client.client import reference
+from knarr.client import Client, reference
 from knarr.proto.services import object_service_pb2 as wire
 
 DEADLINE_S = 1.0

@@ -14,8 +14,7 @@ from knarr.cli.invocation import Invocation
 from knarr.cli.output import print_objects
 from knarr.cli.resources import Target
 from knarr.cli.writing import CLIENT, Writing
-from knarr.client import Client
-from knarr.client.client import metadata_of, reference
+from knarr.client import Client, metadata_of, reference
 from knarr.proto.services import object_service_pb2 as wire
 
 

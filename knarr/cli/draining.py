@@ -17,8 +17,7 @@ from knarr.cli.invocation import warn
 from knarr.cli.resources import Target
 from knarr.cli.waiting import wait_gone
 from knarr.cli.writing import NO, SUFFIX
-from knarr.client import Client
-from knarr.client.client import reference
+from knarr.client import Client, reference
 from knarr.errors import ApiError, NotFound, TooManyRequests
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import object_service_pb2 as wire

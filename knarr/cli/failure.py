@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import click
 
-from knarr.client.calls import Unreachable
+from knarr.client import Unreachable
 from knarr.errors import ApiError
 
 FAILED = 1

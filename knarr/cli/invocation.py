@@ -14,9 +14,8 @@ from knarr.cli import config as configuration
 from knarr.cli.arguments import KnarrCommand, KnarrGroup
 from knarr.cli.complete import complete_contexts, complete_namespaces
 from knarr.cli.failure import USAGE, Failure, of_api_error
-from knarr.client import Client
+from knarr.client import Client, InsecureAddress
 from knarr.errors import ApiError
-from knarr.transport import InsecureAddress
 
 T = TypeVar("T")
 

@@ -11,8 +11,7 @@ from knarr.cli.decisions.marks import Marks, parse_marks, require_free, split
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation
 from knarr.cli.writing import Writing
-from knarr.client import Client
-from knarr.client.client import metadata_of, reference
+from knarr.client import Client, metadata_of, reference
 from knarr.proto.services import object_service_pb2 as wire
 
 

@@ -7,8 +7,7 @@ from knarr.api.kinds import NODE
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.resources import Target
 from knarr.cli.writing import Writing
-from knarr.client import Client
-from knarr.client.client import reference
+from knarr.client import Client, reference
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import object_service_pb2 as wire
 

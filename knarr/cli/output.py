@@ -16,7 +16,7 @@ from knarr.cli.failure import USAGE, Failure
 from knarr.cli.jsonpath import JsonPathError, find, render
 from knarr.cli.resources import Target
 from knarr.cli.tables import lined_up
-from knarr.client.client import metadata_of
+from knarr.client import metadata_of
 
 PLAIN = ("", "wide", "yaml", "json", "name")
 JSONPATHS = ("jsonpath", "jsonpath-file", "jsonpath-as-json")

@@ -8,8 +8,7 @@ import click
 
 from knarr.cli.choosing import Found, Named, Wanted, find
 from knarr.cli.writing import Writing
-from knarr.client import Client
-from knarr.client.client import reference
+from knarr.client import Client, reference
 from knarr.proto.services import object_service_pb2 as wire
 
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from google.protobuf.message import Message
 
 from knarr.api.selectors import from_message
-from knarr.client import Client
-from knarr.client.client import metadata_of
+from knarr.client import Client, metadata_of
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import batch_v1_pb2 as batch
 from knarr.proto.kubernetes import core_v1_pb2 as core

@@ -10,8 +10,7 @@ from knarr.cli.failure import FAILED, TIMED_OUT, Failure
 from knarr.cli.progress import Progress
 from knarr.cli.readiness import Readiness, Verdict, pod_trouble
 from knarr.cli.resources import Target
-from knarr.client import Client
-from knarr.client.client import metadata_of
+from knarr.client import Client, metadata_of
 from knarr.errors import NotFound
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core

@@ -18,6 +18,7 @@ from knarr.client.known import ChangeType
 from knarr.client.leading import Leader, LeaderSettings
 from knarr.client.references import metadata_of, reference
 from knarr.client.results import Change, DeleteResult, Listed, WatchedObject, WriteResult
+from knarr.transport import InsecureAddress
 
 __all__ = [
     "Ambiguous",
@@ -28,6 +29,7 @@ __all__ = [
     "DeleteResult",
     "Informer",
     "Informers",
+    "InsecureAddress",
     "Leader",
     "LeaderSettings",
     "Listed",

@@ -20,8 +20,7 @@ from knarr import transport
 from knarr.api import kinds
 from knarr.api.manifest import read_text
 from knarr.cli.main import cli
-from knarr.client import Client
-from knarr.client.client import metadata_of
+from knarr.client import Client, metadata_of
 from knarr.clock import SystemClock
 from knarr.errors import AlreadyExists
 from knarr.proto.kubernetes import core_v1_pb2 as core

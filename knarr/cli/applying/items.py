@@ -13,7 +13,7 @@ from knarr.cli.choosing import namespace_of
 from knarr.cli.failure import FAILED, Failure
 from knarr.cli.invocation import Invocation
 from knarr.cli.resources import Target
-from knarr.client.client import metadata_of
+from knarr.client import metadata_of
 
 # Others need these to exist; the rest keeps the order of the files.
 FIRST = ("Namespace", "PriorityClass")

@@ -11,8 +11,7 @@ from knarr.cli.choosing import Named, every
 from knarr.cli.decisions.pruning import Key, superfluous
 from knarr.cli.resources import Target
 from knarr.cli.writing import Writing
-from knarr.client import Client
-from knarr.client.client import metadata_of, reference
+from knarr.client import Client, metadata_of, reference
 from knarr.errors import NotFound
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 from knarr.proto.services import object_service_pb2 as wire

@@ -6,9 +6,7 @@ from knarr.cli.applying.items import NOTHING_DONE, Item
 from knarr.cli.decisions.refusals import refusal
 from knarr.cli.failure import FAILED, Failure, of_api_error
 from knarr.cli.writing import Writing
-from knarr.client import Client
-from knarr.client.calls import Unreachable
-from knarr.client.client import reference
+from knarr.client import Client, Unreachable, reference
 from knarr.errors import ApiError, NotFound
 from knarr.proto.services import object_service_pb2 as wire
 

@@ -13,8 +13,7 @@ from knarr.cli.invocation import Invocation, knarr_command, warn
 from knarr.cli.options import DURATION
 from knarr.cli.waiting import wait_gone
 from knarr.cli.writing import DRY_RUN, NO, SUFFIX
-from knarr.client import Client
-from knarr.client.client import metadata_of, reference
+from knarr.client import Client, metadata_of, reference
 from knarr.errors import NotFound
 from knarr.proto.services import object_service_pb2 as wire
 

@@ -13,8 +13,7 @@ from knarr.cli.failure import Failure
 from knarr.cli.invocation import Invocation, knarr_command
 from knarr.cli.related import related
 from knarr.cli.resources import Target
-from knarr.client import Client
-from knarr.client.client import metadata_of
+from knarr.client import Client, metadata_of
 from knarr.clock import SystemClock
 from knarr.errors import NotFound
 from knarr.proto.kubernetes import core_v1_pb2 as core

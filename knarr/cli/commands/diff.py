@@ -17,8 +17,7 @@ from knarr.cli.invocation import Invocation, knarr_command
 from knarr.cli.options import label_selector
 from knarr.cli.resources import Target
 from knarr.cli.writing import SERVER, Writing
-from knarr.client import Client
-from knarr.client.client import metadata_of
+from knarr.client import Client, metadata_of
 from knarr.errors import NotFound
 
 DIFFERENT = 1

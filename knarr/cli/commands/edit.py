@@ -15,8 +15,7 @@ from knarr.cli.failure import FAILED, UNREACHABLE, Failure, of_api_error
 from knarr.cli.invocation import Invocation, knarr_command
 from knarr.cli.output import shown
 from knarr.cli.writing import Writing, writes
-from knarr.client import Client
-from knarr.client.client import reference
+from knarr.client import Client, reference
 from knarr.errors import ApiError, Conflict
 from knarr.proto.services import object_service_pb2 as wire
 

@@ -11,8 +11,7 @@ from knarr.cli.choosing import Wanted, chooses, find, named, require_selection
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation, knarr_command
 from knarr.cli.writing import Writing, writes
-from knarr.client import Client
-from knarr.client.client import reference
+from knarr.client import Client, reference
 from knarr.proto.services import object_service_pb2 as wire
 
 TYPES = {

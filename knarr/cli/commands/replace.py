@@ -17,8 +17,7 @@ from knarr.cli.options import DURATION
 from knarr.cli.resources import Target
 from knarr.cli.waiting import wait_gone
 from knarr.cli.writing import NO, Writing, writes
-from knarr.client import Client
-from knarr.client.client import metadata_of, reference
+from knarr.client import Client, metadata_of, reference
 from knarr.errors import NotFound
 from knarr.proto.services import object_service_pb2 as wire
 

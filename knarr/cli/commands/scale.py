@@ -12,8 +12,7 @@ from knarr.cli.progress import Progress
 from knarr.cli.readiness import readiness
 from knarr.cli.waiting import wait_ready
 from knarr.cli.writing import DRY_RUN, NO, Writing
-from knarr.client import Client
-from knarr.client.client import reference
+from knarr.client import Client, reference
 from knarr.proto.services import object_service_pb2 as wire
 
 

@@ -14,8 +14,7 @@ from knarr.cli.invocation import Invocation, knarr_command
 from knarr.cli.nodes import check_choice, chosen
 from knarr.cli.resources import Target, find_kind
 from knarr.cli.writing import DRY_RUN, Writing
-from knarr.client import Client
-from knarr.client.client import reference
+from knarr.client import Client, reference
 from knarr.errors import Conflict
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import object_service_pb2 as wire

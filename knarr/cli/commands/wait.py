@@ -12,8 +12,7 @@ from knarr.cli.failure import FAILED, TIMED_OUT, Failure
 from knarr.cli.invocation import Invocation, knarr_command
 from knarr.cli.options import DURATION
 from knarr.cli.resources import Target
-from knarr.client import Client
-from knarr.client.client import metadata_of
+from knarr.client import Client, metadata_of
 from knarr.errors import NotFound
 
 WEEK_S = 7 * 86_400.0

@@ -15,7 +15,7 @@ from knarr.api import kinds
 from knarr.api.kinds import Kind
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.resources import find_kind
-from knarr.client.client import metadata_of
+from knarr.client import metadata_of
 
 # Not among them, unless named by --prune-allowlist: what holds data or everything else (namespaces, volumes
 # and their claims), and what has no namespace.

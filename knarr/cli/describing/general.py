@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 
 from knarr.api.codec import to_dict
 from knarr.cli.describing.text import Text
-from knarr.client.client import metadata_of
+from knarr.client import metadata_of
 
 
 def describe(text: Text, obj: Message, related: Sequence[Message]) -> None:

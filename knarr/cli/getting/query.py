@@ -7,8 +7,7 @@ from knarr.cli.choosing import Named, Wanted
 from knarr.cli.failure import FAILED, Failure, of_api_error
 from knarr.cli.output import Format
 from knarr.cli.resources import Target
-from knarr.client import Client
-from knarr.client.client import reference
+from knarr.client import Client, reference
 from knarr.errors import Expired, NotFound
 from knarr.proto.services import object_service_pb2 as wire
 

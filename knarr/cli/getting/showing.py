@@ -14,8 +14,7 @@ from knarr.cli.getting.query import Query
 from knarr.cli.jsonpath import JsonPathError
 from knarr.cli.output import name_of, print_objects
 from knarr.cli.tables import TablePrinter
-from knarr.client import Client
-from knarr.client.client import metadata_of
+from knarr.client import Client, metadata_of
 from knarr.clock import SystemClock
 from knarr.proto.services import object_service_pb2 as wire
 
