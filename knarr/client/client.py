@@ -1,7 +1,8 @@
 """The client: one connection to the control plane and everything that can be asked of it.
 
 What it can do stands in its bases, each in a module of its own: Reads, Writes, Changes, Watching,
-Pods, Events, InsightCalls.
+Pods, Events,
+Manifests, InsightCalls.
 """
 
 import random
@@ -17,6 +18,7 @@ from knarr.client.caller import WarningHandler
 from knarr.client.events import Events
 from knarr.client.informers import Informers
 from knarr.client.insight import InsightCalls
+from knarr.client.manifests import Manifests
 from knarr.client.pods import Pods
 from knarr.client.references import metadata_of, of_object, reference
 from knarr.client.servers import Link, Servers
@@ -27,7 +29,7 @@ __all__ = ["Client", "metadata_of", "of_object", "reference"]
 DEFAULT_TIMEOUT_S = 30.0
 
 
-class Client(Events, Pods, InsightCalls):
+class Client(Events, Manifests, Pods, InsightCalls):
     """Access to a control plane through any of its equal api servers."""
 
     def __init__(

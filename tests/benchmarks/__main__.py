@@ -11,7 +11,7 @@ from pathlib import Path
 from knarr.logs import configure
 from tests.support.bench import Report
 
-NAMES = ("codec", "store", "api", "schedule", "idle")
+NAMES = ("codec", "store", "api", "client", "schedule", "idle")
 TARGET = Path("build/bench.json")
 
 
