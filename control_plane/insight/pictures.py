@@ -44,7 +44,7 @@ class Pictures:
                 await self._asked.wait()
                 left_s = self._asked_at + self._kept_s - self._clock.monotonic()
                 if self._waiting or left_s > 0:
-                    await asyncio.sleep(max(RETRY_S, left_s))
+                    await asyncio.sleep(max(0.0, left_s) or RETRY_S)
                 else:
                     self._asked.clear()
                     self._drop()
@@ -70,6 +70,11 @@ class Pictures:
             self._waiting -= 1
             self._asked_at = self._clock.monotonic()
             self._asked.set()
+
+    @property
+    def kept(self) -> bool:
+        """Whether there is a picture now."""
+        return self._picture is not None
 
     async def _filled(self) -> Picture:
         """The picture, subscribed to all that exists."""
