@@ -97,7 +97,7 @@ def decide(kind: Kind, obj: Message, options: DeleteOptions, now: float) -> Remo
     result = copy(obj)
     own = metadata(result)
     if kind is not EVENT:  # nobody collects what an event would own
-        _set_propagation(own, options.propagation)
+        _set_propagation(own, options.propagation or _kept_propagation(kind, own))
     if own.HasField("deletionTimestamp"):
         if isinstance(result, core.Pod):
             _shorten(result, options.grace_period_s)
@@ -116,14 +116,18 @@ def decide(kind: Kind, obj: Message, options: DeleteOptions, now: float) -> Remo
 def _decide_namespace(
     namespace: core.Namespace, options: DeleteOptions, now: float
 ) -> Remove | Mark | Nothing:
-    """A namespace is marked first in any case, so that nothing new comes into it, and has no grace."""
+    """A namespace is marked first in any case, so that nothing new comes into it, and has no grace. What
+    becomes of what it owns is settled once it is empty."""
     result = copy(namespace)
     if not namespace.metadata.HasField("deletionTimestamp"):
         result.metadata.deletionTimestamp.CopyFrom(time_of(now))
         result.status.phase = "Terminating"
-        _set_propagation(result.metadata, options.propagation)
         return Mark(result)
-    return Remove(result) if is_over(result) else Nothing(result)
+    if not result.spec.finalizers:
+        _set_propagation(result.metadata, options.propagation)
+    if is_over(result):
+        return Remove(result)
+    return Nothing(result) if result == namespace else Mark(result)
 
 
 def is_over(obj: Message) -> bool:
@@ -154,6 +158,13 @@ def _grace_s(obj: Message, asked_s: int | None) -> int:
         given = spec.HasField("terminationGracePeriodSeconds")
         grace_s = spec.terminationGracePeriodSeconds if given else DEFAULT_POD_GRACE_S
     return 1 if grace_s < 0 else min(grace_s, LONGEST_GRACE_S)
+
+
+def _kept_propagation(kind: Kind, own: meta.ObjectMeta) -> Propagation | None:
+    """What a deletion that does not say leaves to the object, and else to its kind."""
+    if FOREGROUND in own.finalizers or ORPHAN in own.finalizers or not row(kind).orphans:
+        return None
+    return Propagation.ORPHAN
 
 
 def _set_propagation(own: meta.ObjectMeta, propagation: Propagation | None) -> None:

@@ -48,6 +48,8 @@ class Row:
     status_at_create: bool = False
     # Parts of metadata that a write of status cannot change.
     status_keeps: Kept = ()
+    # Whether a deletion that does not say leaves what the object owns: as before there was a choice.
+    orphans: bool = False
     # Whether an object that goes at once is marked as deleted first, so that watchers learn how it went.
     announced: bool = False
 
@@ -71,7 +73,10 @@ _CORE: Mapping[Kind, Row] = {
     ),
     kinds.POD_TEMPLATE: Row(workloads.POD_TEMPLATES, generation=("template",)),
     kinds.REPLICATION_CONTROLLER: Row(
-        workloads.REPLICATION_CONTROLLERS, fields=fields.REPLICATION_CONTROLLER, generation=SPEC
+        workloads.REPLICATION_CONTROLLERS,
+        fields=fields.REPLICATION_CONTROLLER,
+        generation=SPEC,
+        orphans=True,
     ),
     kinds.SERVICE: Row(config.SERVICES, fields=fields.SERVICE),
     kinds.ENDPOINTS: Row(networking.ENDPOINTS),
@@ -93,7 +98,7 @@ _WORKLOADS: Mapping[Kind, Row] = {
     kinds.STATEFUL_SET: Row(workloads.STATEFUL_SETS, generation=SPEC),
     kinds.DAEMON_SET: Row(workloads.DAEMON_SETS, generation=SPEC),
     kinds.CONTROLLER_REVISION: Row(workloads.CONTROLLER_REVISIONS),
-    kinds.JOB: Row(jobs.JOBS, fields=fields.JOB, generation=SPEC),
+    kinds.JOB: Row(jobs.JOBS, fields=fields.JOB, generation=SPEC, orphans=True),
     kinds.CRON_JOB: Row(jobs.CRON_JOBS, generation=SPEC),
     kinds.HORIZONTAL_POD_AUTOSCALER: Row(autoscaling.HORIZONTAL_POD_AUTOSCALERS, generation=SPEC),
     kinds.POD_DISRUPTION_BUDGET: Row(workloads.POD_DISRUPTION_BUDGETS, generation=SPEC),

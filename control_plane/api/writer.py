@@ -5,6 +5,7 @@ references, and tracking costs more than the write itself.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar, cast
 
 from google.protobuf.message import Message
@@ -13,7 +14,8 @@ from control_plane.api import refusals
 from control_plane.api.api import Api, WriteOptions
 from control_plane.api.messages import decode, encode, metadata, time_of
 from control_plane.api.records import Stored, api_error
-from control_plane.objects.interface import Binding, DeleteOptions
+from control_plane.api.registry import row
+from control_plane.objects.interface import Binding, DeleteOptions, Propagation
 from control_plane.store.interface import Refused, Write, Written
 from knarr.api.kinds import POD, Kind, of
 from knarr.clock import Clock
@@ -48,6 +50,8 @@ class ApiWriter:
         return cast(M, (await self._api.update_status(kind, metadata(obj).namespace, obj, OPTIONS)).obj)
 
     async def delete(self, kind: Kind, namespace: str, name: str, options: DeleteOptions) -> None:
+        if options.propagation is None and row(kind).orphans:
+            options = replace(options, propagation=Propagation.BACKGROUND)
         await self._api.delete(kind, namespace, name, options, announce=False)
 
     async def exists(self, kind: Kind, namespace: str, name: str, uid: str) -> bool:
