@@ -12,6 +12,7 @@ from knarr.api import codec
 from knarr.api.kinds import KINDS, Kind
 from knarr.api.support_stored import STORED
 from knarr.errors import NotFound
+from knarr.proto.kubernetes import meta_v1_pb2 as meta
 from knarr.proto.services import object_service_pb2 as wire
 from tests.support.api import ApiWorld, api_world
 from tests.support.every_kind import every_kind
@@ -153,7 +154,8 @@ async def _apply(world: ApiWorld, kind: Kind) -> None:
 
 
 async def _remove(world: ApiWorld, kind: Kind) -> None:
-    await world.writes.delete(wire.DeleteRequest(reference=reference(kind)))
+    options = meta.DeleteOptions(propagationPolicy="Background")  # some kinds leave what they own, else
+    await world.writes.delete(wire.DeleteRequest(reference=reference(kind), options=options))
     if kind.name == "Namespace":  # which its controller would let go
         going = await get(world, kind)
         del going.spec.finalizers[:]
