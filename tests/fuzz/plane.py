@@ -86,6 +86,9 @@ class Call:
             raise Wrong(f"an error of {sum(len(value) for _, value in trailing)} bytes of metadata")
         raise Aborted(from_status(meta.Status.FromString(trailing[0][1])))
 
+    def peer(self) -> str:
+        return "ipv4:127.0.0.1:2"
+
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
         return ()
 
