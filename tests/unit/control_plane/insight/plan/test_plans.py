@@ -1,0 +1,260 @@
+"""Plans against an API in this process: what controllers would do, and that nothing of it is done."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from control_plane.api.messages import metadata
+from control_plane.insight.insight import Insight
+from control_plane.insight.plan.planner import Document
+from control_plane.scheduler.profiles import Profiles
+from control_plane.store.memory import MemoryStore
+from knarr.api import kinds
+from knarr.api.codec import object_from_dict
+from knarr.clock import SystemClock
+from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.services import insight_service_pb2 as wire
+from knarr.proto.services import object_service_pb2 as objects_wire
+from tests.support.api import OPTIONS, ApiWorld, api_world
+from tests.unit.control_plane.scheduler.objects_for_scheduling import make_node, make_pod
+
+CONTAINERS = [{"name": "main", "image": "shop/web:1", "resources": {"requests": {"cpu": "1"}}}]
+
+
+def deployment(name: str = "web", replicas: int = 2, **spec: Any) -> dict[str, Any]:
+    labels = {"app": name}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": CONTAINERS, **spec}},
+        },
+    }
+
+
+def document(value: Mapping[str, Any], manager: str = "tests", force: bool = False) -> Document:
+    obj = object_from_dict(value).strict()
+    own = metadata(obj)
+    return Document(kinds.of(obj), own.namespace, own.name, value, manager, force)
+
+
+class World:
+    """An API with nodes, and what is asked about it."""
+
+    def __init__(self, api: ApiWorld) -> None:
+        self.api = api
+        self.insight = Insight(api.objects, Profiles(), SystemClock())
+
+    @property
+    def revision(self) -> int:
+        assert isinstance(self.api.store, MemoryStore)
+        return self.api.store.backend.revision
+
+    async def make(self, value: Mapping[str, Any]) -> None:
+        obj = object_from_dict(value).strict()
+        await self.api.api.create(kinds.of(obj), metadata(obj).namespace, obj, OPTIONS)
+
+    async def node(self, name: str, **more: Any) -> None:
+        node = make_node(name, **more)
+        await self.api.writer.create(node)
+        found = self.api.objects.get(core.Node, "", name)
+        assert found is not None
+        found.status.CopyFrom(node.status)
+        await self.api.writer.update_status(found)
+
+    async def running(self, name: str, node: str, **more: Any) -> None:
+        made = await self.api.writer.create(make_pod(name, node=node, **more))
+        made.status.phase = "Running"
+        made.status.conditions.add(type="Ready", status="True")
+        await self.api.writer.update_status(made)
+
+    async def plan(self, *values: Mapping[str, Any], without: Sequence[str] = ()) -> wire.PlanResponse:
+        before = self.revision
+        answer = await self.insight.plan([document(value) for value in values], without)
+        assert self.revision == before, "a plan has written"
+        return answer
+
+
+@contextlib.asynccontextmanager
+async def world() -> AsyncIterator[World]:
+    async with api_world() as api:
+        yield World(api)
+
+
+def where(answer: wire.PlanResponse) -> list[tuple[str, str]]:
+    """Owner and node of each new pod."""
+    return sorted((pod.owner, pod.node) for pod in answer.pods)
+
+
+async def test_a_deployment_is_followed_to_its_pods() -> None:
+    async with world() as it:
+        await it.node("a")
+        await it.node("b")
+        answer = await it.plan(deployment())
+        assert [one.outcome for one in answer.objects] == [objects_wire.CREATED]
+        assert where(answer) == [("Deployment/web", "a"), ("Deployment/web", "b")]
+        assert not answer.unfinished
+        assert not answer.losses
+
+
+async def test_what_is_there_as_it_is_changes_nothing() -> None:
+    async with world() as it:
+        await it.node("a")
+        value = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "default"}}
+        await it.insight.plan([document(value)], [])
+        await it.api.api.apply(kinds.CONFIG_MAP, "default", "c", value, OPTIONS)
+        answer = await it.plan(value)
+        assert [(one.outcome, list(one.changes)) for one in answer.objects] == [(objects_wire.UNCHANGED, [])]
+
+
+async def test_a_quota_leaves_pods_out_and_says_so() -> None:
+    async with world() as it:
+        await it.node("a")
+        quota = {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": {"name": "team", "namespace": "default"},
+            "spec": {"hard": {"pods": "1"}},
+        }
+        answer = await it.plan(quota, deployment(replicas=3))
+        assert len(answer.pods) <= 1
+        assert any("exceeded quota" in warning or "team" in warning for warning in answer.warnings)
+
+
+async def test_a_pod_that_is_refused_is_part_of_the_answer() -> None:
+    async with world() as it:
+        await it.node("a")
+        bad = deployment(replicas=-1)
+        answer = await it.plan(bad, deployment("other", 1))
+        assert answer.objects[0].refusal.reason == "Invalid"
+        assert "spec.replicas" in answer.objects[0].refusal.message
+        assert where(answer) == [("Deployment/other", "a")]
+
+
+async def test_a_gang_is_planned_whole() -> None:
+    async with world() as it:
+        await it.node("a", cpu="2")
+        group = {
+            "apiVersion": "scheduling.k8s.io/v1alpha3",
+            "kind": "PodGroup",
+            "metadata": {"name": "train", "namespace": "default"},
+            "spec": {"schedulingPolicy": {"gang": {"minCount": 3}}},
+        }
+        gang = deployment(replicas=3, schedulingGroup={"podGroupName": "train"})
+        answer = await it.plan(group, gang)
+        assert where(answer) == [("Deployment/web", "")] * 3
+        assert {pod.message for pod in answer.pods} == {
+            "2 of 3 pods of gang default/train fit at once: 0/1 nodes are available: 1 Insufficient cpu."
+        }
+
+
+async def test_a_node_that_a_document_cordons_takes_nothing() -> None:
+    async with world() as it:
+        await it.node("a")
+        await it.node("b")
+        node = {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": "a"},
+            "spec": {"unschedulable": True},
+        }
+        answer = await it.plan(node, deployment())
+        assert where(answer) == [("Deployment/web", "b")] * 2
+        assert [change.path for change in answer.objects[0].changes] == ["spec.unschedulable"]
+
+
+async def test_victims_of_others_are_made_again_elsewhere() -> None:
+    async with world() as it:
+        await it.node("a", cpu="2")
+        await it.node("b", cpu="1", taints=[{"key": "small", "effect": "NoSchedule"}])
+        await it.make(
+            {
+                "apiVersion": "scheduling.k8s.io/v1",
+                "kind": "PriorityClass",
+                "metadata": {"name": "high"},
+                "value": 10,
+            }
+        )
+        tolerations = [{"key": "small", "operator": "Exists"}]
+        await it.running("low", "a", requests={"cpu": "1"}, owner="other", tolerations=tolerations)
+        answer = await it.plan(deployment(replicas=2, priorityClassName="high"))
+        assert where(answer) == [("Deployment/web", "a"), ("Deployment/web", "a"), ("Owner/other", "b")]
+        (loss,) = answer.losses
+        assert (loss.reference.name, loss.cause, loss.replaced) == ("low", wire.PodLoss.PREEMPTED, True)
+        victims = [list(pod.victims) for pod in answer.pods if pod.victims]
+        assert victims == [["default/low"]]
+
+
+async def test_losing_a_node_and_changing_at_once() -> None:
+    async with world() as it:
+        await it.node("a")
+        await it.node("b", cpu="2")
+        await it.running("p", "a", requests={"cpu": "1"}, owner="other")
+        answer = await it.plan(deployment(replicas=2), without=["a"])
+        assert where(answer) == [("Deployment/web", "b"), ("Deployment/web", "b"), ("Owner/other", "")]
+        assert [loss.cause for loss in answer.losses] == [wire.PodLoss.NODE_GONE]
+
+
+async def test_pods_of_a_stateful_set_keep_their_names() -> None:
+    async with world() as it:
+        await it.node("a")
+        await it.node("b")
+        pod = make_pod("db-0", node="a", owner="db")
+        pod.metadata.ownerReferences[0].kind = "StatefulSet"
+        made = await it.api.writer.create(pod)
+        made.status.phase = "Running"
+        await it.api.writer.update_status(made)
+        answer = await it.plan(without=["a"])
+        assert [(one.reference.name, one.node) for one in answer.pods] == [("db-0", "b")]
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+async def test_pods_that_are_over_are_not_lost(phase: str) -> None:
+    async with world() as it:
+        await it.node("a")
+        made = await it.api.writer.create(make_pod("p", node="a"))
+        made.status.phase = phase
+        await it.api.writer.update_status(made)
+        answer = await it.plan(without=["a"])
+        assert not answer.losses
+
+
+async def test_a_pod_by_itself() -> None:
+    async with world() as it:
+        await it.node("a")
+        value = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "p", "namespace": "default"},
+            "spec": {"containers": CONTAINERS},
+        }
+        answer = await it.plan(value)
+        assert where(answer) == [("", "a")]
+        assert [pod.reference.name for pod in answer.pods] == ["p"]
+
+
+async def test_conflicts_with_other_managers_are_told() -> None:
+    async with world() as it:
+        await it.node("a")
+        value = deployment()
+        await it.api.api.apply(kinds.DEPLOYMENT, "default", "web", value, OPTIONS)
+        changed = document({**value, "spec": {**value["spec"], "replicas": 5}}, manager="somebody")
+        answer = await it.insight.plan([changed], [])
+        assert answer.objects[0].refusal.reason == "Conflict"
+        forced = document({**value, "spec": {**value["spec"], "replicas": 5}}, manager="somebody", force=True)
+        answer = await it.insight.plan([forced], [])
+        assert answer.objects[0].outcome == objects_wire.CONFIGURED
+
+
+async def test_pods_count_as_available_only_after_a_while() -> None:
+    """A rollout goes on when what it made is available: the plan lets that time pass."""
+    async with world() as it:
+        await it.node("a", cpu="4")
+        answer = await it.plan({**deployment(), "spec": {**deployment()["spec"], "minReadySeconds": 300}})
+        assert len(answer.pods) == 2
+        assert not answer.unfinished
