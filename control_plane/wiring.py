@@ -12,6 +12,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from control_plane.api.allocation import AllocationRepair
 from control_plane.api.api import Api
 from control_plane.api.reading import Lister
 from control_plane.api.watching.watcher import Watches
@@ -133,7 +134,12 @@ class ControlPlane:
     def _control(self) -> Work:
         self.directory.started_at = self._around.clock.monotonic()
         quotas = QuotaKeeper(self.objects, self.api.storage.ledger.recount, self._around.rng)
-        return [*((loop.name, loop.run()) for loop in self._loops()), (quotas.name, quotas.run())]
+        claims = AllocationRepair(self.objects, self.api.storage, self._around.rng)
+        return [
+            *((loop.name, loop.run()) for loop in self._loops()),
+            (quotas.name, quotas.run()),
+            (claims.name, claims.run()),
+        ]
 
     def _loops(self) -> Sequence[ControllerLoop[Any]]:
         """Loops of their own for each term as leader: nothing is remembered from the one before."""

@@ -10,7 +10,9 @@ from typing import Any
 from google.protobuf.message import Message
 
 from control_plane.api.admission import Admission
+from control_plane.api.allocation import Allocator
 from control_plane.api.changing import STATUS, Changer
+from control_plane.api.companions import Companions
 from control_plane.api.creating import Creator, NewObject
 from control_plane.api.deleting import Deleter, How
 from control_plane.api.lookups import Lookups
@@ -49,9 +51,10 @@ class Api:
         self.storage = Storage(store, objects, rng, self.settings)
         lookups = Lookups(objects, self.storage)
         admission = Admission(lookups, self.settings)
-        self._creator = Creator(self.storage, admission, clock, ids, self.settings)
-        self._changer = Changer(self.storage, admission, self._creator, clock, self.settings)
-        self._deleter = Deleter(self.storage, lookups, clock, self.settings)
+        companions = Companions(Allocator(objects, self.storage, rng, self.settings), clock, ids)
+        self._creator = Creator(self.storage, admission, companions, clock, ids, self.settings)
+        self._changer = Changer(self.storage, admission, companions, self._creator, clock, self.settings)
+        self._deleter = Deleter(self.storage, lookups, companions, clock, self.settings)
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Message:
         """The newest state of one object; raises NotFound."""

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 
 from control_plane.api import deletion, refusals
 from control_plane.api.admission import Admission
+from control_plane.api.companions import Companions
 from control_plane.api.creating import Creator, NewObject
 from control_plane.api.messages import copy, has_part, metadata
 from control_plane.api.patching import apply as server_side_apply
@@ -16,7 +17,7 @@ from control_plane.api.rules import default_object, validate_status_update, vali
 from control_plane.api.rules.api import rules_of
 from control_plane.api.scale import SCALE
 from control_plane.api.settings import ApiSettings
-from control_plane.api.storage import Storage, Stored
+from control_plane.api.storage import StepRefused, Storage, Stored
 from control_plane.api.strategy import finish_update, prepare_finalize, prepare_status_update, prepare_update
 from control_plane.api.writes import (
     Change,
@@ -26,6 +27,7 @@ from control_plane.api.writes import (
     drop_repeated_owners,
     supported,
 )
+from control_plane.store.interface import Write
 from knarr.api.kinds import Kind
 from knarr.clock import Clock
 from knarr.errors import AlreadyExists, ApiError, BadRequest, NotFound
@@ -51,10 +53,17 @@ class Changer:
     """The way of a changed object into the store."""
 
     def __init__(
-        self, storage: Storage, admission: Admission, creator: Creator, clock: Clock, settings: ApiSettings
+        self,
+        storage: Storage,
+        admission: Admission,
+        companions: Companions,
+        creator: Creator,
+        clock: Clock,
+        settings: ApiSettings,
     ) -> None:
         self._storage = storage
         self._admission = admission
+        self._companions = companions
         self._creator = creator
         self._clock = clock
         self._settings = settings
@@ -130,8 +139,14 @@ class Changer:
 
     async def _run(self, target: _Target, current: Stored) -> Result:
         kind, name = target.kind, target.name
+        refused: frozenset[str] = frozenset()  # keys that were to be made with it and were there
         for attempt in range(self._settings.write_attempts):
-            result = await self._attempt(target, current)
+            try:
+                result = await self._attempt(target, current, refused)
+            except StepRefused as error:
+                refused |= error.keys
+                await self._storage.pause(attempt)
+                continue
             if isinstance(result, Result):
                 return result
             if result is None:
@@ -144,11 +159,14 @@ class Changer:
             await self._storage.pause(attempt)
         raise refusals.conflict(kind, name)
 
-    async def _attempt(self, target: _Target, current: Stored) -> Result | Stored | None:
+    async def _attempt(
+        self, target: _Target, current: Stored, refused: frozenset[str]
+    ) -> Result | Stored | None:
         """One try: what it did, or what is stored instead of `current` (None: nothing)."""
         kind, options = target.kind, target.options
         try:
             new, warnings = self._changed(target, current)
+            also = await self._beside(target, new, current.obj, refused)
         except ApiError:
             newer = await self._newer(target, current)
             if newer is not None:
@@ -166,9 +184,26 @@ class Changer:
             removed = await self._storage.remove(
                 kind, target.namespace, target.name, current.version, current.obj
             )
-            return Result(new, wire.DELETED, warnings) if isinstance(removed, int) else removed
-        written = await self._storage.replace(kind, new, current.version, current.obj)
-        return Result(written, wire.CONFIGURED, warnings) if isinstance(written, Message) else written
+            if not isinstance(removed, int):
+                return removed
+            await self._companions.let_go(current.obj, None)
+            return Result(new, wire.DELETED, warnings)
+        written = await self._storage.replace(kind, new, current.version, current.obj, also)
+        if not isinstance(written, Message):
+            return written
+        await self._companions.let_go(current.obj, written)
+        return Result(written, wire.CONFIGURED, warnings)
+
+    async def _beside(
+        self, target: _Target, new: Message, old: Message, refused: frozenset[str]
+    ) -> list[Write]:
+        """What is written in one step with the changed object; raises ApiError."""
+        if target.subresource:
+            return []
+        if target.options.dry_run:
+            await self._companions.rehearse(new, old)
+            return []
+        return self._companions.of(new, old, refused)
 
     async def _newer(self, target: _Target, current: Stored) -> Stored | None:
         """What the store has instead, where `current` came from a cache that is behind: neither a refusal nor

@@ -8,7 +8,8 @@ from google.protobuf.message import Message
 
 from control_plane.api import refusals
 from control_plane.api.admission import Admission
-from control_plane.api.messages import copy, encode, metadata
+from control_plane.api.companions import Companions
+from control_plane.api.messages import copy, metadata
 from control_plane.api.patching import track_update
 from control_plane.api.rules import default_object, validate_create
 from control_plane.api.settings import ApiSettings
@@ -22,14 +23,14 @@ from control_plane.api.writes import (
     set_namespace,
     supported,
 )
-from control_plane.store.interface import ABSENT, Write
+from control_plane.store.interface import Write
 from knarr.api.kinds import Kind
 from knarr.clock import Clock, Ids
 from knarr.errors import AlreadyExists, ApiError, BadRequest, NotFound
 from knarr.proto.services import object_service_pb2 as wire
 
 GENERATED_NAME_TRIES = 8
-SLICE = 50  # objects made ready before others run
+SLICE = 10  # objects made ready before others run
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +52,36 @@ class Creator:
     """The way of a new object into the store."""
 
     def __init__(
-        self, storage: Storage, admission: Admission, clock: Clock, ids: Ids, settings: ApiSettings
+        self,
+        storage: Storage,
+        admission: Admission,
+        companions: Companions,
+        clock: Clock,
+        ids: Ids,
+        settings: ApiSettings,
     ) -> None:
         self._storage = storage
         self._admission = admission
+        self._companions = companions
         self._clock = clock
         self._ids = ids
         self._settings = settings
 
     async def create(self, new: NewObject) -> Result:
         """See Api.create. The given object is left as it is."""
-        alone = False  # what would be made together with it is there already
+        refused: frozenset[str] = frozenset()  # keys that were to be made with it and were there
         for attempt in range(GENERATED_NAME_TRIES):
             try:
                 result = await self._ready(new)
                 if new.options.dry_run:
                     return await self._rehearsed(new.kind, result)
-                also = () if alone else self._companions(result.obj)
+                also = self._companions.of(result.obj, None, refused)
                 result.obj = await self._storage.create(new.kind, result.obj, also)
                 return result
-            except StepRefused:
+            except StepRefused as error:
                 if attempt == GENERATED_NAME_TRIES - 1:
                     raise
-                alone = True
+                refused |= error.keys
             except AlreadyExists as error:
                 if not new.named_by_server:
                     raise
@@ -85,10 +93,13 @@ class Creator:
         """See Api.create_all."""
         results: list[Result | ApiError] = []
         ready: dict[int, Result] = {}
+        also: dict[int, list[Write]] = {}
         for index, new in enumerate(items):
             try:
-                results.append(await self._ready(new))
-                ready[index] = results[index]  # type: ignore[assignment]  # what was appended just now
+                result = await self._ready(new)
+                also[index] = [] if new.options.dry_run else self._companions.of(result.obj, None)
+                ready[index] = result
+                results.append(result)
             except ApiError as error:
                 results.append(error)
             if index % SLICE == SLICE - 1:
@@ -97,7 +108,7 @@ class Creator:
         for index in rehearsed:
             results[index] = await _outcome(self._rehearsed(items[index].kind, ready.pop(index)))
         stored = await self._storage.create_all(
-            [(items[index].kind, result.obj, self._companions(result.obj)) for index, result in ready.items()]
+            [(items[index].kind, result.obj, also[index]) for index, result in ready.items()]
         )
         for (index, result), outcome in zip(ready.items(), stored, strict=True):
             if isinstance(outcome, Message):
@@ -139,20 +150,10 @@ class Creator:
         del entries[:]
         entries.extend(metadata(said).managedFields)
 
-    def _companions(self, obj: Message) -> list[Write]:
-        """What stores the objects that are made together with a new one."""
-        writes: list[Write] = []
-        for kind, made in self._admission.companions(obj):
-            prepare_create(kind, made, uid=self._ids.uid(), now=self._clock.now())
-            default_object(kind, made)
-            finish_create(kind, made)
-            own = metadata(made)
-            writes.append(Write(kind.key(own.namespace, own.name), encode(made), ABSENT))
-        return writes
-
     async def _rehearsed(self, kind: Kind, result: Result) -> Result:
         """Everything but the write; raises ApiError."""
         await self._check_absent(kind, result.obj)
+        await self._companions.rehearse(result.obj, None)
         await self._storage.check(kind, None, result.obj)
         return result
 

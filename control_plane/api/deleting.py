@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from google.protobuf.message import Message
 
 from control_plane.api import admission, deletion, eviction, refusals
+from control_plane.api.companions import Companions
 from control_plane.api.lookups import Lookups
 from control_plane.api.messages import copy, metadata
 from control_plane.api.settings import ApiSettings
@@ -38,8 +39,16 @@ class How:
 class Deleter:
     """The way of objects out of the store."""
 
-    def __init__(self, storage: Storage, lookups: Lookups, clock: Clock, settings: ApiSettings) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        lookups: Lookups,
+        companions: Companions,
+        clock: Clock,
+        settings: ApiSettings,
+    ) -> None:
         self._storage = storage
+        self._companions = companions
         self._lookups = lookups
         self._clock = clock
         self._settings = settings
@@ -84,7 +93,10 @@ class Deleter:
             version = int(metadata(written).resourceVersion)
         own = metadata(step.last)
         removed = await self._storage.remove(kind, own.namespace, own.name, version, step.last)
-        return Result(step.last, wire.DELETED) if isinstance(removed, int) else removed
+        if not isinstance(removed, int):
+            return removed
+        await self._companions.let_go(step.last, None)
+        return Result(step.last, wire.DELETED)
 
     async def delete_all(self, kind: Kind, found: AsyncIterator[list[Message]], how: How) -> list[Message]:
         """See Api.delete_all. The first refusal ends it, once what is under way has ended."""

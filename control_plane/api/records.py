@@ -63,13 +63,17 @@ class Records:
             return None
         return Stored(self._objects.message(kind, record), record.version, False)
 
-    async def record(self, kind: Kind, namespace: str, name: str) -> Record:
-        """The stored bytes as they are now; raises NotFound, Unavailable."""
+    async def at(self, key: str) -> Record | None:
+        """What is stored under a key now; raises Unavailable."""
         try:
             async with asyncio.timeout(self._settings.store_timeout_s):
-                record = await self._store.get(kind.key(namespace, name))
+                return await self._store.get(key)
         except (TimeoutError, StoreError) as error:
             raise self._unreadable(error) from error
+
+    async def record(self, kind: Kind, namespace: str, name: str) -> Record:
+        """The stored bytes as they are now; raises NotFound, Unavailable."""
+        record = await self.at(kind.key(namespace, name))
         if record is None:
             raise refusals.not_found(kind, name)
         return record

@@ -41,3 +41,7 @@ class ApiSettings:
     batch_concurrency: int = 256
     # Objects of one delete by selector that are deleted at once.
     delete_concurrency: int = 64
+    # Addresses of Services, an IPv4 network, and node ports, first and last. Kubernetes' defaults; what is
+    # held stays held when they change.
+    service_addresses: str = "10.96.0.0/16"
+    node_ports: tuple[int, int] = (30_000, 32_767)

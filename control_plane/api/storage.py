@@ -23,11 +23,14 @@ __all__ = ["StepRefused", "Storage", "Stored"]
 
 
 class StepRefused(Conflict):
-    """What was to be written in one step with an object met another write; the object itself did not."""
+    """What was to be written in one step with an object met another write; the object itself did not.
 
-    def __init__(self, kind: Kind, name: str) -> None:
+    `keys`: of what was to be created with it and is there already."""
+
+    def __init__(self, kind: Kind, name: str, outcome: Refused) -> None:
         found = refusals.conflict(kind, name)
         super().__init__(found.message, subject=found.subject)
+        self.keys = frozenset(record.key for record in outcome.also if record is not None)
 
 
 class Storage(Records):
@@ -76,13 +79,22 @@ class Storage(Records):
         return results
 
     async def replace(
-        self, kind: Kind, obj: Message, version: int, old: Message | None = None
+        self,
+        kind: Kind,
+        obj: Message,
+        version: int,
+        old: Message | None = None,
+        also: Sequence[Write] = (),
     ) -> Message | Stored | None:
         """Store a changed object if it still has this version: the same message, with its new version.
         Otherwise what is stored now is returned, as Stored, or None when it is gone. `old`: what had this
-        version; without it the change is taken for one that no quota counts. Raises Forbidden, TooLarge."""
-        outcome = await self._commit_one(self._planned(kind, old if old is not None else obj, obj, version))
+        version; without it the change is taken for one that no quota counts. Raises Forbidden, TooLarge, and
+        StepRefused as `create`."""
+        before = old if old is not None else obj
+        outcome = await self._commit_one(self._planned(kind, before, obj, version, also))
         if isinstance(outcome, Refused):
+            if outcome.current is not None and outcome.current.version == version:
+                raise StepRefused(kind, metadata(obj).name, outcome)
             return stored(kind, outcome.current) if outcome.current is not None else None
         return await self._seen(kind, obj, outcome)
 
@@ -157,7 +169,7 @@ def _created(kind: Kind, obj: Message, outcome: Outcome) -> Message:
     if isinstance(outcome, Refused):
         current = outcome.current
         if current is None:
-            raise StepRefused(kind, metadata(obj).name)
+            raise StepRefused(kind, metadata(obj).name, outcome)
         deleting = metadata(stored(kind, current).obj).HasField("deletionTimestamp")
         raise refusals.already_exists(kind, metadata(obj).name, deleting=deleting)
     metadata(obj).resourceVersion = str(written_version(outcome))

@@ -3,11 +3,9 @@
 What depends on other objects is looked up here; the modules beside this one decide.
 """
 
-from collections.abc import Sequence
-
 from google.protobuf.message import Message
 
-from control_plane.api.admission.accounts import admit_account, default_account, runs_as_account
+from control_plane.api.admission.accounts import admit_account, runs_as_account
 from control_plane.api.admission.classes import fill_ingress_class, fill_storage_class
 from control_plane.api.admission.limits import check_limits, fill_limits
 from control_plane.api.admission.namespaces import admit_namespace
@@ -16,7 +14,7 @@ from control_plane.api.admission.tolerations import admit_tolerations
 from control_plane.api.lookups import Lookups
 from control_plane.api.messages import metadata
 from control_plane.api.settings import ApiSettings
-from knarr.api.kinds import SERVICE_ACCOUNT, Kind
+from knarr.api.kinds import Kind
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import networking_v1_pb2 as networking
 from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
@@ -53,13 +51,6 @@ class Admission:
             admit_account(pod, await self._lookups.pull_secrets(namespace, account))
         admit_priority(kind, pod, self._lookups.priority_classes())
         admit_tolerations(pod, self._settings.toleration_s)
-
-    def companions(self, obj: Message) -> Sequence[tuple[Kind, Message]]:
-        """What is made together with a new object, in one step, unless it is there already: as somebody would
-        write it."""
-        if isinstance(obj, core.Namespace):
-            return [(SERVICE_ACCOUNT, default_account(obj.metadata.name))]
-        return ()
 
     def check_new(self, kind: Kind, obj: Message) -> None:
         """Raises Forbidden for a valid new object that admission does not let in."""

@@ -21,7 +21,10 @@ def carry_over(new: core.Service, old: core.Service) -> None:
     if fresh.type == "ExternalName" and before.type != "ExternalName" and fresh.clusterIP == before.clusterIP:
         fresh.ClearField("clusterIP")
         fresh.ClearField("clusterIPs")
+    if fresh.type == "ExternalName" and before.type != "ExternalName":
+        _drop_families(fresh, before)
     _carry_ports(fresh, before)
+    _carry_health_check(fresh, before)
     policy_kept = fresh.externalTrafficPolicy == before.externalTrafficPolicy
     if policy_kept and reached_from_outside(before) and not reached_from_outside(fresh):
         fresh.ClearField("externalTrafficPolicy")
@@ -29,6 +32,23 @@ def carry_over(new: core.Service, old: core.Service) -> None:
         for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass", "healthCheckNodePort"):
             if getattr(fresh, name) == getattr(before, name):
                 fresh.ClearField(name)
+
+
+def _drop_families(fresh: core.ServiceSpec, before: core.ServiceSpec) -> None:
+    if list(fresh.ipFamilies) == list(before.ipFamilies):
+        del fresh.ipFamilies[:]
+    if fresh.ipFamilyPolicy == before.ipFamilyPolicy:
+        fresh.ClearField("ipFamilyPolicy")
+
+
+def _carry_health_check(fresh: core.ServiceSpec, before: core.ServiceSpec) -> None:
+    """The port stays as long as there is a health check, and goes with it."""
+    if not (before.type == "LoadBalancer" and before.externalTrafficPolicy == "Local"):
+        return
+    if fresh.type == "LoadBalancer" and fresh.externalTrafficPolicy == "Local":
+        fresh.healthCheckNodePort = fresh.healthCheckNodePort or before.healthCheckNodePort
+    elif fresh.healthCheckNodePort == before.healthCheckNodePort:
+        fresh.ClearField("healthCheckNodePort")
 
 
 def _carry_ports(fresh: core.ServiceSpec, before: core.ServiceSpec) -> None:
