@@ -21,7 +21,7 @@ from control_plane.cluster import cluster_id
 from control_plane.scheduler.configuration.read import Configuration, read_configuration
 from control_plane.server.insight import InsightServicer
 from control_plane.server.nodes import NodeServicer
-from control_plane.server.objects import Identity, ObjectServicer
+from control_plane.server.objects import Identity, ObjectServicer, Serving
 from control_plane.server.pods import PodServicer
 from control_plane.settings import ServerSettings, StoreTls
 from control_plane.store.embedded import EmbeddedEtcd, EmbeddedSettings
@@ -134,7 +134,8 @@ def _add_services(
     around: Surroundings,
 ) -> None:
     identity = Identity(__version__, around.cluster_id, around.replica, settings.roles)
-    objects = ObjectServicer(plane.api, plane.lister, plane.watches, plane.writer, identity)
+    serving = Serving(registry=around.registry)
+    objects = ObjectServicer(plane.api, plane.lister, plane.watches, plane.writer, identity, serving)
     pods = PodServicer(plane.objects, plane.sessions, plane.directory, around.replica, transport.channel)
     if "api" in settings.roles:
         add_ObjectServiceServicer_to_server(objects, server)

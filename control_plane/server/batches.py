@@ -8,7 +8,7 @@ from control_plane.server.answers import response
 from knarr.errors import ApiError, BadRequest
 from knarr.proto.services import object_service_pb2 as wire
 
-SLICE = 50  # bodies read before others run
+SLICE = 10  # bodies read before others run
 
 WriteOne = Callable[[wire.BatchItem], Awaitable[wire.ObjectResponse]]
 ReadNew = Callable[[wire.CreateRequest], tuple[NewObject, tuple[str, ...]]]

@@ -1,31 +1,44 @@
 """ObjectService over gRPC: hands requests to those that carry them out, and tells their errors."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import grpc.aio
+from prometheus_client import CollectorRegistry
 
 from control_plane.api.api import Api
-from control_plane.api.changing import STATUS
 from control_plane.api.reading import Lister
 from control_plane.api.registry import resources
 from control_plane.api.watching.watcher import Watches
 from control_plane.api.writer import ApiWriter
-from control_plane.server.answering import answered
+from control_plane.server.calls import Calls
 from control_plane.server.explain import explained
+from control_plane.server.flow.settings import FlowSettings
+from control_plane.server.metrics import RequestMetrics
 from control_plane.server.reads import ReadRequests
 from control_plane.server.requests import WriteRequests
-from knarr.errors import TooManyRequests
 from knarr.proto.services import object_service_pb2 as wire
 from knarr.proto.services.object_service_pb2_grpc import ObjectServiceServicer
 
+Q = TypeVar("Q")
+R = TypeVar("R")
 Context = grpc.aio.ServicerContext[Any, Any]
 
-# A client that takes nothing for so long is cut off, so that what is under way for it can go.
-SEND_TIMEOUT_S = 60.0
+METHODS = (
+    "Get",
+    "List",
+    "Watch",
+    "Create",
+    "Update",
+    "UpdateStatus",
+    "Patch",
+    "Apply",
+    "Delete",
+    "Batch",
+    "Explain",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,16 @@ class Identity:
     roles: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How calls are served: bounds, and where their metrics go."""
+
+    flow: FlowSettings = field(default_factory=FlowSettings)
+    # A client that takes nothing for so long is cut off, so that what is under way for it can go.
+    send_timeout_s: float = 60.0
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+
 class ObjectServicer(ObjectServiceServicer):
     """Serves people and programs."""
 
@@ -48,63 +71,59 @@ class ObjectServicer(ObjectServiceServicer):
         watches: Watches,
         writer: ApiWriter,
         identity: Identity,
-        send_timeout_s: float = SEND_TIMEOUT_S,
+        serving: Serving | None = None,
     ) -> None:
+        serving = serving or Serving()
+        metrics = RequestMetrics(serving.registry)
+        metrics.watches(watches.counts)
         self._reads = ReadRequests(api, lister, watches)
         self._writes = WriteRequests(api, lister, writer)
         self._identity = identity
-        self._send_timeout_s = send_timeout_s
+        self._calls = Calls(serving.flow, metrics, serving.send_timeout_s)
+        self._measured = {name: metrics.method(name, timed=name != "Watch") for name in METHODS}
 
     # reads
 
     async def Get(self, request: wire.GetRequest, context: Context) -> wire.ObjectResponse:
-        return await answered(context, self._reads.get(request))
+        return await self._one(context, "Get", self._reads.get, request)
 
     async def List(  # type: ignore[override]  # writes to the context, to bound each write
         self, request: wire.ListRequest, context: Context
     ) -> None:
-        await answered(context, self._send(context, self._reads.list(request)))
+        await self._calls.list(context, self._measured["List"], self._reads.list, request)
 
     async def Watch(  # type: ignore[override]  # writes to the context, to bound each write
         self, request: wire.WatchRequest, context: Context
     ) -> None:
-        await answered(context, self._send(context, self._reads.watch(request)))
-
-    async def _send(self, context: Context, messages: AsyncGenerator[Any, None]) -> None:
-        """Raises TooManyRequests when the client does not take what it asked for; whatever happens, what made
-        the messages has ended then."""
-        async with aclosing(messages):
-            async for message in messages:
-                try:
-                    async with asyncio.timeout(self._send_timeout_s):
-                        await context.write(message)
-                except TimeoutError as error:
-                    raise TooManyRequests(
-                        f"the client took nothing for {self._send_timeout_s:g} s", retry_after_s=1
-                    ) from error
+        await self._calls.watch(context, self._measured["Watch"], self._reads.watch, request)
 
     # writes
 
     async def Create(self, request: wire.CreateRequest, context: Context) -> wire.ObjectResponse:
-        return await answered(context, self._writes.create(request))
+        return await self._one(context, "Create", self._writes.create, request)
 
     async def Update(self, request: wire.UpdateRequest, context: Context) -> wire.ObjectResponse:
-        return await answered(context, self._writes.update(request))
+        return await self._one(context, "Update", self._writes.update, request)
 
     async def UpdateStatus(self, request: wire.UpdateRequest, context: Context) -> wire.ObjectResponse:
-        return await answered(context, self._writes.update(request, STATUS))
+        return await self._one(context, "UpdateStatus", self._writes.update_status, request)
 
     async def Patch(self, request: wire.PatchRequest, context: Context) -> wire.ObjectResponse:
-        return await answered(context, self._writes.patch(request))
+        return await self._one(context, "Patch", self._writes.patch, request)
 
     async def Apply(self, request: wire.ApplyRequest, context: Context) -> wire.ObjectResponse:
-        return await answered(context, self._writes.apply(request))
+        return await self._one(context, "Apply", self._writes.apply, request)
 
     async def Delete(self, request: wire.DeleteRequest, context: Context) -> wire.ObjectResponse:
-        return await answered(context, self._writes.delete(request))
+        return await self._one(context, "Delete", self._writes.delete, request)
 
     async def Batch(self, request: wire.BatchRequest, context: Context) -> wire.BatchResponse:
-        return await answered(context, self._writes.batch(request))
+        return await self._one(context, "Batch", self._writes.batch, request, cost=max(1, len(request.items)))
+
+    def _one(
+        self, context: Context, method: str, work: Callable[[Q], Awaitable[R]], request: Q, cost: int = 1
+    ) -> Awaitable[R]:
+        return self._calls.unary(context, self._measured[method], work, request, cost)
 
     # about the server
 
@@ -121,5 +140,9 @@ class ObjectServicer(ObjectServiceServicer):
         )
 
     async def Explain(self, request: wire.ExplainRequest, context: Context) -> wire.ExplainResponse:
-        # In a thread: all fields of a kind are too many for one slice of the event loop.
-        return await answered(context, asyncio.to_thread(explained, request))
+        return await self._one(context, "Explain", _explained, request)
+
+
+async def _explained(request: wire.ExplainRequest) -> wire.ExplainResponse:
+    """In a thread: all fields of a kind are too many for one slice of the event loop."""
+    return await asyncio.to_thread(explained, request)

@@ -72,6 +72,9 @@ class WriteRequests:
             result = await self._api.update(kind, reference.namespace, got.message, options)
         return response(kind, result, got.warnings)
 
+    async def update_status(self, request: wire.UpdateRequest) -> wire.ObjectResponse:
+        return await self.update(request, STATUS)
+
     async def _finalize(
         self, kind: Kind, reference: wire.Reference, obj: Message, options: WriteOptions
     ) -> Result:
@@ -166,7 +169,7 @@ class WriteRequests:
             case "update":
                 return await self.update(item.update)
             case "update_status":
-                return await self.update(item.update_status, STATUS)
+                return await self.update_status(item.update_status)
             case "patch":
                 return await self.patch(item.patch)
             case "apply":

@@ -1,15 +1,18 @@
 """One ring for each kind, fed by the cache, and the news that there is something in it."""
 
 import asyncio
-import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 
 from control_plane.api.settings import ApiSettings
 from control_plane.api.watching.ring import Ring
 from control_plane.objects.cache import CachedObjects
 from control_plane.objects.records import RecordChange
 from knarr.api.kinds import Kind
+
+# Watches woken before others run: each takes some hundred microseconds to hand on what there is.
+WOKEN = 32
 
 
 class Feed:
@@ -18,9 +21,12 @@ class Feed:
     def __init__(self, objects: CachedObjects, kind: Kind, settings: ApiSettings) -> None:
         self.ring = Ring(settings.watch_history, settings.watch_history_bytes)
         self.watchers = 0
+        self.dropped = 0  # watches that fell behind the ring
         self._objects = objects
         self._kind = kind
-        self._news = asyncio.Event()  # set once, when something comes, and then replaced
+        # Who waits for news, longest first, and how many of them are yet to be woken.
+        self._waiting: OrderedDict[asyncio.Future[None], None] = OrderedDict()
+        self._due = 0
         self._whole = asyncio.Event()  # the ring has all changes since its floor
 
     def start(self) -> Callable[[], None]:
@@ -58,24 +64,56 @@ class Feed:
             self._tell()
 
     def _tell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+        """Wake all who wait now."""
+        if self._waiting and not self._due:
+            asyncio.get_running_loop().call_soon(self._wake)
+        self._due = len(self._waiting)
+
+    def _wake(self) -> None:
+        """Some of those who are due; the next ones after others have run."""
+        for _ in range(min(self._due, WOKEN, len(self._waiting))):
+            waiter, _ = self._waiting.popitem(last=False)
+            self._due -= 1
+            if not waiter.done():
+                waiter.set_result(None)
+        self._due = min(self._due, len(self._waiting))
+        if self._due:
+            asyncio.get_running_loop().call_soon(self._wake)
 
     async def news(self, place: int, timeout_s: float) -> bool:
         """Wait until there is a change at a place; False when there was none within the time. What came just
         when time was up is news: a bookmark must never pass it by."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while self.ring.end <= place:
-                    await self._news.wait()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while self.ring.end <= place:
+            waiter: asyncio.Future[None] = loop.create_future()
+            self._waiting[waiter] = None
+            timer = loop.call_at(deadline, _end, waiter)
+            try:
+                await waiter
+            finally:
+                timer.cancel()
+                self._waiting.pop(waiter, None)
+            if loop.time() >= deadline:
+                break
         return self.ring.end > place
+
+
+def _end(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 class Hub:
     """The rings of all kinds."""
 
     def __init__(self, objects: CachedObjects, kinds: Sequence[Kind], settings: ApiSettings) -> None:
+        self._kinds = tuple(kinds)
         self._feeds = {kind.name: Feed(objects, kind, settings) for kind in kinds}
+
+    def feeds(self) -> Iterator[tuple[Kind, Feed]]:
+        """Of all kinds."""
+        return ((kind, self._feeds[kind.name]) for kind in self._kinds)
 
     def feed(self, kind: Kind) -> Feed:
         return self._feeds[kind.name]

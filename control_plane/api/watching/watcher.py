@@ -58,6 +58,10 @@ class Watches:
         """How many watch the kind now."""
         return self._hub.feed(kind).watchers
 
+    def counts(self) -> list[tuple[str, int, int]]:
+        """Of each kind: its plural, how many watch it now, and how many ever fell behind."""
+        return [(kind.plural, feed.watchers, feed.dropped) for kind, feed in self._hub.feeds()]
+
     async def watch(self, wanted: Selection, options: WatchOptions) -> AsyncGenerator[Events, None]:
         """Events in batches, until time is up. Raises BadRequest, Expired (the version is too old, or the
         watcher too slow), Unavailable."""
@@ -199,6 +203,7 @@ class _Watch:
                 continue
             entries = feed.ring.read(self._place, self._settings.watch_batch, self._settings.part_bytes)
             if entries is None:
+                feed.dropped += 1
                 raise Expired(
                     "what the watch has yet to tell is no longer kept: it was too slow, or the server "
                     "missed it; list again"

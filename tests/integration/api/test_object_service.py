@@ -12,7 +12,7 @@ import grpc.aio
 import pytest
 
 from control_plane.api.settings import ApiSettings
-from control_plane.server.objects import Identity, ObjectServicer
+from control_plane.server.objects import Identity, ObjectServicer, Serving
 from control_plane.store.interface import Store
 from knarr import transport
 from knarr.api.kinds import CONFIG_MAP, DEPLOYMENT
@@ -55,7 +55,12 @@ async def served(
     async with api_world(store, settings=settings) as world:
         server, port = transport.server("127.0.0.1:0")
         servicer = ObjectServicer(
-            world.api, world.lister, world.watches, world.writer, IDENTITY, send_timeout_s
+            world.api,
+            world.lister,
+            world.watches,
+            world.writer,
+            IDENTITY,
+            Serving(send_timeout_s=send_timeout_s),
         )
         add_ObjectServiceServicer_to_server(servicer, server)
         await server.start()
