@@ -9,16 +9,18 @@ from control_plane.api.api import WriteOptions
 from control_plane.objects.interface import DeleteOptions, Propagation
 from control_plane.wiring import ControlPlane
 from knarr.api.codec import from_dict
-from knarr.api.kinds import DEPLOYMENT, POD
+from knarr.api.kinds import DEPLOYMENT, POD, POD_GROUP
 from knarr.clock import Clock
 from knarr.errors import AlreadyExists, ApiError, NotFound, Timeout
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
+from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as scheduling
 from node_agent.runtime.interface import Phase, Role
 from tests.simulation.cluster import SimCluster
 from tests.simulation.invariants import Violation, always, in_the_end, pods_of
 
 CHECK_EVERY_S = 0.25
 QUIET_LIMIT_S = 240.0
+GANG = "train"
 OPTIONS = WriteOptions("people")
 MAX_CPU_MILLIS = 1600  # asked for in all by every node's share: what one node less can still carry
 
@@ -60,6 +62,7 @@ class Story:
     async def _step(self) -> None:
         people: list[Callable[[], Awaitable[None]]] = [
             self._deploy,
+            self._train,
             self._scale,
             self._scale,
             self._change,
@@ -96,9 +99,30 @@ class Story:
 
         await self._write(name, create, replicas)
 
+    async def _train(self) -> None:
+        """A gang: its pods run together, or none does."""
+        replicas = self.rng.randint(2, 4)
+        if self._asked() + replicas * 200 >= MAX_CPU_MILLIS * (len(self.cluster.nodes) - 1):
+            return
+        self._number += 1
+        name = f"{GANG}-{self._number}"
+        group = scheduling.PodGroup()
+        group.metadata.name, group.metadata.namespace = name, "default"
+        group.spec.schedulingPolicy.gang.minCount = replicas
+        group.spec.scheduleTimeoutSeconds = 20
+        deployment = made(name, replicas, "app:1")
+        deployment.spec.template.spec.schedulingGroup.podGroupName = name
+
+        async def create() -> None:
+            plane = self._plane()
+            await plane.api.create(POD_GROUP, "default", group, OPTIONS)
+            await plane.api.create(DEPLOYMENT, "default", deployment, OPTIONS)
+
+        await self._write(name, create, replicas)
+
     async def _scale(self) -> None:
         name = self._some()
-        if name is None:
+        if name is None or name.startswith(GANG):  # a gang of fewer pods than it needs would wait for ever
             return
         replicas = self.rng.randint(0, 6)
 
