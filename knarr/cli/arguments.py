@@ -35,7 +35,7 @@ class KnarrGroup(click.Group):
         if args and args[0] not in known and not args[0].startswith("-"):
             near = get_close_matches(args[0], known, n=1)
             hint = f"; did you mean `{ctx.command_path} {near[0]}`?" if near else ""
-            raise click.UsageError(f'unknown command "{args[0]}"{hint}')
+            raise click.UsageError(f'unknown command "{args[0]}"{hint}', ctx)
         return super().resolve_command(ctx, args)
 
 

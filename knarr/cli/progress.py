@@ -1,4 +1,4 @@
-"""Progress on a terminal: one line that changes; in a pipe, a line each time the message changes."""
+"""Progress on a terminal: one line that changes; in a pipe, a line for each new message of a step."""
 
 import sys
 from types import TracebackType
@@ -15,6 +15,7 @@ class Progress:
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         self._last = ""
+        self._said: set[str] = set()  # in this step: what comes and goes is told once in a pipe
         self._status: Status | None = None
         self._console = Console(stderr=True)
 
@@ -38,11 +39,13 @@ class Progress:
         self._last = message
         if self._status is not None:
             self._status.update(message.replace("[", r"\["))
-        else:
+        elif message not in self._said:
+            self._said.add(message)
             click.echo(message, err=True)
 
     def done(self, message: str) -> None:
         """A step that is finished, on a line of its own."""
+        self._said.clear()
         if self._quiet:
             return
         if self._status is not None:

@@ -116,6 +116,8 @@ def _pod(pod: core.Pod) -> Readiness:
 
 
 def _trouble(pod: core.Pod) -> str:
+    if pod.metadata.HasField("deletionTimestamp"):
+        return ""  # it need not run any more
     for condition in pod.status.conditions:
         if condition.type == "PodScheduled" and condition.status == "False":
             return f"cannot be scheduled: {condition.message}"

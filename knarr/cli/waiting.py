@@ -16,7 +16,6 @@ from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 TROUBLE_EVERY_S = 2.0
-RETRY_S = 0.5
 
 Judge = Callable[[Message], Readiness]
 
@@ -33,7 +32,8 @@ async def wait_ready(
         if obj is None:
             raise NotFound(f"{target} does not exist, or was deleted")
         last = judge(obj)
-        progress.say(last.message)
+        if last.verdict is Verdict.WAITING:
+            progress.say(" ".join([last.message, *trouble[:1]]))
         return last.verdict is not Verdict.WAITING
 
     async def look_for_trouble() -> None:

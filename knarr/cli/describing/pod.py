@@ -28,13 +28,17 @@ def describe(text: Text, obj: core.Pod, related: Sequence[Message]) -> None:
         containers(text, "Init containers", spec.initContainers, status.initContainerStatuses)
     containers(text, "Containers", spec.containers, status.containerStatuses)
     text.conditions(status.conditions)
-    with text.block("Volumes"):
-        for volume in spec.volumes:
-            source = to_dict(volume)
-            kind = next((key for key in source if key != "name"), "emptyDir")
-            text.field(volume.name, f"{kind} {source.get(kind) or ''}".strip())
+    rows = [_volume(volume) for volume in spec.volumes]
+    text.table("Volumes", ("NAME", "KIND", "OF"), rows)
     text.mapping("Node selector", spec.nodeSelector)
     text.listing("Tolerations", [toleration_text(found) for found in spec.tolerations])
+
+
+def _volume(volume: core.Volume) -> tuple[str, str, str]:
+    source = to_dict(volume.volumeSource)
+    kind = next(iter(source), "emptyDir")
+    inner = source.get(kind) or {}
+    return volume.name, kind, ", ".join(f"{key}={value}" for key, value in inner.items()) or "-"
 
 
 def containers(

@@ -22,7 +22,10 @@ from tests.support.cli import Cli
         (["scale", "deploy", "web"], "Missing option '--replicas'"),
         (["delete", "pod", "a", "--wait=perhaps"], '"perhaps" is neither true nor false'),
         (["wait", "pod", "a", "--for=delete", "--timeout=soon"], '"soon" is no duration'),
-        (["rollout", "stauts"], "did you mean `knarr rollout status`?"),
+        (
+            ["rollout", "stauts"],
+            'knarr rollout: unknown command "stauts"; did you mean `knarr rollout status`?',
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
