@@ -47,6 +47,8 @@ def fill_families(service: core.Service, old: core.Service | None) -> list[Cause
             spec.ipFamilies.extend(old.spec.ipFamilies)
         if not spec.HasField("ipFamilyPolicy") and old.spec.HasField("ipFamilyPolicy"):
             spec.ipFamilyPolicy = old.spec.ipFamilyPolicy
+        if not spec.ipFamilies:
+            return []  # a service that is older than these fields stays without
     if not spec.ipFamilies:
         spec.ipFamilies.append("IPv4")
     if spec.clusterIP == NO_ADDRESS and not spec.selector:
