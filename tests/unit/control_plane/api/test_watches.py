@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from control_plane.api.settings import ApiSettings
-from control_plane.api.watching.hub import Feed
+from control_plane.api.watching.hub import WOKEN, Feed
 from control_plane.objects.cache import CachedObjects
 from control_plane.objects.interface import DeleteOptions
 from control_plane.objects.records import CachedRecord, RecordChange, RecordReader
@@ -361,3 +361,27 @@ def test_a_cache_that_missed_changes_ends_its_watches() -> None:
                 ]
 
     on_virtual_time(scenario())
+
+
+async def test_watches_of_one_kind_are_woken_in_slices() -> None:
+    cache = FakeCache()
+    feed = Feed(cast(CachedObjects, cache), CONFIG_MAP, ApiSettings())
+    feed.start()
+    woken = 0
+
+    async def watch() -> None:
+        nonlocal woken
+        assert await feed.news(feed.ring.end, 60.0)
+        woken += 1
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(5 * WOKEN):
+            tasks.create_task(watch(), name="watch")
+        await asyncio.sleep(0)
+        cache.tell([RecordChange(RecordReader(CONFIG_MAP), 2, CachedRecord("n", "c", b"", 2, (), ""), None)])
+        steps = []
+        while woken < 5 * WOKEN:
+            before = woken
+            await asyncio.sleep(0)
+            steps.append(woken - before)
+    assert max(steps) <= WOKEN
