@@ -129,7 +129,8 @@ class Attempts:
             unreachable = Unreachable(f"no control plane answers at {self.servers}")
             return _Failure(Failed(unreachable, None, answered=False), error)
         try:
-            return _Answer(await call(link, time.left_s))
+            with self.servers.call():
+                return _Answer(await call(link, time.left_s))
         except grpc.aio.AioRpcError as error:
             failed = calls.failed(error)
             if isinstance(failed.error, Unavailable | TooManyRequests):

@@ -47,18 +47,23 @@ class Progress:
 
 
 async def progress(
-    source: Source, known: Known, patience_s: float | None, rng: random.Random
+    source: Source, known: Known, patience_s: float, rng: random.Random
 ) -> AsyncGenerator[Progress, None]:
     """Keep `known` up to date and tell each step, for ever. Raises what `resumed` raises but Expired."""
+    loop = asyncio.get_running_loop()
     backoff = Backoff(rng, 0.1, 5.0)
+    failing_since: float | None = None
     while True:
+        began = loop.time()
         try:
             listed, version = await source.list()
         except LOST:
-            if patience_s is not None:
+            failing_since = began if failing_since is None else failing_since
+            if loop.time() - failing_since >= patience_s:
                 raise
             await asyncio.sleep(backoff.next_s())
             continue
+        failing_since = None
         async for steps in in_slices(known.replace(listed)):
             yield Progress(steps, "", listed=False)
         yield Progress((), version, listed=True)

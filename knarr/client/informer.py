@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from math import inf
 from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
@@ -141,7 +142,7 @@ class Informer(Generic[M]):
     async def run(self) -> None:
         """Keep the cache up to date until cancelled; raises what a server refuses for good, and what a
         handler raises."""
-        async with aclosing(progress(self._source, self._known, None, self._rng)) as stream:
+        async with aclosing(progress(self._source, self._known, inf, self._rng)) as stream:
             async for part in stream:
                 self._tell(part.steps)
                 if part.version:

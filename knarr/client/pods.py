@@ -7,6 +7,7 @@ import grpc.aio
 
 from knarr.client import calls
 from knarr.client.caller import Caller
+from knarr.client.servers import Link
 from knarr.proto.services import pod_service_pb2 as pod_wire
 
 
@@ -17,10 +18,14 @@ class Pods(Caller):
         """A container's log, in pieces as they come. Raises NotFound, BadRequest (which container is not
         clear, or it has not started) and Unavailable. A log that breaks off is not resumed: lines would come
         twice."""
-        link = await self._servers.link()
+        link = await self._attempts.read(_over)
         call = link.pods.Logs(request)
         try:
-            async for chunk in call:
+            while True:
+                with self._servers.call():
+                    chunk = await call.read()
+                if not isinstance(chunk, pod_wire.LogsChunk):
+                    return
                 yield chunk.data
         except grpc.aio.AioRpcError as error:
             raise calls.api_error(error) from error
@@ -59,3 +64,8 @@ class Pods(Caller):
                     yield line.decode(errors="replace")
         if rest:
             yield rest.decode(errors="replace")
+
+
+async def _over(link: Link, left_s: float) -> Link:
+    """The connection itself, as soon as there is one."""
+    return link

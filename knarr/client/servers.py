@@ -5,7 +5,8 @@ sent: that is what makes it safe to try a write again. This module knows nothing
 """
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import grpc
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from knarr.proto.services.object_service_pb2_grpc import ObjectServiceAsyncStub
     from knarr.proto.services.pod_service_pb2_grpc import PodServiceAsyncStub
 
+CLOSED = "the client is closed"
 CONNECT_TIMEOUT_S = 5.0  # of one server, before the next is tried
 
 _READY = grpc.ChannelConnectivity.READY
@@ -65,6 +67,7 @@ class Servers:
         self._links = tuple(links)
         self._index = 0
         self._connecting: asyncio.Task[Link | None] | None = None
+        self._closed = False
 
     @classmethod
     def at(cls, addresses: Sequence[str], credentials: grpc.ChannelCredentials | None = None) -> "Servers":
@@ -75,7 +78,10 @@ class Servers:
         return ", ".join(link.address for link in self._links)
 
     async def link(self) -> Link:
-        """A connection that stands. Raises Unreachable when each server was tried once, in vain."""
+        """A connection that stands. Raises Unreachable when each server was tried once, in vain, and
+        RuntimeError after `close`: that is a mistake of the caller, which no other try mends."""
+        if self._closed:
+            raise RuntimeError(CLOSED)
         link = self._links[self._index]
         if link.ready:
             return link
@@ -83,10 +89,26 @@ class Servers:
             # One attempt for all who wait; it goes on when one of them is cancelled.
             self._connecting = asyncio.create_task(self._connect(), name="connect")
             self._connecting.add_done_callback(self._connected)
-        found = await asyncio.shield(self._connecting)
+        # Waited for and not awaited: when it is cancelled by `close`, those who wait are not.
+        await asyncio.wait({connecting := self._connecting})
+        if connecting.cancelled():
+            raise RuntimeError(CLOSED)
+        found = connecting.result()
         if found is None:
             raise Unreachable(f"no control plane answers at {self}")
         return found
+
+    @contextlib.contextmanager
+    def call(self) -> Iterator[None]:
+        """Around a call: gRPC cancels calls when their channel is closed, and whoever made one must not take
+        that for a cancellation of its own."""
+        try:
+            yield
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if self._closed and task is not None and not task.cancelling():
+                raise RuntimeError(CLOSED) from error
+            raise
 
     def failed(self, link: Link) -> None:
         """A call through this link was not answered as it should: go on with the next server."""
@@ -95,6 +117,7 @@ class Servers:
 
     async def close(self) -> None:
         """End all connections and the calls on them."""
+        self._closed = True
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.wait({self._connecting})

@@ -30,7 +30,12 @@ async def batches(servers: Servers, request: wire.WatchRequest) -> Batches:
     link = await servers.link()
     call = link.objects.Watch(request)
     try:
-        async for batch in call:
+        while True:
+            with servers.call():
+                batch = await call.read()
+            if batch is grpc.aio.EOF:
+                return
+            assert isinstance(batch, wire.WatchBatch)
             events = batch.events
             if events[-1].type != wire.WatchEvent.ERROR:
                 yield events
@@ -46,12 +51,12 @@ async def batches(servers: Servers, request: wire.WatchRequest) -> Batches:
 
 
 async def resumed(
-    open_at: Callable[[str], Batches], version: str, patience_s: float | None, rng: random.Random
+    open_at: Callable[[str], Batches], version: str, patience_s: float, rng: random.Random
 ) -> Batches:
     """A watch that begins again after the last event that it had, at whichever server answers.
 
     Raises Expired when the servers have forgotten that version, what a request can be refused with, and the
-    last error when for `patience_s` no watch could be had (None: waits for ever).
+    last error when for `patience_s` no watch could be had.
     """
     loop = asyncio.get_running_loop()
     backoff = Backoff(rng, 0.1, 5.0)
@@ -76,7 +81,7 @@ async def resumed(
             backoff.reset()
         if reason is not None:
             failing_since = now if failing_since is None else failing_since
-            if patience_s is not None and now - failing_since >= patience_s:
+            if now - failing_since >= patience_s:
                 raise reason
         await asyncio.sleep(backoff.next_s())
 

@@ -49,8 +49,9 @@ class Watching(Changes):
             field_selector=fields,
             bookmarks=True,
         )
-        patience_s = self._timeout_s if patience_s is None else patience_s
-        async with aclosing(resumed(self._opener(request), version, patience_s, self.rng)) as stream:
+        async with aclosing(
+            resumed(self._opener(request), version, self._patience(patience_s), self.rng)
+        ) as stream:
             async for events in stream:
                 for event in events:
                     name = wire.WatchEvent.Type.Name(event.type)
@@ -78,8 +79,7 @@ class Watching(Changes):
         tells the difference, deletions included. It remembers all objects that match, serialised.
         """
         source = self.source(kind, namespace, labels=labels, fields=fields)
-        patience_s = self._timeout_s if patience_s is None else patience_s
-        async with aclosing(progress(source, Known(), patience_s, self.rng)) as stream:
+        async with aclosing(progress(source, Known(), self._patience(patience_s), self.rng)) as stream:
             async for part in stream:
                 for step in part.steps:
                     previous = kind.FromString(step.previous) if step.previous is not None else None
@@ -98,22 +98,29 @@ class Watching(Changes):
             bookmarks=True,
             as_table=request.as_table,
         )
-        patience_s = self._timeout_s if patience_s is None else patience_s
-        stream = raw.follow(request, chunks, self.list_chunks, self._opener(watch), patience_s, self.rng)
+        stream = raw.follow(
+            request, chunks, self.list_chunks, self._opener(watch), self._patience(patience_s), self.rng
+        )
         async with aclosing(stream):
             async for event in stream:
                 yield event
 
     async def wait_for(
-        self, kind: type[M], namespace: str, name: str, check: Callable[[M | None], object]
+        self,
+        kind: type[M],
+        namespace: str,
+        name: str,
+        check: Callable[[M | None], object],
+        *,
+        patience_s: float | None = None,
     ) -> M | None:
         """Wait until `check` holds for an object, which is None while it does not exist; returns it then.
 
-        There is no deadline in it: use asyncio.timeout. Raises what `check` raises, and Unreachable.
-        """
+        There is no deadline in it: use asyncio.timeout. Raises what `check` raises, and Unreachable as
+        `watch` does."""
         known: M | None = None
         source = self.source(kind, namespace, fields=f"metadata.name={name}")
-        async with aclosing(progress(source, Known(), self._timeout_s, self.rng)) as stream:
+        async with aclosing(progress(source, Known(), self._patience(patience_s), self.rng)) as stream:
             async for part in stream:
                 for step in part.steps:
                     known = None if step.type is ChangeType.DELETED else kind.FromString(step.value)
@@ -143,6 +150,9 @@ class Watching(Changes):
             reference=target, label_selector=labels, field_selector=fields, bookmarks=True
         )
         return Source(listed, self._opener(request), lambda event: read(event.object))
+
+    def _patience(self, patience_s: float | None) -> float:
+        return self._timeout_s if patience_s is None else patience_s
 
     def _opener(self, request: wire.WatchRequest) -> Callable[[str], Batches]:
         def open_at(version: str) -> Batches:

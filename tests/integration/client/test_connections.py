@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from knarr import transport
+from knarr.api.kinds import CONFIG_MAP
 from knarr.client import Client, Unreachable
 from knarr.client.servers import Servers
 from knarr.errors import NotFound
@@ -14,7 +15,9 @@ from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 from tests.support.api import api_world
 from tests.support.served import ServedApi, served_api
+from tests.support.waiting import until
 
+DEADLINE_S = 10.0
 NOBODY = "127.0.0.1:1"  # a port on which nothing listens
 
 
@@ -103,13 +106,30 @@ async def test_a_cancelled_call_does_not_end_the_connecting_of_others() -> None:
         await servers.close()
 
 
-async def test_closing_while_connecting() -> None:
-    servers = Servers.at([NOBODY])
-    waiting = asyncio.create_task(servers.link())
-    await asyncio.sleep(0)
-    await servers.close()
-    with pytest.raises((Unreachable, asyncio.CancelledError)):
-        await waiting
+async def test_closing_ends_what_is_under_way() -> None:
+    async with served_api() as api:
+        client = Client.connect([api.address])
+        connecting = asyncio.create_task(client.get(core.ConfigMap, "default", "none"))
+        await asyncio.sleep(0)
+        await client.close()
+        with pytest.raises(RuntimeError, match="the client is closed"):
+            await connecting
+        with pytest.raises(RuntimeError, match="the client is closed"):
+            await client.get(core.ConfigMap, "default", "none")
+
+
+async def test_closing_ends_a_watch() -> None:
+    async with served_api() as api:
+        client = Client.connect([api.address])
+        watch = client.watch(
+            core.ConfigMap, resource_version=(await client.list(core.ConfigMap)).resource_version
+        )
+        waiting = asyncio.create_task(anext(watch))
+        await until(lambda: api.world.watches.watchers(CONFIG_MAP) == 1)
+        await client.close()
+        with pytest.raises(RuntimeError, match="the client is closed"):
+            async with asyncio.timeout(DEADLINE_S):
+                await waiting
 
 
 def test_addresses_are_needed_and_local_without_tls() -> None:

@@ -185,6 +185,18 @@ async def test_a_wait_goes_on_over_a_restart_and_forgotten_history() -> None:
         assert found.data["v"] == "9"
 
 
+async def test_patience_is_longer_than_any_call() -> None:
+    async with world() as w, Client.connect([w.proxy.endpoint], timeout_s=0.2) as hasty:
+        await w.put("a", "1")
+        w.proxy.refuse()
+        async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(hasty.wait_for(core.ConfigMap, NAMESPACE, "a", bool, patience_s=60.0))
+            with pytest.raises(Unreachable):
+                await hasty.list(core.ConfigMap)
+            w.proxy.allow()
+            assert await waiting is not None
+
+
 async def test_a_wait_for_the_end_of_an_object() -> None:
     async with world() as w, asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as tasks:
         await w.put("a", "1")
