@@ -118,6 +118,25 @@ class Conflict(ApiError):
 class Expired(ApiError):
     code, reason = 410, "Expired"
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        causes: Sequence[Cause] = (),
+        subject: Subject | None = None,
+        retry_after_s: int = 0,
+        continue_token: str = "",
+    ) -> None:
+        """`continue_token`: of a list in parts, how to have the rest as it is now."""
+        super().__init__(message, causes=causes, subject=subject, retry_after_s=retry_after_s)
+        self.continue_token = continue_token
+
+    def status(self) -> meta.Status:
+        status = super().status()
+        if self.continue_token:
+            setattr(status.metadata, "continue", self.continue_token)
+        return status
+
 
 class TooLarge(ApiError):
     code, reason = 413, "RequestEntityTooLarge"
@@ -175,9 +194,12 @@ def from_status(status: meta.Status) -> ApiError:
     subject = None
     if details.kind or details.name or details.group:
         subject = Subject(details.group, details.kind, details.name, details.uid)
-    return cls(
+    error = cls(
         status.message,
         causes=[Cause(cause.field, cause.reason, cause.message) for cause in details.causes],
         subject=subject,
         retry_after_s=details.retryAfterSeconds,
     )
+    if isinstance(error, Expired):
+        error.continue_token = getattr(status.metadata, "continue")
+    return error

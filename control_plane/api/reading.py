@@ -10,6 +10,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from control_plane.api.refusals import too_large_version
 from control_plane.api.selection import Selection
@@ -17,8 +18,15 @@ from control_plane.api.settings import ApiSettings
 from control_plane.api.storage import Storage
 from control_plane.objects.cache import CachedObjects
 from control_plane.store.interface import POSITIONS, Record
-from knarr.errors import BadRequest, Cause, Invalid, Subject
+from knarr.errors import BadRequest, Cause, Expired, Invalid, Subject
 from knarr.proto.services import object_service_pb2 as wire
+
+_NOW: Final = -1  # instead of a version, in the token of a list that goes on as things are now
+_TOO_OLD_TO_CONTINUE: Final = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new "
+    "list without it, or use the continue token in this response for the rest of the objects as they are: "
+    "objects that were created, changed or deleted since the first part may be missing or told twice."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ class ListOptions:
 class _Place:
     """Where a paged list stands."""
 
-    version: int
+    version: int  # or _NOW
     after: str  # a key, without the prefix of what is listed
 
     def token(self) -> str:
@@ -76,15 +84,25 @@ class Lister:
         if options.limit < 0:
             raise BadRequest(f"limit must not be negative, got {options.limit}")
         if place is not None:
-            source = self._from_store(wanted, options.limit, place.version, wanted.prefix + place.after)
-        elif options.match == wire.EXACT and asked:
-            source = self._from_store(wanted, options.limit, asked, "")
+            source = self._continued(wanted, options.limit, place)
+        elif asked and _is_exact(options):
+            source = self._from_store(wanted, options.limit, exactly(asked), "")
         elif asked is not None and not options.limit and self._objects.version(wanted.kind) >= asked:
             source = self._from_cache(wanted)
         else:
             source = self._not_older(wanted, options.limit, asked or 0)
         async for part in source:
             yield part
+
+    async def _continued(self, wanted: Selection, limit: int, place: _Place) -> AsyncIterator[Part]:
+        """The rest of a list. Where its moment is no longer kept, the client is told a place from which it
+        can have the rest as it is now."""
+        try:
+            version = max(place.version, 0)
+            async for part in self._from_store(wanted, limit, version, wanted.prefix + place.after):
+                yield part
+        except Expired as error:
+            raise Expired(_TOO_OLD_TO_CONTINUE, continue_token=_Place(_NOW, place.after).token()) from error
 
     async def _not_older(self, wanted: Selection, limit: int, least: int) -> AsyncIterator[Part]:
         """The newest list, which must have reached a version."""
@@ -147,12 +165,15 @@ def read_place(options: ListOptions) -> _Place | None:
         return None
     if options.resource_version not in ("", "0"):
         raise BadRequest("specifying resource version is not allowed when using continue")
+    if options.match != wire.MATCH_DEFAULT:
+        raise _bad_options("resourceVersionMatch is forbidden when continue is provided")
     try:
         content = json.loads(base64.b64decode(options.continue_token, altchars=b"-_", validate=True))
         place = _Place(content["v"], content["k"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadRequest("continue key is not valid: it is not one that this server handed out") from error
-    if not isinstance(place.version, int) or not isinstance(place.after, str) or place.version <= 0:
+    known = isinstance(place.version, int) and (place.version > 0 or place.version == _NOW)
+    if not known or not isinstance(place.after, str):
         raise BadRequest("continue key is not valid: it is not one that this server handed out")
     return place
 
@@ -162,18 +183,22 @@ def read_version(options: ListOptions) -> int | None:
     text = options.resource_version
     if not text:
         if options.match != wire.MATCH_DEFAULT:
-            raise _bad_options(
-                "resourceVersionMatch is forbidden unless resourceVersion is provided", "FieldValueForbidden"
-            )
+            raise _bad_options("resourceVersionMatch is forbidden unless resourceVersion is provided")
         return None
     version = parse_version(text)
-    if options.match == wire.EXACT:
-        if not version:
-            raise _bad_options(
-                'resourceVersionMatch "exact" is forbidden for resourceVersion "0"', "FieldValueForbidden"
-            )
-        return version // POSITIONS * POSITIONS + POSITIONS - 1
+    if options.match == wire.EXACT and not version:
+        raise _bad_options('resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
     return version
+
+
+def exactly(version: int) -> int:
+    """The moment of a version: with all changes that were made in one step with it."""
+    return version // POSITIONS * POSITIONS + POSITIONS - 1
+
+
+def _is_exact(options: ListOptions) -> bool:
+    """Whether only the named version will do, as for a page of it when nothing else is said."""
+    return options.match == wire.EXACT or (options.match == wire.MATCH_DEFAULT and options.limit > 0)
 
 
 def parse_version(text: str) -> int:
@@ -185,9 +210,9 @@ def parse_version(text: str) -> int:
     return int(text)
 
 
-def _bad_options(message: str, reason: str) -> Invalid:
+def _bad_options(message: str) -> Invalid:
     return Invalid(
         f'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: {message}',
-        causes=[Cause("resourceVersionMatch", reason, f"Forbidden: {message}")],
+        causes=[Cause("resourceVersionMatch", "FieldValueForbidden", f"Forbidden: {message}")],
         subject=Subject("meta.k8s.io", "ListOptions"),
     )

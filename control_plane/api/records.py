@@ -103,10 +103,7 @@ class Records:
             async with asyncio.timeout(self._settings.store_timeout_s):
                 return await self._store.list(prefix, limit=limit, after=after, version=version)
         except CompactedError as error:
-            raise Expired(
-                "The provided continue parameter is too old to display a consistent list result. "
-                "You can start a new list without the continue parameter."
-            ) from error
+            raise Expired("The resourceVersion for the provided list is too old.") from error
         except FutureVersionError as error:
             raise refusals.too_large_version(version) from error
         except (TimeoutError, StoreError) as error:

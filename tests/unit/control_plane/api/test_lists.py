@@ -11,7 +11,7 @@ from control_plane.objects.interface import DeleteOptions
 from control_plane.store.memory import MemoryStore
 from control_plane.store.memory_backend import MemoryBackend
 from knarr.api.kinds import CONFIG_MAP, NODE
-from knarr.errors import ApiError, BadRequest, Expired, Invalid, Timeout
+from knarr.errors import ApiError, BadRequest, Expired, Invalid, Timeout, from_status
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import object_service_pb2 as wire
 from tests.support.api import OPTIONS, ApiWorld, api_world
@@ -103,8 +103,37 @@ async def test_a_page_that_was_compacted_away_is_expired() -> None:
         newest = await add(world, "late")
         await add(world, "later")
         await world.store.compact(int(newest) + 64)
-        with pytest.raises(Expired, match="start a new list"):
+        with pytest.raises(Expired, match="too old to display a consistent list") as caught:
             await listed(world, limit=2, continue_token=last.continue_token)
+        error = from_status(caught.value.status())
+        assert isinstance(error, Expired)
+        # The rest as it is now; what follows of it is of one moment again.
+        names, last, _ = await listed(world, limit=3, continue_token=error.continue_token)
+        assert names == ["c2", "c3", "c4"]
+        await add(world, "latest")
+        names, end, _ = await listed(world, continue_token=last.continue_token)
+        assert (names, end.resource_version) == (["c5", "late", "later"], last.resource_version)
+
+
+async def test_an_exact_version_that_was_compacted_away_is_expired() -> None:
+    async with api_world(settings=SETTINGS) as world:
+        version = await add(world, "a")
+        newest = await add(world, "b")
+        await add(world, "c")
+        await world.store.compact(int(newest) + 64)
+        with pytest.raises(Expired, match="The resourceVersion for the provided list is too old"):
+            await listed(world, resource_version=version, version_match=wire.EXACT)
+
+
+async def test_a_page_of_a_version_is_of_just_that_version() -> None:
+    async with api_world(settings=SETTINGS) as world:
+        await add(world, "a")
+        version = await add(world, "b")
+        await add(world, "c")
+        names, last, _ = await listed(world, resource_version=version, limit=5)
+        assert (names, int(last.resource_version) // 64) == (["a", "b"], int(version) // 64)
+        assert (await listed(world, resource_version=version))[0] == ["a", "b", "c"]
+        assert (await listed(world, resource_version="0", limit=5))[0] == ["a", "b", "c"]
 
 
 async def test_an_exact_version_is_what_was_then() -> None:
@@ -200,3 +229,5 @@ async def test_a_token_and_a_version_exclude_each_other() -> None:
         _, last, _ = await listed(world, limit=1)
         with pytest.raises(BadRequest, match="not allowed when using continue"):
             await listed(world, limit=1, continue_token=last.continue_token, resource_version="5")
+        with pytest.raises(Invalid, match="resourceVersionMatch is forbidden when continue is provided"):
+            await listed(world, limit=1, continue_token=last.continue_token, version_match=wire.EXACT)
