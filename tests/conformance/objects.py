@@ -57,6 +57,8 @@ def compare(kind: Kind, ours: Message, recorded: Object, namespace: str = "") ->
     mine = shown(kind, ours)
     theirs, allocated = _recorded(kind, recorded, mine, namespace)
     for path in allocated:
+        if not found(mine, path):
+            yield Difference("object", "/".join(map(str, path)), None, ALLOCATED)
         remove(mine, path)
     _without_newer(kind, mine, theirs)
     mine, theirs = pruned(mine), pruned(theirs)
@@ -129,6 +131,13 @@ def remove(obj: Any, path: Path) -> None:
         del obj[last]
 
 
+def found(obj: Any, path: Path) -> Any:
+    """What stands at a path; None where there is nothing."""
+    for name in path:
+        obj = _at(obj, name)
+    return obj
+
+
 def _at(obj: Any, name: str | int) -> Any:
     if isinstance(obj, dict):
         return obj.get(name)
@@ -144,10 +153,7 @@ def newer_paths(kind: Kind) -> list[Path]:
 
 def _without_newer(kind: Kind, ours: Object, theirs: Object) -> None:
     for path in newer_paths(kind):
-        at: Any = theirs
-        for name in path:
-            at = _at(at, name)
-        if at is None:
+        if found(theirs, path) is None:
             remove(ours, path)
     if kind.name == "Job":
         _name_as_recorded(ours)

@@ -238,7 +238,7 @@ def _options(call: Call, validation: "wire.FieldValidation.ValueType" = wire.IGN
 def _delete_options(call: Call) -> meta.DeleteOptions:
     """What the body says or, without one, the query."""
     if call.body is not None:
-        return received(meta.DeleteOptions, wire.Body(json=_bytes(call.body))).message
+        return received(meta.DeleteOptions, wire.Body(json=_bytes(call.body)), wire.IGNORE).message
     query, options = call.query, meta.DeleteOptions()
     if "gracePeriodSeconds" in query:
         options.gracePeriodSeconds = int(query["gracePeriodSeconds"])
