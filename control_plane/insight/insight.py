@@ -69,7 +69,9 @@ class Insight:
                 answer, job = others.cron_job(obj, jobs_of(self._objects, obj))
                 return answer if job is None else _with(answer, await self._why(JOB, job))
             case core.Service():
-                answer, worst = others.service(obj, pods_of(self._objects, obj))
+                pods = pods_of(self._objects, obj)
+                strangers = () if pods else self._objects.list(core.Pod, obj.metadata.namespace)
+                answer, worst = others.service(obj, pods, strangers)
             case core.Node():
                 answer, worst = others.node(obj), None
             case _:

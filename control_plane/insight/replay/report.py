@@ -27,10 +27,10 @@ def report_lines(header: Header, played: Played) -> list[str]:
     if played.placed:
         lines.append(_spread(played))
     if played.victims:
-        lines.append(f"evicted to make room: {len(played.victims):,} pods")
+        lines.append(f"pods evicted to make room: {len(played.victims):,}")
     waiting = _waiting(played)
     if waiting:
-        lines += ["", f"{sum(many for _, many, _ in waiting):,} pods would wait:"]
+        lines += ["", f"pods that would wait: {sum(many for _, many, _ in waiting):,}"]
         lines += [f"  {many:>7,}  {why}  (such as {name})" for why, many, name in waiting[:_REASONS]]
     return lines
 

@@ -1,7 +1,7 @@
 """What is the matter with objects that make no pods: services without pods behind them, nodes, and what any
 kind says of itself in its conditions. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from google.protobuf.message import Message
 
@@ -11,13 +11,17 @@ from control_plane.insight.why.pods import is_ready
 from control_plane.insight.why.sentences import listed, times
 from control_plane.insight.why.workloads import worst_of
 from knarr.api.kinds import CRON_JOB, NODE, SERVICE, Kind
+from knarr.api.suggest import nearest
 from knarr.proto.kubernetes import batch_v1_pb2 as batch
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
 
 
-def service(obj: core.Service, pods: Sequence[core.Pod]) -> tuple[wire.WhyResponse, core.Pod | None]:
-    """A service: has it pods, are they ready, do they have its ports? `pods`: those that it selects."""
+def service(
+    obj: core.Service, pods: Sequence[core.Pod], others: Sequence[core.Pod] = ()
+) -> tuple[wire.WhyResponse, core.Pod | None]:
+    """A service: has it pods, are they ready, do they have its ports? `pods`: those that it selects;
+    `others`: those of its namespace, where it selects none."""
     answer = blank(SERVICE, obj)
     selector = ",".join(f"{key}={value}" for key, value in sorted(obj.spec.selector.items()))
     ready = [pod for pod in pods if is_ready(pod)]
@@ -28,6 +32,7 @@ def service(obj: core.Service, pods: Sequence[core.Pod]) -> tuple[wire.WhyRespon
     elif not pods:
         answer.verdict = wire.STUCK
         answer.summary = f"no pod of the namespace has the labels that it selects ({selector})"
+        answer.details.extend(_near_misses(obj, others))
         answer.remedies.append(
             "compare spec.selector with the labels of the pods: knarr get pods --show-labels"
         )
@@ -41,6 +46,18 @@ def service(obj: core.Service, pods: Sequence[core.Pod]) -> tuple[wire.WhyRespon
         answer.verdict = wire.STUCK
         answer.details.append(f"no container of its pods has a port called {name}")
     return answer, worst_of(pods) if answer.verdict is not wire.WELL else None
+
+
+def _near_misses(obj: core.Service, pods: Sequence[core.Pod]) -> Iterator[str]:
+    """Labels of pods that the selector may have meant."""
+    for key, value in sorted(obj.spec.selector.items()):
+        values = {pod.metadata.labels[key] for pod in pods if key in pod.metadata.labels}
+        if not values:
+            near = nearest(key, {label for pod in pods for label in pod.metadata.labels})
+            yield f"no pod has a label {key}" + (f"; did you mean {near}?" if near else "")
+        elif value not in values:
+            near = nearest(value, values)
+            yield f"no pod has {key}={value}" + (f"; did you mean {key}={near}?" if near else "")
 
 
 def _missing_ports(obj: core.Service, pods: Sequence[core.Pod]) -> list[str]:

@@ -66,11 +66,14 @@ def is_ready(pod: core.Pod) -> bool:
 
 
 def add_happenings(answer: wire.WhyResponse, events: Sequence[core.Event]) -> None:
-    """The newest warnings, each once."""
+    """The newest warnings, each once, less those of which the answer consists already."""
     seen: set[tuple[str, str]] = set()
+    said = " ".join((answer.summary, *answer.details))
     for event in events:
         told = (event.reason, event.message)
         if event.type != "Warning" or event.reason in _HARMLESS_EVENTS or told in seen:
+            continue
+        if event.message and event.message in said:
             continue
         seen.add(told)
         answer.happenings.add(

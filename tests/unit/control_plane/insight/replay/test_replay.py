@@ -202,7 +202,7 @@ def test_the_report_for_people() -> None:
     assert lines[0] == "recording of 2026-11-21T08:00:00Z: 1 nodes, 0 pods on them, 4 pods without a node"
     assert lines[1].startswith("placed 1 of 4 pods in ")
     assert lines[-2:] == [
-        "3 pods would wait:",
+        "pods that would wait: 3",
         "        3  0/1 nodes are available: 1 Insufficient cpu.  (such as default/big0)",
     ]
 

@@ -308,6 +308,19 @@ def test_what_is_said_of_a_service(
     assert (answer.verdict, answer.summary) == (verdict, summary)
 
 
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ({"app": "webb"}, "no pod has app=web; did you mean app=webb?"),
+        ({"app": "database"}, "no pod has app=web"),
+        ({"apps": "web"}, "no pod has a label app; did you mean apps?"),
+    ],
+)
+def test_what_a_service_may_have_meant(labels: dict[str, str], said: str) -> None:
+    answer, _ = others.service(service(), [], [pod("a", labels=labels)])
+    assert list(answer.details) == [said]
+
+
 def test_a_service_without_a_selector() -> None:
     answer, _ = others.service(core.Service(), [])
     assert (answer.verdict, answer.summary) == (
