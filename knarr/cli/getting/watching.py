@@ -46,11 +46,13 @@ async def changes(client: Client, request: wire.ListRequest, version: str) -> As
     loop = asyncio.get_running_loop()
     backoff = Backoff(random.Random(), FIRST_PAUSE_S, MOST_PAUSE_S)
     answered_s = loop.time()
+    told = ""
     while True:
         try:
             async for event in client.watch_events(_watch_of(request, version)):
                 answered_s = loop.time()
                 backoff.reset()
+                told = ""
                 version = event.resource_version or version
                 yield event
         except Expired:
@@ -59,7 +61,9 @@ async def changes(client: Client, request: wire.ListRequest, version: str) -> As
         except Unavailable as error:
             if loop.time() - answered_s > GIVE_UP_S:
                 raise
-            warn(f"{error.message}; trying again")
+            if not told:
+                told = f"{error.message}; trying again"
+                warn(told)
         await asyncio.sleep(backoff.next_s())
 
 
