@@ -13,6 +13,7 @@ from knarr.api.kinds import Kind
 
 # Watches woken before others run: each takes some hundred microseconds to hand on what there is.
 WOKEN = 32
+REST_S = 0.1  # the longest rest between two rounds of waking
 
 
 class Feed:
@@ -27,6 +28,10 @@ class Feed:
         # Who waits for news, longest first, and how many of them are yet to be woken.
         self._waiting: OrderedDict[asyncio.Future[None], None] = OrderedDict()
         self._due = 0
+        self._busy = False  # a round of waking, or the rest after it
+        self._told = False  # there is news since the round began
+        self._round_began = 0.0
+        self._batch = settings.watch_batch
         self._whole = asyncio.Event()  # the ring has all changes since its floor
 
     def start(self) -> Callable[[], None]:
@@ -64,28 +69,47 @@ class Feed:
             self._tell()
 
     def _tell(self) -> None:
-        """Wake all who wait now."""
-        if self._waiting and not self._due:
-            asyncio.get_running_loop().call_soon(self._wake)
+        """There is news: wake those who wait, now or in the next round."""
+        self._told = True
+        if not self._busy:
+            self._begin_round()
+
+    def _begin_round(self) -> None:
+        self._busy = bool(self._waiting)
+        self._told = False
         self._due = len(self._waiting)
+        self._round_began = asyncio.get_running_loop().time()
+        self._wake()
 
     def _wake(self) -> None:
-        """Some of those who are due; the next ones after others have run."""
+        """Some of those who are due; the next ones after others have run. After the last one comes a rest as
+        long as the round, in which more may come: a message costs much more than an event in it."""
         for _ in range(min(self._due, WOKEN, len(self._waiting))):
             waiter, _ = self._waiting.popitem(last=False)
             self._due -= 1
             if not waiter.done():
                 waiter.set_result(None)
         self._due = min(self._due, len(self._waiting))
+        if not self._busy:
+            return
+        loop = asyncio.get_running_loop()
         if self._due:
-            asyncio.get_running_loop().call_soon(self._wake)
+            loop.call_soon(self._wake)
+        else:
+            now = loop.time()
+            loop.call_at(now + min(now - self._round_began, REST_S), self._rested)
+
+    def _rested(self) -> None:
+        self._busy = False
+        if self._told:
+            self._begin_round()
 
     async def news(self, place: int, timeout_s: float) -> bool:
         """Wait until there is a change at a place; False when there was none within the time. What came just
         when time was up is news: a bookmark must never pass it by."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
-        while self.ring.end <= place:
+        while not self._ready(place):
             waiter: asyncio.Future[None] = loop.create_future()
             self._waiting[waiter] = None
             timer = loop.call_at(deadline, _end, waiter)
@@ -94,9 +118,19 @@ class Feed:
             finally:
                 timer.cancel()
                 self._waiting.pop(waiter, None)
-            if loop.time() >= deadline:
+            if self.ring.end > place or loop.time() >= deadline:
                 break
         return self.ring.end > place
+
+    def _ready(self, place: int) -> bool:
+        """Whether a watcher at a place goes on at once. One that is a whole batch behind does not rest."""
+        behind = self.ring.end - place
+        if behind <= 0:
+            return False
+        if not self._busy or behind >= self._batch:
+            return True
+        self._told = True  # the next round is for it
+        return False
 
 
 def _end(waiter: "asyncio.Future[None]") -> None:

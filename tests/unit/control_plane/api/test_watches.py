@@ -385,3 +385,27 @@ async def test_watches_of_one_kind_are_woken_in_slices() -> None:
             await asyncio.sleep(0)
             steps.append(woken - before)
     assert max(steps) <= WOKEN
+
+
+async def test_many_watches_of_busy_objects_are_told_every_change_once_and_in_order() -> None:
+    changes = 60
+    async with api_world(settings=SETTINGS) as world:
+        request = wire.WatchRequest(
+            reference=REFERENCE, resource_version=str(world.objects.version(CONFIG_MAP))
+        )
+
+        async def follow() -> list[str]:
+            seen: list[str] = []
+            async for batch in world.reads.watch(request):
+                seen += [core.ConfigMap.FromString(event.object).metadata.name for event in batch.events]
+                if len(seen) >= changes:
+                    break
+            return seen
+
+        watches = [asyncio.create_task(follow(), name="follow") for _ in range(4 * WOKEN)]
+        await until(lambda: world.watches.watchers(CONFIG_MAP) == len(watches), "all watch")
+        for number in range(changes):
+            await put(world, f"c-{number:02}", "1")
+        async with asyncio.timeout(30):
+            for watch in watches:
+                assert await watch == [f"c-{number:02}" for number in range(changes)]
