@@ -85,13 +85,17 @@ def command(
     found = documents(files, recursive=recursive)
     items = read(found, invocation, strict=writing.validation == wire.STRICT)
     if writing.validation == wire.WARN:
-        for item in items:
-            for text in item.unknown:
-                warn(f"{item.target}: {text}")
+        _warn_of_unknown(items)
     if labels:
         items = selected(items, label_selector(labels), whole=prunes)
     plan = Plan(items, writing, force_conflicts, labels, allowed(prune_allowlist) if prunes else ())
     invocation.run(lambda client: _work(client, plan, timeout if wait else 0.0))
+
+
+def _warn_of_unknown(items: Sequence[Item]) -> None:
+    for item in items:
+        for text in item.unknown:
+            warn(f"{item.target}: {text}")
 
 
 async def _work(client: Client, plan: Plan, wait_s: float) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import click
 
-from knarr.api import kinds
 from knarr.api.codec import object_to_dict
+from knarr.api.kinds import Kind, of
 from knarr.cli.applying.items import NOTHING_DONE, Item, read, selected
 from knarr.cli.applying.pruning import to_prune
 from knarr.cli.applying.sending import Sender
@@ -57,15 +57,11 @@ def command(
         items = read(documents(files, recursive=recursive), invocation)
         if labels:
             items = selected(items, label_selector(labels), whole=prunes)
-        prunable = allowed(prune_allowlist) if prunes else ()
+        kinds = allowed(prune_allowlist) if prunes else ()
 
         async def work(client: Client) -> list[Pair]:
             pairs = await _pairs(client, items, writing, force=force_conflicts)
-            gone = await to_prune(client, items, prunable, labels, field_manager) if prunable else []
-            for obj in gone:
-                target = Target(kinds.of(obj), metadata_of(obj).name)
-                pairs.append(Pair(str(target), metadata_of(obj).namespace, object_to_dict(obj), None))
-            return pairs
+            return pairs + await _pruned(client, items, kinds, labels, field_manager)
 
         pairs = invocation.run(work)
     except Failure as error:
@@ -89,6 +85,17 @@ async def _pairs(client: Client, items: Sequence[Item], writing: Writing, *, for
         merged = object_to_dict(message.FromString(answer.object)) if answer is not None else item.value
         pairs.append(Pair(str(item.target), item.namespace, live, merged))
     return pairs
+
+
+async def _pruned(
+    client: Client, items: Sequence[Item], kinds: Sequence[Kind], labels: str, manager: str
+) -> list[Pair]:
+    return [
+        Pair(
+            str(Target(of(obj), metadata_of(obj).name)), metadata_of(obj).namespace, object_to_dict(obj), None
+        )
+        for obj in await to_prune(client, items, kinds, labels, manager)
+    ]
 
 
 async def _live(client: Client, item: Item) -> dict[str, object] | None:

@@ -75,12 +75,9 @@ def command(
     async def work(client: Client) -> None:
         sources: list[dict[str, Any]] = []
         if taken is not None:
-            namespace = invocation.namespace_or_default()
-            there = await _keys(client, namespace, taken)
-            wished = [key for key in keys.split(",") if key]
-            sources = of_keys(taken.kind, taken.name, there, wished, prefix)
-        patch = _patch(change, sources)
-        await patch_each(client, wanted, which, patch, writing, "env updated")
+            there = await _keys(client, invocation.namespace_or_default(), taken)
+            sources = of_keys(taken.kind, taken.name, there, [key for key in keys.split(",") if key], prefix)
+        await patch_each(client, wanted, which, _patch(change, sources), writing, "env updated")
 
     invocation.run(work)
 
