@@ -119,7 +119,7 @@ class Storage(Records):
         await self.ledger.check(Change(kind, old, new))
 
     async def _commit_one(self, item: Charged) -> Outcome:
-        if not self.ledger.concerns(item.change):
+        if not self.ledger.concerned([item.change]):
             (outcome,) = await self.write_all([item.write])
             return outcome
         (charged,) = await self.ledger.commit([item])
@@ -129,17 +129,15 @@ class Storage(Records):
 
     async def _commit(self, items: Sequence[Charged]) -> list[Outcome | ApiError]:
         """All at once; each its own outcome, in order."""
-        charged = {index for index, item in enumerate(items) if self.ledger.concerns(item.change)}
+        charged = self.ledger.concerned([item.change for item in items])
         if not charged:
             return list(await self.write_all([item.write for item in items]))
-        rest = [index for index in range(len(items)) if index not in charged]
+        rest = sorted(set(range(len(items))).difference(charged))
         ones, others = await asyncio.gather(
-            self.ledger.commit([items[index] for index in sorted(charged)]),
+            self.ledger.commit([items[index] for index in charged]),
             self.write_all([items[index].write for index in rest]),
         )
-        found: dict[int, Outcome | ApiError] = dict(
-            zip((*sorted(charged), *rest), (*ones, *others), strict=True)
-        )
+        found: dict[int, Outcome | ApiError] = dict(zip((*charged, *rest), (*ones, *others), strict=True))
         return [found[index] for index in range(len(items))]
 
     def _encoded(self, kind: Kind, obj: Message) -> bytes:

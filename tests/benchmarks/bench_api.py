@@ -4,10 +4,11 @@ Every figure says which of the two it is: transport=grpc, store=etcd, or transpo
 The names and what they mean stand in README.md.
 """
 
-from tests.benchmarks.api import end_to_end, in_process
+from tests.benchmarks.api import end_to_end, in_process, quotas
 from tests.support.bench import Report
 
 
 async def run(report: Report) -> None:
     await end_to_end.run(report)
     await in_process.run(report)
+    await quotas.run(report)

@@ -5,7 +5,7 @@ what stands in status.used at any time. Texts follow Kubernetes' resourcequota a
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from functools import cached_property
 
 from google.protobuf.message import Message
 
@@ -20,13 +20,29 @@ from knarr.api.quantity import Quantity
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 
-@dataclass(frozen=True, slots=True)
 class Change:
     """A write: `old` None is a creation, `new` None a deletion."""
 
-    kind: Kind
-    old: Message | None
-    new: Message | None
+    def __init__(self, kind: Kind, old: Message | None, new: Message | None) -> None:
+        self.kind = kind
+        self.old = old
+        self.new = new
+
+    @property
+    def namespace(self) -> str:
+        """ "" for objects of the cluster."""
+        obj = self.new if self.new is not None else self.old
+        return metadata(obj).namespace if obj is not None else ""
+
+    @cached_property
+    def used_before(self) -> Amounts:
+        """What the old object uses."""
+        return usage_of(self.kind, self.old) if self.old is not None else {}
+
+    @cached_property
+    def used_after(self) -> Amounts:
+        """What the new object uses."""
+        return usage_of(self.kind, self.new) if self.new is not None else {}
 
 
 class Account:
@@ -46,7 +62,8 @@ class Account:
 
     def owed(self, change: Change) -> Amounts:
         """What the change adds to what is used, without zeros; negative where it gives back."""
-        after, before = self._share(change.kind, change.new), self._share(change.kind, change.old)
+        after = self._share(change.new, change.used_after)
+        before = self._share(change.old, change.used_before)
         if not before:
             return {name: amount for name, amount in after.items() if amount}
         found = {name: after.get(name, ZERO) - before.get(name, ZERO) for name in {**after, **before}}
@@ -89,7 +106,7 @@ class Account:
 
     def add(self, kind: Kind, obj: Message) -> None:
         """Count one object."""
-        self.charge(self._share(kind, obj))
+        self.charge(self._share(obj, usage_of(kind, obj)))
 
     def message(self) -> core.ResourceQuota:
         """The quota with what is used now."""
@@ -100,11 +117,11 @@ class Account:
             result.status.used[name].CopyFrom(quantity.message(self.used.get(name, ZERO)))
         return result
 
-    def _share(self, kind: Kind, obj: Message | None) -> Amounts:
+    def _share(self, obj: Message | None, used: Mapping[str, Quantity]) -> Amounts:
         """What of an object's use this quota counts."""
         if obj is None or not covers(self.quota, obj):
             return {}
-        return {name: amount for name, amount in usage_of(kind, obj).items() if name in self.hard}
+        return {name: amount for name, amount in used.items() if name in self.hard}
 
     def _refused(self, change: Change, why: str) -> Exception:
         obj = change.new if change.new is not None else change.old

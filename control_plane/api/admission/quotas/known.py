@@ -31,10 +31,6 @@ class KnownQuotas:
                 found.append(Account(quota, version))
         return found
 
-    def any(self, namespace: str) -> bool:
-        """Whether the namespace may have a quota at all."""
-        return bool(self._objects.records(RESOURCE_QUOTA, namespace))
-
     def written(self, account: Account, value: bytes, version: int) -> None:
         """The quota was written with this value."""
         own = account.quota.metadata

@@ -8,11 +8,10 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-from control_plane.api.admission.quotas.accounts import Change
+from control_plane.api.admission.quotas.accounts import Account, Change
 from control_plane.api.admission.quotas.counting import Counter
 from control_plane.api.admission.quotas.known import KnownQuotas
 from control_plane.api.admission.quotas.rounds import Charged, Entry, Round, next_round
-from control_plane.api.messages import metadata
 from control_plane.api.records import Records
 from control_plane.objects.cache import CachedObjects
 from control_plane.store.interface import Outcome
@@ -29,20 +28,26 @@ class Ledger:
         self._queues: dict[str, deque[Entry]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def concerns(self, change: Change) -> bool:
-        """Whether any quota may have to do with the change."""
-        if not change.kind.namespaced:
-            return False
-        namespace = _namespace(change)
-        return self._known.any(namespace) and any(
-            account.concerns(change) for account in self._known.accounts(namespace)
-        )
+    def concerned(self, changes: Sequence[Change]) -> list[int]:
+        """Which of the changes any quota may have to do with."""
+        accounts: dict[str, Sequence[Account]] = {}
+        found: list[int] = []
+        for index, change in enumerate(changes):
+            if not change.kind.namespaced:
+                continue
+            namespace = change.namespace
+            known = accounts.get(namespace)
+            if known is None:
+                known = accounts[namespace] = self._known.accounts(namespace)
+            if known and any(account.concerns(change) for account in known):
+                found.append(index)
+        return found
 
     async def commit(self, items: Sequence[Charged]) -> list[Outcome | ApiError]:
         """Charge and write each; Forbidden where a quota says no. Cancelling takes back nothing."""
         entries = [Entry(item) for item in items]
         for entry in entries:
-            self._enqueue(_namespace(entry.item.change), entry)
+            self._enqueue(entry.item.change.namespace, entry)
         outcomes: list[Outcome | ApiError] = []
         for outcome in await asyncio.gather(*(entry.done for entry in entries), return_exceptions=True):
             if isinstance(outcome, BaseException) and not isinstance(outcome, ApiError):
@@ -52,9 +57,9 @@ class Ledger:
 
     async def check(self, change: Change) -> None:
         """Raises Forbidden where a quota says no; charges nothing."""
-        if not self.concerns(change):
+        if not self.concerned([change]):
             return
-        for account in await self._counter.accounts(_namespace(change)):
+        for account in await self._counter.accounts(change.namespace):
             account.check(change, account.owed(change))
 
     async def recount(self, namespace: str, name: str) -> None:
@@ -83,9 +88,3 @@ class Ledger:
                 if not isinstance(error, Exception):
                     raise
         del self._queues[namespace]
-
-
-def _namespace(change: Change) -> str:
-    obj = change.new if change.new is not None else change.old
-    assert obj is not None
-    return metadata(obj).namespace
