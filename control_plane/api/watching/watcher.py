@@ -6,14 +6,15 @@ ring; one that the store has forgotten too is Expired.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
 from control_plane.api import refusals
 from control_plane.api.reading import parse_version
 from control_plane.api.selection import Selection
 from control_plane.api.settings import ApiSettings
-from control_plane.api.watching.events import Event, bookmark, event_of, existing
+from control_plane.api.watching.beginning import Existing, from_cache, from_store
+from control_plane.api.watching.events import Event, bookmark, event_of
 from control_plane.api.watching.hub import Feed, Hub
 from control_plane.api.watching.ring import Entry
 from control_plane.objects.cache import CachedObjects
@@ -29,6 +30,8 @@ Events = list[Event]
 class WatchOptions:
     """How a watch is asked for."""
 
+    # From after this version. Else what exists comes first: with "0" as the cache has it, with none as it is
+    # now, with `send_initial_events` at this version or later.
     resource_version: str = ""
     bookmarks: bool = False
     send_initial_events: bool = False
@@ -72,19 +75,27 @@ class Watches:
         feed.watchers += 1
         try:
             if not version or options.send_initial_events:
-                start = watch.initial(self._objects)
-            elif version < feed.floor:
-                start = watch.catch_up(self._store, version)
+                async for batch in self._initial(watch, version):
+                    yield batch
+                version = watch.since
+            if version < feed.floor:
+                async with contextlib.aclosing(watch.catch_up(self._store, version)) as behind:
+                    async for batch in behind:
+                        yield batch
             else:
                 watch.begin(version)
-                start = None
-            for source in (start, watch.follow()):
-                if source is not None:
-                    async with contextlib.aclosing(source):
-                        async for batch in source:
-                            yield batch
+            async with contextlib.aclosing(watch.follow()) as following:
+                async for batch in following:
+                    yield batch
         finally:
             feed.watchers -= 1
+
+    def _initial(self, watch: "_Watch", least: int) -> AsyncIterator[Events]:
+        """What exists: as the cache has it where that is enough, and as it is now where nothing is said."""
+        kind, text = watch.wanted.kind, watch.options.resource_version
+        if text and self._objects.version(kind) >= least:
+            return watch.initial(from_cache(self._objects, watch.wanted, self._settings.watch_batch))
+        return watch.initial(from_store(self._store, watch.wanted, self._settings, least))
 
     async def _whole(self, feed: Feed) -> None:
         try:
@@ -98,18 +109,18 @@ class _Watch:
     """One watch: its place in the ring and its time."""
 
     def __init__(self, wanted: Selection, options: WatchOptions, feed: Feed, settings: ApiSettings) -> None:
-        self._wanted = wanted
-        self._options = options
+        self.wanted = wanted
+        self.options = options
         self._feed = feed
         self._settings = settings
         self._place = 0
-        self._since = 0  # changes up to this version are not for this watcher
+        self.since = 0  # changes up to this version are not for this watcher
         self._loop = asyncio.get_running_loop()
         self._ends_at = None if options.timeout_s is None else self._loop.time() + options.timeout_s
 
     def begin(self, version: int) -> None:
         """Go on in the ring after a version that it covers; the cache may yet have to come to it."""
-        self._since = version
+        self.since = version
         self._place = self._feed.ring.place_after(version)
 
     @property
@@ -125,7 +136,7 @@ class _Watch:
         return min(longest_s, max(0.0, self._ends_at - self._loop.time()))
 
     def _bookmarks(self, version: int) -> Events:
-        return [bookmark(self._wanted, version)] if self._options.bookmarks and not self._over else []
+        return [bookmark(self.wanted, version)] if self.options.bookmarks else []
 
     def _batches(self, events: Events) -> Iterator[Events]:
         """Events in batches of bounded size, each of one at least."""
@@ -140,26 +151,18 @@ class _Watch:
         if batch:
             yield batch
 
-    async def initial(self, objects: CachedObjects) -> AsyncGenerator[Events, None]:
-        """What exists. It is one moment, at which the ring goes on."""
-        wanted, ring = self._wanted, self._feed.ring
-        records = objects.records(wanted.kind, wanted.namespace or None)
-        # Nothing is awaited in between, so the records and the place are of the same moment.
-        version = max(ring.newest, objects.version(wanted.kind))
-        self._since, self._place = version, ring.end
-        size = self._settings.watch_batch
-        for start in range(0, len(records), size):
-            part = records[start : start + size]
-            found = [existing(each) for each in part if wanted.matches_record(each)]
-            for batch in self._batches(found):
+    async def initial(self, parts: AsyncIterator[Existing]) -> AsyncIterator[Events]:
+        """What exists, which is one moment: the changes after it follow."""
+        async for part in parts:
+            for batch in self._batches(part.events):
                 yield batch
-            await asyncio.sleep(0)
-        if self._options.send_initial_events:
-            yield [bookmark(wanted, version, initial_end=True)]
+            self.since = part.version
+        if self.options.send_initial_events:
+            yield [bookmark(self.wanted, self.since, initial_end=True)]
 
     async def catch_up(self, store: Store, version: int) -> AsyncGenerator[Events, None]:
         """From the store, up to where the ring begins. Raises Expired, Unavailable."""
-        kind = self._wanted.kind
+        kind = self.wanted.kind
         reader = RecordReader(kind)
         source = store.watch(kind.prefix, version)
         pending: asyncio.Task[Sequence[Change] | None] | None = None
@@ -178,7 +181,7 @@ class _Watch:
                 # Whole revisions come together, so the ring goes on exactly behind them.
                 version = changes[-1].version
                 entries = [Entry(_record_change(reader, each)) for each in changes]
-                for batch in self._batches(_events(self._wanted, entries)):
+                for batch in self._batches(_events(self.wanted, entries)):
                     yield batch
                 if version >= self._feed.floor:
                     self.begin(version)
@@ -198,7 +201,7 @@ class _Watch:
         feed = self._feed
         while not self._over:
             if not await feed.news(self._place, self._patience_s):
-                if told := self._bookmarks(max(self._since, feed.ring.newest)):
+                if told := self._bookmarks(max(self.since, feed.ring.newest)):
                     yield told
                 continue
             entries = feed.ring.read(self._place, self._settings.watch_batch, self._settings.part_bytes)
@@ -209,7 +212,7 @@ class _Watch:
                     "missed it; list again"
                 )
             self._place += len(entries)
-            if batch := _events(self._wanted, [each for each in entries if each.version > self._since]):
+            if batch := _events(self.wanted, [each for each in entries if each.version > self.since]):
                 yield batch
             else:
                 await asyncio.sleep(0)  # a watch to which nothing matters must not hold up the others

@@ -146,7 +146,7 @@ class EndToEnd:
 
         async def watcher(channel: grpc.aio.Channel, sampled: bool) -> None:
             call = ObjectServiceStub(channel).Watch(
-                wire.WatchRequest(reference=PODS, send_initial_events=True)
+                wire.WatchRequest(reference=PODS, resource_version="0", send_initial_events=True)
             )
             left = WATCHED
             async for batch in call:
