@@ -18,7 +18,13 @@ from control_plane.api.rules.api import rules_of
 from control_plane.api.scale import SCALE
 from control_plane.api.settings import ApiSettings
 from control_plane.api.storage import StepRefused, Storage, Stored
-from control_plane.api.strategy import finish_update, prepare_finalize, prepare_status_update, prepare_update
+from control_plane.api.strategy import (
+    canonicalize,
+    finish_update,
+    prepare_finalize,
+    prepare_status_update,
+    prepare_update,
+)
 from control_plane.api.writes import (
     Change,
     Result,
@@ -240,6 +246,7 @@ class Changer:
                 causes += validate_update(kind, new, old)
                 warnings += about_fields
         check_causes(kind, new, causes)
+        canonicalize(kind, new)
         if not target.subresource:
             self._admission.check_changed(kind, new, old)
         if options.track:

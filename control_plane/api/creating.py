@@ -14,7 +14,7 @@ from control_plane.api.patching import track_update
 from control_plane.api.rules import default_object, validate_create
 from control_plane.api.settings import ApiSettings
 from control_plane.api.storage import StepRefused, Storage
-from control_plane.api.strategy import MAX_GENERATED_BASE, finish_create, prepare_create
+from control_plane.api.strategy import MAX_GENERATED_BASE, canonicalize, finish_create, prepare_create
 from control_plane.api.writes import (
     Result,
     WriteOptions,
@@ -137,6 +137,7 @@ class Creator:
         finish_create(kind, obj)
         causes, warnings = supported(kind, obj, refuse=self._settings.refuse_unsupported)
         check_causes(kind, obj, [*causes, *validate_create(kind, obj)])
+        canonicalize(kind, obj)
         self._admission.check_new(kind, obj)
         return Result(obj, wire.CREATED, [*repeated, *warnings])
 

@@ -41,6 +41,11 @@ def finish_create(kind: Kind, obj: Message) -> None:
     strategy_of(kind).finish_create(obj)
 
 
+def canonicalize(kind: Kind, obj: Message) -> None:
+    """What the server writes into a valid object, in place: no rule is about it."""
+    strategy_of(kind).canonicalize(obj)
+
+
 def prepare_update(kind: Kind, new: Message, old: Message) -> None:
     """Put back, in place, what an update of the object itself may not change; before defaults, admission."""
     _keep_metadata(metadata(new), metadata(old))

@@ -17,7 +17,6 @@ def _begin(namespace: core.Namespace) -> None:
     namespace.status.phase = "Active"
     if FINALIZER not in namespace.spec.finalizers:
         namespace.spec.finalizers.append(FINALIZER)
-    namespace.metadata.labels[LABEL] = namespace.metadata.name
 
 
 def _change(new: core.Namespace, old: core.Namespace) -> None:
@@ -25,7 +24,10 @@ def _change(new: core.Namespace, old: core.Namespace) -> None:
     if not old.metadata.HasField("deletionTimestamp"):
         del new.spec.finalizers[:]
         new.spec.finalizers.extend(old.spec.finalizers)
-    new.metadata.labels[LABEL] = new.metadata.name
+
+
+def _label(namespace: core.Namespace) -> None:
+    namespace.metadata.labels[LABEL] = namespace.metadata.name
 
 
 def _name(limits: core.LimitRange) -> None:
@@ -33,5 +35,5 @@ def _name(limits: core.LimitRange) -> None:
     limits.metadata.name = limits.metadata.name or limits.metadata.uid
 
 
-NAMESPACE: Final = Strategy(create=_begin, update=_change)
+NAMESPACE: Final = Strategy(create=_begin, update=_change, canonicalize=_label)
 LIMIT_RANGE: Final = Strategy(create=_name)

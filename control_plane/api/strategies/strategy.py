@@ -14,7 +14,8 @@ def nothing(*_: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """What is done to objects of one kind, in place. Who owns a field is settled before; rules come after."""
+    """What is done to objects of one kind, in place. Who owns a field is settled before; rules come after all
+    but the last step."""
 
     # To a new object, whose name and uid are known: before defaults and admission.
     create: OnCreate = nothing
@@ -26,3 +27,5 @@ class Strategy:
     finish_update: OnChange = nothing
     # To an object of which only status has changed.
     status: OnChange = nothing
+    # To an object that was found valid, new or changed.
+    canonicalize: OnCreate = nothing

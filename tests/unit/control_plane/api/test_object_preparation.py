@@ -8,6 +8,7 @@ from control_plane.api.messages import copy, decode, encode, with_version
 from control_plane.api.qos import qos_class
 from control_plane.api.rules.api import BY_MESSAGE
 from control_plane.api.strategy import (
+    canonicalize,
     finish_create,
     finish_update,
     prepare_create,
@@ -61,6 +62,8 @@ def test_a_namespace_is_born_active_and_held() -> None:
     prepare_create(NAMESPACE, namespace, uid="u", now=NOW)
     assert list(namespace.spec.finalizers) == ["kubernetes"]
     assert namespace.status.phase == "Active"
+    assert not namespace.metadata.labels
+    canonicalize(NAMESPACE, namespace)
     assert namespace.metadata.labels["kubernetes.io/metadata.name"] == "team"
 
 
