@@ -1,11 +1,10 @@
-"""knarr rollout: how a deployment's change is getting on."""
+"""knarr rollout status: how a deployment's change is getting on."""
 
 from collections.abc import Sequence
 
 import click
 from google.protobuf.message import Message
 
-from knarr.cli.arguments import KnarrGroup
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation, knarr_command
 from knarr.cli.options import DURATION
@@ -17,17 +16,12 @@ from knarr.client import Client
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 
 
-@click.group("rollout", cls=KnarrGroup, short_help="Follow a deployment's change")
-def command() -> None:
-    """Follow a deployment's change."""
-
-
 @knarr_command("status", short_help="Wait until a rollout is finished, or say why it is not")
 @click.argument("names", nargs=-1, metavar="deployment/NAME")
 @click.option("--watch/--no-watch", default=True, show_default=True, help="Wait for the end.")
 @click.option("--timeout", type=DURATION, default="10m", show_default=True, help="How long to wait.")
 @click.option("--revision", type=int, default=0, help="Fail when another revision takes over.")
-def status(invocation: Invocation, names: Sequence[str], watch: bool, timeout: float, revision: int) -> None:
+def command(invocation: Invocation, names: Sequence[str], watch: bool, timeout: float, revision: int) -> None:
     """Wait until a rollout is finished; ends with 1 and the cause when it cannot succeed, with 3 when the
     time is over."""
     target = parse_one(names)
@@ -46,6 +40,3 @@ def status(invocation: Invocation, names: Sequence[str], watch: bool, timeout: f
             return await wait_ready(client, namespace, target, judge, progress, timeout)
 
     click.echo(invocation.run(work))
-
-
-command.add_command(status)
