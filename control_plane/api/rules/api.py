@@ -107,8 +107,8 @@ def validate_status_update(kind: Kind, new: Any, old: Any) -> list[Cause]:
     rules = rules_of(kind)
     check_metadata_update(new.metadata, old.metadata, "metadata", causes)
     for nested in rules.table.rules:
-        if isinstance(nested, Nested) and nested.field == "metadata":
-            nested.table.check(new.metadata, "metadata", causes)
+        if isinstance(nested, Nested) and nested.field in ("metadata", "status"):
+            nested.table.check(getattr(new, nested.field), nested.field, causes)
     for rule in rules.status:
         rule.check(new, old, "", causes)
     return causes

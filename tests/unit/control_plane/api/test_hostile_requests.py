@@ -9,7 +9,7 @@ from control_plane.server.bodies import received
 from control_plane.server.errors import MAX_STATUS_BYTES, status_bytes
 from knarr.api import codec
 from knarr.api.decoding import MAX_UNKNOWN
-from knarr.api.kinds import CONFIG_MAP, LIMIT_RANGE, NAMESPACE, POD, Kind
+from knarr.api.kinds import CONFIG_MAP, LIMIT_RANGE, NAMESPACE, NODE, POD, Kind
 from knarr.errors import BadRequest, Invalid, NotFound, Subject, Timeout
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import object_service_pb2 as wire
@@ -67,6 +67,16 @@ async def test_a_status_update_may_not_bring_labels_that_an_update_refuses() -> 
         update = wire.UpdateRequest(reference=reference(POD, "sample"))
         update.body.protobuf = pod.SerializeToString()
         with pytest.raises(Invalid, match=r"metadata\.labels"):
+            await world.writes.update(update, "status")
+
+
+async def test_a_status_update_may_not_bring_amounts_that_an_update_refuses() -> None:
+    async with api_world() as world:
+        node = await sample(world, NODE)
+        node.status.allocatable["a"].string = "1"
+        update = wire.UpdateRequest(reference=reference(NODE, "sample"))
+        update.body.protobuf = node.SerializeToString()
+        with pytest.raises(Invalid, match=r"status\.allocatable\[a\]"):
             await world.writes.update(update, "status")
 
 
