@@ -44,6 +44,11 @@ _VALIDATION: Final = (
     _caveat("ProcMountType was an alpha gate in 1.20", "procMount is checked", "procMount"),
     _caveat("IP family fields are behind an alpha gate", "IP families are checked", "(?i)ipfamil"),
     _caveat("newer versions allow more StatefulSet spec fields", "more of a StatefulSet may change", "^spec"),
+    _caveat(
+        "newer servers add the label kubernetes.io/metadata.name",
+        "namespaces have a label with their name, which is as wrong as a wrong name",
+        r"^metadata\.labels$",
+    ),
     _DROPPED,
     _readme(
         "A few validation records rest on the admission order of 1.20",

@@ -1,4 +1,4 @@
-"""Labels that the server adds are not what a refusal is about; a valid object has them."""
+"""Labels that a job is given once it is valid are not what a refusal is about."""
 
 from typing import Any
 
@@ -19,16 +19,6 @@ async def create(world: ApiWorld, kind: Kind, name: str, **content: Any) -> Any:
 
 def job(**labels: str) -> dict[str, Any]:
     return {"spec": {"template": {"metadata": {"labels": labels}, "spec": POD}}}
-
-
-async def test_a_namespace_is_labelled_with_a_valid_name_only() -> None:
-    async with api_world() as world:
-        with pytest.raises(Invalid) as refused:
-            await create(world, kinds.NAMESPACE, "b a")
-        made = await create(world, kinds.NAMESPACE, "ba")
-
-        assert [cause.field for cause in refused.value.causes] == ["metadata.name"]
-        assert dict(made.metadata.labels) == {"kubernetes.io/metadata.name": "ba"}
 
 
 @pytest.mark.parametrize(
