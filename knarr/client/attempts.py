@@ -35,6 +35,8 @@ class Write(Generic[T]):
     call: Call[T]
     # Sent again while in doubt: a precondition in it (uid, resourceVersion) makes that it is not done twice.
     repeatable: Callable[[], bool] = lambda: False
+    # Done whole or not at all. Of one that is not, no answer says that nothing was done.
+    atomic: bool = True
     # Reads what became of it. None: that cannot be told.
     settle: Callable[[], Awaitable[T | None]] | None = None
 
@@ -95,6 +97,8 @@ class Attempts:
                 return outcome.value
             error = outcome.failed.error
             verdict = judge(outcome.failed).write
+            if verdict is Verdict.AGAIN and outcome.failed.answered and not write.atomic:
+                verdict = Verdict.IN_DOUBT
             if verdict is Verdict.IN_DOUBT:
                 doubt = doubt or error
             again = verdict is Verdict.AGAIN or (verdict is Verdict.IN_DOUBT and write.repeatable())

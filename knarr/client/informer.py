@@ -62,7 +62,8 @@ class Informer(Generic[M]):
 
     async def seen(self, obj: Message) -> None:
         """Return once the cache holds an object that a write has returned, or a newer state of it: reading
-        your own writes. Raises TimeoutError after SEEN_TIMEOUT_S."""
+        your own writes. Raises TimeoutError after SEEN_TIMEOUT_S; so it does for an object that the
+        informer's selectors leave out."""
         version = int(metadata_of(obj).resourceVersion)
         async with asyncio.timeout(SEEN_TIMEOUT_S), self._news:
             await self._news.wait_for(lambda: self._version >= version)

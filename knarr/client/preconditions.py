@@ -67,6 +67,15 @@ def body_metadata(body: wire.Body, message: type[Message] | None) -> meta.Object
     return metadata_of(obj) if obj is not None else meta.ObjectMeta()
 
 
+def without_version(body: wire.Body) -> wire.Body:
+    """The body, of whatever version of the object; as it is where it is no JSON."""
+    document = _json(body.json)
+    if not _at(_at(document, "metadata"), "resourceVersion"):
+        return body
+    del document["metadata"]["resourceVersion"]
+    return wire.Body(json=json.dumps(document).encode())
+
+
 def parsed(body: wire.Body, message: type[M]) -> M | None:
     """The object of a body in protobuf form."""
     if not body.HasField("protobuf"):

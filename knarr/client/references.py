@@ -37,6 +37,8 @@ def metadata_of(obj: Message) -> meta.ObjectMeta:
 
 
 def words(target: wire.Reference) -> str:
-    """The object for a sentence: `Pod "web/web-1"`."""
+    """The object for a sentence: `Pod "web/web-1"`; all of a kind: `every Pod in "web"`."""
+    if not target.name:
+        return f'every {target.kind} in "{target.namespace}"' if target.namespace else f"every {target.kind}"
     name = f"{target.namespace}/{target.name}" if target.namespace else target.name
     return f'{target.kind} "{name}"'

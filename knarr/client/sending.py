@@ -17,6 +17,7 @@ from knarr.client.preconditions import (
     is_conditional,
     is_dry,
     parsed,
+    without_version,
 )
 from knarr.client.references import metadata_of, words
 from knarr.client.servers import Link
@@ -50,8 +51,9 @@ class Sending(Caller):
         write = Write(
             f"{_verb(request)} of {words(request.reference)}",
             _rpc(request),
-            lambda: is_conditional(request),
-            settle or self._settle(request),
+            repeatable=lambda: is_conditional(request),
+            atomic=bool(request.reference.name) or not isinstance(request, wire.DeleteRequest),
+            settle=settle or self._settle(request),
         )
         response = await self._attempts.write(write, timeout_s)
         self._warn(response.warnings)
@@ -109,6 +111,7 @@ class Sending(Caller):
         dry = wire.ApplyRequest()
         dry.CopyFrom(request)
         dry.options.dry_run = True
+        dry.body.CopyFrom(without_version(request.body))
         answer = await self.send(dry)
         return answer if answer.outcome == wire.UNCHANGED else None
 

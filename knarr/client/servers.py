@@ -134,3 +134,5 @@ class Servers:
 
     def _connected(self, task: "asyncio.Task[Link | None]") -> None:
         self._connecting = None
+        if not task.cancelled():
+            task.exception()  # seen, also where nobody waits for it any more

@@ -74,9 +74,16 @@ class Writer:
         """How many changes of the kind there were since."""
         return len(self._done[kind.name])
 
-    async def lose_answer(self, act: Awaitable[object], *, reads: bool) -> object:
-        """Make a write, which `reads` before, and lose its first answer: its result, or the ApiError."""
-        return await self._disturbed(self._proxy.swallow_answer, act, reads)
+    async def lose_answer(self, act: Awaitable[object], *, reads: bool, refuse: bool = False) -> object:
+        """Make a write, which `reads` before, and lose its first answer: its result, or the ApiError. With
+        `refuse` there is no connection afterwards."""
+
+        async def disturb() -> None:
+            await self._proxy.swallow_answer()
+            if refuse:
+                self._proxy.refuse()
+
+        return await self._disturbed(disturb, act, reads)
 
     async def lose_request(self, act: Awaitable[object], *, reads: bool) -> object:
         """Make a write, which `reads` before, and lose its request before the server has it."""
@@ -247,6 +254,17 @@ CASES: dict[str, Case] = {
         Ambiguous,
         None,
     ),
+    "apply of a version": Case(
+        THERE,
+        lambda client, obj: client.apply(
+            core.ConfigMap,
+            NAMESPACE,
+            "c",
+            {"metadata": {"resourceVersion": version(obj)}, "data": {"new": "1"}},
+        ),
+        None,
+        None,
+    ),
     "delete": Case(THERE, lambda client, obj: client.delete(core.ConfigMap, NAMESPACE, "c"), Ambiguous, None),
     "delete of a uid": Case(
         THERE,
@@ -308,3 +326,13 @@ async def test_the_answer_is_lost(case: Case) -> None:
         outcome = await world.lose_answer(case.act(world.client, obj), reads=case.reads)
         check(outcome, case.answer_lost)
         assert world.done(case.kind) == case.changes
+
+
+async def test_a_write_is_in_doubt_when_nobody_can_be_asked_about_it() -> None:
+    async with writer() as world:
+        made = await prepared(world, CASES["apply"])
+        act = CASES["apply"].act(world.client, made)
+        outcome = await world.lose_answer(act, reads=False, refuse=True)
+        assert type(outcome) is Ambiguous
+        assert str(outcome).startswith('apply of ConfigMap "default/c" may have been done or not: ')
+        assert world.done(CONFIG_MAP) == 1
