@@ -7,6 +7,7 @@ from typing import Any, Final
 from knarr.api.errors import QuantityError
 from knarr.api.quantity import NANOS, parse
 from knarr.cli.jsonpath import find
+from knarr.cli.jsonpath.templates import show
 
 _NUMBER: Final = re.compile(r"(\d+)")
 
@@ -30,7 +31,7 @@ def _key(found: Sequence[Any]) -> Key:
     value = found[0]
     if isinstance(value, int | float) and not isinstance(value, bool):
         return 0, value * NANOS, ()
-    text = str(value)
+    text = show(value)
     try:
         return 0, parse(text).nanos, ()
     except QuantityError:
