@@ -1,9 +1,12 @@
 """`python -m tests.fuzz [TARGET…] [--inputs N] [--seconds S] [--seed N] [--jobs N]`."""
 
 import argparse
+import logging
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+
+import structlog
 
 from tests.fuzz.engine import Plan, fresh_seed, fuzz, limit_memory
 from tests.fuzz.targets.all import TARGETS
@@ -15,6 +18,8 @@ GRACE_S = 600.0  # for what a target may take beyond its seconds before it is en
 def main() -> int:
     """0 when nothing failed."""
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # inputs hold any text
+    # What the server logs about each bad request would hide what the targets have to say.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     given = _arguments()
     names = given.targets or list(TARGETS)
     plan = Plan(given.seed, given.inputs, given.seconds if given.inputs is None else None)
