@@ -112,12 +112,11 @@ class Lister:
             yield part
 
     async def _from_cache(self, wanted: Selection) -> AsyncIterator[Part]:
-        records = self._objects.records(wanted.kind, wanted.namespace or None)
+        # Nothing is awaited in between, so the records are of this version.
+        pieces = self._objects.pieces(wanted.kind, wanted.namespace or None)
         version = self._objects.version(wanted.kind)
-        size = self._settings.list_page
-        for start in range(0, len(records), size):
-            part = records[start : start + size]
-            yield Part([Row(each.value, each.version) for each in part if wanted.matches_record(each)])
+        for piece in pieces:
+            yield Part([Row(each.value, each.version) for each in piece if wanted.matches_record(each)])
             await asyncio.sleep(0)
         yield Part(version=version)
 

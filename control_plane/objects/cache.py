@@ -102,6 +102,10 @@ class CachedObjects:
         """All of a kind, or of one namespace, by namespace and name, as of `version(kind)`."""
         return self._feed(kind).table.find(namespace, None, None)
 
+    def pieces(self, kind: Kind, namespace: str | None = None) -> Sequence[Sequence[CachedRecord]]:
+        """The same in pieces of some hundred: of one moment, and made at once however many there are."""
+        return self._feed(kind).table.pieces(namespace)
+
     def version(self, kind: Kind) -> int:
         """The version up to which all changes of the kind are here; 0 before the first list."""
         return self._feed(kind).table.version

@@ -4,8 +4,10 @@ It knows nothing of the store's connection or of asyncio; cache.py feeds it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 from control_plane.objects.records import CachedRecord, RecordChange, RecordReader
+from control_plane.objects.space import Space
 from control_plane.store.interface import Change, Record
 from knarr.api.kinds import Kind
 
@@ -19,7 +21,7 @@ class KindTable:
     def __init__(self, kind: Kind) -> None:
         self.reader = RecordReader(kind)
         self.version = 0  # everything up to it has been applied
-        self._spaces: dict[str, dict[str, CachedRecord]] = {}
+        self._spaces: dict[str, Space] = {}
         self._by_owner: dict[str, Names] = {}
         self._by_node: dict[str, Names] = {}
 
@@ -29,7 +31,7 @@ class KindTable:
 
     def __iter__(self) -> Iterator[CachedRecord]:
         for space in self._spaces.values():
-            yield from space.values()
+            yield from space
 
     def __len__(self) -> int:
         return sum(map(len, self._spaces.values()))
@@ -41,7 +43,7 @@ class KindTable:
         elif node_name:
             found = self._named(self._by_node.get(node_name, {}))
         else:
-            found = self._scanned(sorted(self._spaces) if namespace is None else [namespace])
+            found = list(chain.from_iterable(self.pieces(namespace)))
             if node_name is None:
                 return found
         return [
@@ -50,6 +52,14 @@ class KindTable:
             if (namespace is None or record.namespace == namespace)
             and (node_name is None or record.node_name == node_name)
         ]
+
+    def pieces(self, namespace: str | None) -> Sequence[Sequence[CachedRecord]]:
+        """All of one namespace or of all, by namespace and name, in pieces of bounded length. They are of one
+        moment: what is applied later does not show in them."""
+        spaces = (
+            self._spaces.get(name) for name in (sorted(self._spaces) if namespace is None else [namespace])
+        )
+        return [piece for space in spaces if space is not None for piece in space.ordered()]
 
     def apply(self, change: Change) -> RecordChange | None:
         """Take one change of the store; None when it changes nothing here. Raises DecodeError."""
@@ -80,14 +90,8 @@ class KindTable:
         ]
 
     def _named(self, names: Names) -> list[CachedRecord]:
-        return [self._spaces[namespace][name] for namespace, name in sorted(names)]
-
-    def _scanned(self, namespaces: Sequence[str]) -> list[CachedRecord]:
-        found: list[CachedRecord] = []
-        for namespace in namespaces:
-            space = self._spaces.get(namespace, {})
-            found += map(space.__getitem__, sorted(space))  # nearly sorted already, as a rule: quick
-        return found
+        found = (self._spaces[namespace].get(name) for namespace, name in sorted(names))
+        return [record for record in found if record is not None]
 
     def _replace(self, previous: CachedRecord | None, current: CachedRecord | None) -> None:
         if previous is not None and (
@@ -97,11 +101,14 @@ class KindTable:
         ):
             self._unindex(previous)
         if current is not None:
-            self._spaces.setdefault(current.namespace, {})[current.name] = current
+            space = self._spaces.get(current.namespace)
+            if space is None:
+                space = self._spaces[current.namespace] = Space()
+            space.put(current)
             self._index(current)
         elif previous is not None:
             space = self._spaces[previous.namespace]
-            del space[previous.name]
+            space.remove(previous.name)
             if not space:
                 del self._spaces[previous.namespace]
 

@@ -28,12 +28,13 @@ class Existing:
 async def from_cache(objects: CachedObjects, wanted: Selection, size: int) -> AsyncIterator[Existing]:
     """As the cache has it, which may be behind. Looks at `size` objects before others run."""
     # Nothing is awaited in between, so the records are of this version.
-    records = objects.records(wanted.kind, wanted.namespace or None)
+    pieces = objects.pieces(wanted.kind, wanted.namespace or None)
     version = objects.version(wanted.kind)
-    for start in range(0, len(records), size):
-        part = records[start : start + size]
-        yield Existing([existing(each) for each in part if wanted.matches_record(each)], version)
-        await asyncio.sleep(0)
+    for piece in pieces:
+        for start in range(0, len(piece), size):
+            part = piece[start : start + size]
+            yield Existing([existing(each) for each in part if wanted.matches_record(each)], version)
+            await asyncio.sleep(0)
     yield Existing([], version)
 
 
