@@ -122,8 +122,9 @@ class Writes(Reads):
         subresource: str = "",
     ) -> WriteResult[Any]:
         """Server-side apply of a document, of JSON text in bytes or of YAML text in a str: only the fields in
-        it are touched, and owned by this client's field manager from then on. Raises Conflict when another
-        manager owns one of them and `force` is not given."""
+        it are touched, and owned by this client's field manager from then on. A document need not name its
+        object again, a text must. Raises Conflict when another manager owns one of the fields and `force` is
+        not given."""
         _check_form(subresource)
         row = kind_of(kind)
         named = reference(row, namespace, name)

@@ -99,9 +99,10 @@ async def test_scales_and_status() -> None:
 
 async def test_forms_of_what_is_applied() -> None:
     async with served_api() as api, Client.connect([api.address]) as client:
-        named = "metadata: {name: c}"
-        await client.apply(core.ConfigMap, "default", "c", f"{{{named}, data: {{a: '1'}}}}")
-        result = await client.apply(CONFIG_MAP, "default", "c", b'{"metadata":{"name":"c"},"data":{"b":"2"}}')
+        yaml = "{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {a: '1'}}"
+        await client.apply(core.ConfigMap, "default", "c", yaml)
+        json = b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c"},"data":{"b":"2"}}'
+        result = await client.apply(CONFIG_MAP, "default", "c", json)
         assert isinstance(result.object, core.ConfigMap)
         # The first of these fields is no longer asked for by who owned it.
         assert dict(result.object.data) == {"b": "2"}
