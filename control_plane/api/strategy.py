@@ -49,6 +49,8 @@ def canonicalize(kind: Kind, obj: Message) -> None:
 def prepare_update(kind: Kind, new: Message, old: Message) -> None:
     """Put back, in place, what an update of the object itself may not change; before defaults, admission."""
     _keep_metadata(metadata(new), metadata(old))
+    if not kind.namespaced:
+        metadata(new).namespace = ""
     if has_part(kind, "status"):
         new.ClearField("status")
         if old.HasField("status"):

@@ -81,6 +81,15 @@ def test_an_update_changes_no_status_and_counts_changes_of_spec() -> None:
     assert labelled.metadata.generation == 3
 
 
+def test_what_is_in_no_namespace_names_none() -> None:
+    old = core.Namespace()
+    old.metadata.name = "team"
+    new = copy(old)
+    new.metadata.namespace = "other"
+    prepare_update(NAMESPACE, new, old)
+    assert new.metadata.namespace == ""
+
+
 def test_what_an_update_leaves_out_is_put_back() -> None:
     old = stored_deployment()
     old.metadata.deletionTimestamp.seconds, old.metadata.deletionGracePeriodSeconds = 600, 0
