@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from knarr.logs import configure
-from tests.benchmarks.schedule import alone, end_to_end, objects, restart
+from tests.benchmarks.schedule import alone, end_to_end, objects, restart, takeover
 from tests.support.bench import Report
 
 NODES, PODS = 5_000, 10_000
@@ -43,6 +43,7 @@ def measures() -> dict[str, list[Measure]]:
         "steady1000": [partial(end_to_end.steady, nodes=NODES, per_s=1_000, seconds=10)],
         "scaling": [burst("basic", nodes) for nodes in (100, 1_000, 15_000)]
         + [burst("basic", 15_000, pods=150_000, called="basic150k")],
+        "takeover": [partial(takeover.run, nodes=1_000, kills=3)],
         "restart": [partial(restart.run, nodes=NODES, pods=150_000)],
     }
     return found
