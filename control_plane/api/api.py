@@ -16,7 +16,7 @@ from control_plane.api.companions import Companions
 from control_plane.api.creating import Creator, NewObject
 from control_plane.api.deleting import Deleter, How
 from control_plane.api.lookups import Lookups
-from control_plane.api.messages import copy, decode, metadata
+from control_plane.api.messages import copy, decode
 from control_plane.api.settings import ApiSettings
 from control_plane.api.storage import Storage
 from control_plane.api.writes import Change, Result, WriteOptions, set_namespace
@@ -75,7 +75,8 @@ class Api:
         return await self._creator.create_all(items)
 
     async def update(self, kind: Kind, namespace: str, obj: Message, options: WriteOptions) -> Result:
-        """Replace everything but status. With metadata.resourceVersion, only if that is the current one."""
+        """Replace everything but status. With metadata.resourceVersion, only if that is the current one. Of
+        some kinds the object is created when there is none."""
         return await self._replace(kind, namespace, obj, options, "")
 
     async def update_status(self, kind: Kind, namespace: str, obj: Message, options: WriteOptions) -> Result:
@@ -87,10 +88,7 @@ class Api:
     ) -> Result:
         given = copy(obj)
         set_namespace(kind, namespace, given)
-        own = metadata(given)
-        return await self._changer.change(
-            kind, namespace, own.name, lambda current: copy(given), options, subresource, own.uid
-        )
+        return await self._changer.replace(kind, namespace, given, options, subresource)
 
     async def change(
         self,

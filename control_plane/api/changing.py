@@ -1,6 +1,7 @@
 """Changing objects: read, change, check, compare and set, and again when another write came between."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from control_plane.api.creating import Creator, NewObject
 from control_plane.api.messages import copy, has_part, metadata
 from control_plane.api.patching import apply as server_side_apply
 from control_plane.api.patching import track_update
+from control_plane.api.registry import row
 from control_plane.api.rules import default_object, validate_status_update, validate_update
 from control_plane.api.rules.api import rules_of
 from control_plane.api.scale import SCALE
@@ -86,8 +88,7 @@ class Changer:
     ) -> Result:
         """See Api.change. With `uid`, only that very object, else Conflict."""
         check_subresource(kind, subresource)
-        target = _Target(kind, namespace, name, subresource, change, options, uid)
-        return await self._run(target, await self._storage.likely(kind, namespace, name))
+        return await self._change(_Target(kind, namespace, name, subresource, change, options, uid))
 
     async def apply(
         self,
@@ -118,30 +119,35 @@ class Changer:
 
         untracked = replace(options, track=False)  # applying tracks by itself
         target = _Target(kind, namespace, name, subresource, merge, untracked)
+        if subresource:
+            return await self._change(target)
+        return await self._change_or_create(target, lambda: _to_create(target, merge(None)))
+
+    async def replace(
+        self, kind: Kind, namespace: str, obj: Message, options: WriteOptions, subresource: str
+    ) -> Result:
+        """See Api.update and Api.update_status. The given object is left as it is."""
+        check_subresource(kind, subresource)
+        own = metadata(obj)
+        target = _Target(kind, namespace, own.name, subresource, lambda current: copy(obj), options, own.uid)
+        if subresource or own.uid or own.resourceVersion or not row(kind).create_by_update:
+            return await self._change(target)
+        return await self._change_or_create(target, lambda: obj)
+
+    async def _change(self, target: _Target) -> Result:
+        current = await self._storage.likely(target.kind, target.namespace, target.name)
+        return await self._run(target, current)
+
+    async def _change_or_create(self, target: _Target, new: Callable[[], Message]) -> Result:
+        kind, namespace, options = target.kind, target.namespace, target.options
         for attempt in range(self._settings.write_attempts):
+            with contextlib.suppress(NotFound):
+                return await self._change(target)
             try:
-                return await self._run(target, await self._storage.likely(kind, namespace, name))
-            except NotFound:
-                if subresource:
-                    raise
-            try:
-                return await self._create_applied(target, merge(None))
+                return await self._creator.create(NewObject(kind, namespace, new(), options))
             except AlreadyExists:
                 await self._storage.pause(attempt)
-        raise refusals.conflict(kind, name)
-
-    async def _create_applied(self, target: _Target, obj: Message) -> Result:
-        own = metadata(obj)
-        if own.uid:
-            why = (
-                f"uid mismatch: the provided object specified uid {own.uid}, and no existing object was found"
-            )
-            raise refusals.conflict(target.kind, target.name, why)
-        if own.resourceVersion:
-            # It was applied to an object that there was.
-            raise refusals.not_found(target.kind, target.name)
-        own.name = target.name
-        return await self._creator.create(NewObject(target.kind, target.namespace, obj, target.options))
+        raise refusals.conflict(kind, target.name)
 
     async def _run(self, target: _Target, current: Stored) -> Result:
         kind, name = target.kind, target.name
@@ -253,6 +259,18 @@ class Changer:
             now, subresource = self._clock.now(), target.subresource
             track_update(old, new, kind, manager=options.manager, now=now, subresource=subresource)
         return new, warnings
+
+
+def _to_create(target: _Target, obj: Message) -> Message:
+    """What was applied to nothing, if it was not meant for an object that there was."""
+    own = metadata(obj)
+    if own.uid:
+        why = f"uid mismatch: the provided object specified uid {own.uid}, and no existing object was found"
+        raise refusals.conflict(target.kind, target.name, why)
+    if own.resourceVersion:
+        raise refusals.not_found(target.kind, target.name)
+    own.name = target.name
+    return obj
 
 
 def check_subresource(kind: Kind, subresource: str) -> None:

@@ -50,6 +50,8 @@ class Row:
     status_keeps: Kept = ()
     # Whether a deletion that does not say leaves what the object owns: as before there was a choice.
     orphans: bool = False
+    # Whether an update creates the object when there is none.
+    create_by_update: bool = False
     # Whether an object that goes at once is marked as deleted first, so that watchers learn how it went.
     announced: bool = False
 
@@ -78,16 +80,16 @@ _CORE: Mapping[Kind, Row] = {
         generation=SPEC,
         orphans=True,
     ),
-    kinds.SERVICE: Row(config.SERVICES, fields=fields.SERVICE),
-    kinds.ENDPOINTS: Row(networking.ENDPOINTS),
+    kinds.SERVICE: Row(config.SERVICES, fields=fields.SERVICE, create_by_update=True),
+    kinds.ENDPOINTS: Row(networking.ENDPOINTS, create_by_update=True),
     kinds.CONFIG_MAP: Row(config.CONFIG_MAPS),
     kinds.SECRET: Row(config.SECRETS, fields=fields.SECRET),
     kinds.SERVICE_ACCOUNT: Row(access.SERVICE_ACCOUNTS),
-    kinds.LIMIT_RANGE: Row(limits.LIMIT_RANGES),
+    kinds.LIMIT_RANGE: Row(limits.LIMIT_RANGES, create_by_update=True),
     kinds.RESOURCE_QUOTA: Row(limits.RESOURCE_QUOTAS),
     kinds.PERSISTENT_VOLUME: Row(storage.PERSISTENT_VOLUMES),
     kinds.PERSISTENT_VOLUME_CLAIM: Row(storage.PERSISTENT_VOLUME_CLAIMS),
-    kinds.EVENT: Row(config.EVENTS, fields=fields.EVENT),
+    kinds.EVENT: Row(config.EVENTS, fields=fields.EVENT, create_by_update=True),
 }
 _WORKLOADS: Mapping[Kind, Row] = {
     kinds.REPLICA_SET: Row(workloads.REPLICA_SETS, generation=SPEC),
@@ -112,12 +114,12 @@ _OTHER: Mapping[Kind, Row] = {
     kinds.ENDPOINT_SLICE: Row(
         networking.ENDPOINT_SLICES, generation=("addressType", "endpoints", "ports", "metadata.labels")
     ),
-    kinds.ROLE: Row(access.ROLES),
-    kinds.ROLE_BINDING: Row(access.ROLE_BINDINGS),
-    kinds.CLUSTER_ROLE: Row(access.ROLES),
-    kinds.CLUSTER_ROLE_BINDING: Row(access.ROLE_BINDINGS),
+    kinds.ROLE: Row(access.ROLES, create_by_update=True),
+    kinds.ROLE_BINDING: Row(access.ROLE_BINDINGS, create_by_update=True),
+    kinds.CLUSTER_ROLE: Row(access.ROLES, create_by_update=True),
+    kinds.CLUSTER_ROLE_BINDING: Row(access.ROLE_BINDINGS, create_by_update=True),
     kinds.STORAGE_CLASS: Row(storage.STORAGE_CLASSES),
-    kinds.LEASE: Row(cluster.LEASES),
+    kinds.LEASE: Row(cluster.LEASES, create_by_update=True),
 }
 ROWS: Mapping[str, Row] = {
     kind.name: row for family in (_CORE, _WORKLOADS, _OTHER) for kind, row in family.items()

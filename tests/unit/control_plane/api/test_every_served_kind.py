@@ -104,6 +104,26 @@ async def test_what_was_read_can_be_written_back_and_changes_nothing(kind: Kind)
         assert await get(world, kind) == there
 
 
+CREATED_BY_UPDATE = {"Service", "Endpoints", "LimitRange", "Event", "Lease"} | {
+    f"{scope}{kind}" for scope in ("", "Cluster") for kind in ("Role", "RoleBinding")
+}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+async def test_an_update_of_what_is_not_there(kind: Kind) -> None:
+    async with api_world() as world:
+        update = wire.UpdateRequest(reference=reference(kind), body=body(DOCUMENTS[kind]), options=OPTIONS)
+        if kind.name in CREATED_BY_UPDATE:
+            assert (await world.writes.update(update)).outcome == wire.CREATED
+            made = await get(world, kind)
+            assert [entry.manager for entry in made.metadata.managedFields] == ["tests"]
+            # Who means an object that there was does not make another one.
+            await world.writes.delete(wire.DeleteRequest(reference=reference(kind)))
+            update = wire.UpdateRequest(reference=reference(kind), body=body(codec.object_to_dict(made)))
+        with pytest.raises(NotFound):
+            await world.writes.update(update)
+
+
 async def _listed(world: ApiWorld, kind: Kind) -> None:
     """As objects and as a table."""
     request = wire.ListRequest(reference=reference(kind, ""), field_selector="metadata.name=sample")
