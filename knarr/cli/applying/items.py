@@ -16,7 +16,7 @@ from knarr.cli.resources import Target
 from knarr.client import metadata_of
 
 # Others need these to exist; the rest keeps the order of the files.
-FIRST = ("Namespace", "PriorityClass")
+FIRST = ("Namespace", "PriorityClass", "ServiceAccount")
 NOTHING_DONE = "nothing was applied"
 
 
@@ -56,7 +56,12 @@ def read(found: Sequence[Document], invocation: Invocation, *, strict: bool = Tr
         raise Failure("\n".join([*problems, NOTHING_DONE]), FAILED)
     if not items:
         raise Failure("no objects in the files", FAILED)
-    return sorted(items, key=lambda item: item.target.kind.name not in FIRST)
+    return sorted(items, key=_rank)
+
+
+def _rank(item: Item) -> int:
+    name = item.target.kind.name
+    return FIRST.index(name) if name in FIRST else len(FIRST)
 
 
 def _item(document: Document, invocation: Invocation, strict: bool) -> Item:

@@ -1,5 +1,6 @@
 """Applies items one by one, after the control plane has checked all of them."""
 
+import re
 from collections.abc import Sequence
 
 from knarr.cli.applying.items import NOTHING_DONE, Item
@@ -7,9 +8,11 @@ from knarr.cli.decisions.refusals import refusal
 from knarr.cli.failure import FAILED, Failure, of_api_error
 from knarr.cli.writing import Writing
 from knarr.client import Client, Unreachable, reference
-from knarr.errors import ApiError, NotFound
+from knarr.errors import ApiError, Forbidden, NotFound
 from knarr.proto.services import object_service_pb2 as wire
 
+# What admission looks for when a pod is made.
+NEEDED = ("PriorityClass", "ServiceAccount")
 WORDS = {wire.CREATED: "created", wire.CONFIGURED: "configured", wire.UNCHANGED: "unchanged"}
 
 
@@ -21,7 +24,8 @@ class Sender:
         self._items = items
         self._writing = writing
         self._force = force
-        self._made = {item.target.name for item in items if item.target.kind.name == "Namespace"}
+        self._namespaces = {item.target.name for item in items if item.target.kind.name == "Namespace"}
+        self._needed = [item.target.name for item in items if item.target.kind.name in NEEDED]
 
     async def check(self) -> dict[int, wire.ObjectResponse]:
         """Have the control plane check everything: what each item would become, by its place; one whose
@@ -59,8 +63,13 @@ class Sender:
         return done
 
     def _is_early(self, item: Item, error: ApiError) -> bool:
-        """Whether it was refused only because its namespace, which is among the items, is not there yet."""
-        return isinstance(error, NotFound) and item.namespace in self._made
+        """Whether it was refused only for another item that is not there yet: its namespace, or a priority
+        class or service account that the refusal names."""
+        if isinstance(error, NotFound):
+            return item.namespace in self._namespaces
+        return isinstance(error, Forbidden) and any(
+            re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", error.message) for name in self._needed
+        )
 
     async def _send(self, item: Item, *, dry_run: bool) -> wire.ObjectResponse:
         request = wire.ApplyRequest(

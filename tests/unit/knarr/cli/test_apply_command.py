@@ -126,6 +126,39 @@ def test_a_namespace_is_made_before_what_is_in_it(cli: Cli) -> None:
     assert cli.done(*arguments, given=text).splitlines() == lines
 
 
+def test_what_a_pod_needs_may_come_with_it(cli: Cli) -> None:
+    text = """
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  priorityClassName: made-with-its-pod
+  serviceAccountName: builder
+  containers: [{name: main, image: nginx}]
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: builder}
+---
+apiVersion: scheduling.k8s.io/v1
+kind: PriorityClass
+metadata: {name: made-with-its-pod}
+value: 7
+"""
+    lines = [
+        "priorityclass.scheduling.k8s.io/made-with-its-pod created",
+        "serviceaccount/builder created",
+        "pod/web created",
+    ]
+    rehearsed = cli.done("apply", "-f", "-", "--dry-run", given=text).splitlines()
+    assert rehearsed == [f"{line} (server dry run)" for line in lines]
+    assert cli.done("apply", "-f", "-", given=text).splitlines() == lines
+    pod = text.partition("---")[0].replace("made-with-its-pod", "other").replace("name: web", "name: db")
+    alone = cli("apply", "-f", "-", given=pod)
+    assert alone.code == 1
+    assert "no PriorityClass with name other was found" in alone.err
+
+
 def test_objects_instead_of_lines(cli: Cli) -> None:
     shown = cli.done("apply", "-f", "-", "-o", "jsonpath={.data.key}", given=config_map("a", "7"))
     assert shown == "7"
