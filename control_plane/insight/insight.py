@@ -8,7 +8,8 @@ from google.protobuf.message import Message
 from control_plane.api.messages import metadata
 from control_plane.api.settings import ApiSettings
 from control_plane.insight.pictures import Pictures
-from control_plane.insight.plan.planner import Document, Planner
+from control_plane.insight.plan.documents import Document
+from control_plane.insight.plan.planner import Planner
 from control_plane.insight.why import others, workloads
 from control_plane.insight.why.facts import events_of, pod_facts, priority_classes
 from control_plane.insight.why.families import jobs_of, pods_of

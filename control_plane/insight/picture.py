@@ -77,6 +77,10 @@ class Picture:
         """The gangs there are."""
         return self._intake.membership
 
+    def waiting_pods(self) -> Sequence[PendingPod]:
+        """All pods that wait for a node and are ours to schedule, oldest first."""
+        return self._queue.waiting()
+
     def waiting(self, gang: str) -> Sequence[PendingPod]:
         """The pods of a gang that have no node."""
         return self._queue.of_gang(gang)

@@ -116,6 +116,11 @@ class Queue:
         if group is not None and not group.ticket and group.verdict is None:
             self._stand(group)
 
+    def waiting(self) -> list[PendingPod]:
+        """All pods that wait here, oldest first."""
+        rows = [row for group in self._groups.values() for row in group.pods.values()]
+        return [pod for _, pod in sorted(rows, key=lambda row: row[0])]
+
     def of_gang(self, gang: str) -> list[PendingPod]:
         """The pods of a gang that wait here."""
         group = self._groups.get(gang)

@@ -6,7 +6,7 @@ import grpc.aio
 
 from control_plane.api.patching import require_manager
 from control_plane.insight.insight import Insight
-from control_plane.insight.plan.planner import Document
+from control_plane.insight.plan.documents import Document
 from control_plane.server.answering import answered
 from control_plane.server.bodies import kind_of, received
 from control_plane.server.requests import check_reference

@@ -33,3 +33,6 @@ class Placing:
     victims: dict[str, tuple[PlacedPod, ...]] = field(default_factory=dict)
     refused: dict[str, Unschedulable] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)  # not even tried, and why
+    helped: dict[str, str] = field(
+        default_factory=dict
+    )  # nodes of pods that wait already, for whom there is room

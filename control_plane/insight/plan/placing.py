@@ -1,37 +1,42 @@
 """Where pods of a plan would go: the scheduler's own decision, on its picture of the cluster as the plan has
 it. Pure but for the picture, which it puts back."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 
 from control_plane.insight.picture import Picture
 from control_plane.insight.plan.layout import Layout, Placing
 from control_plane.insight.plan.trial import Trial, tried
-from control_plane.insight.why.pending import refusals
+from control_plane.insight.why.pending import refusals, without_evicting
 from control_plane.scheduler.decide import decide
 from control_plane.scheduler.decisions import Decision, PendingPod, Placed, Preemption, Unschedulable
 from control_plane.scheduler.gangs.attempt import decide_gang
 from control_plane.scheduler.shape import Shape
 from control_plane.scheduler.shaping import Shapes
-from control_plane.scheduler.why.advice import Advice, advise
-from control_plane.scheduler.why.changes import RemovePod
+from control_plane.scheduler.why.advice import advise
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
 
+MOST_OTHERS = 2_000  # pods that wait already, and are thought about too
 MOST_ADVISED = 3  # kinds of pods that wait for which changes are tried
 
 
 def place(picture: Picture, layout: Layout) -> Placing:
-    """What would become of the waiting pods, the most important first, else in their order."""
+    """What would become of the waiting pods, the most important first, else in their order; those that wait
+    in the cluster already come before those of the plan."""
     outcome, shapes = Placing(), Shapes()
     with tried(picture.cluster, shapes) as trial:
         trial.lay_out(layout)
-        ready = list(_ready(picture, layout, trial, outcome))
-        ready.sort(key=lambda pod: -pod.shape.priority)
-        for gang, pods in _crowds(ready):
+        new = list(_ready(picture, layout, trial, outcome))
+        known = {*layout.gone_pods, *layout.placed, *map(key_of, layout.waiting)}
+        old = [pod for pod in picture.waiting_pods() if pod.key not in known and not pod.gang]
+        ready = sorted([*old[:MOST_OTHERS], *new], key=lambda pod: -pod.shape.priority)
+        others = {pod.key for pod in old}
+        for gang, pods in _crowds(ready, others):
             if gang:
                 _place_gang(picture, layout, trial, gang, pods, outcome)
+            elif pods[0].key in others:
+                _place_others(picture, trial, pods, outcome)
             else:
                 _place_alone(picture, trial, pods, outcome)
     return outcome
@@ -50,18 +55,8 @@ def advice(picture: Picture, layout: Layout, pods: Sequence[core.Pod]) -> dict[s
                 continue
             seen.add(shape)
             advised = advise(picture.cluster, pod, picture.profile_of(shape), picture.budgets)
-            found[key_of(pod)] = refusals(_without_plan(advised, layout))
+            found[key_of(pod)] = refusals(without_evicting(advised, layout.placed))
     return found
-
-
-def _without_plan(advice: Advice, layout: Layout) -> Advice:
-    """The advice less what would undo the plan itself."""
-    kept = [
-        suggestion
-        for suggestion in advice.suggestions
-        if not isinstance(change := suggestion.proposal.change, RemovePod) or change.key not in layout.placed
-    ]
-    return replace(advice, suggestions=tuple(kept))
 
 
 def key_of(pod: core.Pod) -> str:
@@ -95,19 +90,27 @@ def _policy_least(picture: Picture, layout: Layout, gang: str) -> int | None:
     return None if policy is None else policy.at_least
 
 
-def _crowds(pods: Iterable[PendingPod]) -> Iterator[tuple[str, list[PendingPod]]]:
-    """Pods of a gang, wherever they stand, with the first of them; the others by shape."""
+def _crowds(pods: Iterable[PendingPod], others: Collection[str]) -> Iterator[tuple[str, list[PendingPod]]]:
+    """Pods of a gang, wherever they stand, with the first of them; neighbours of one shape together, those of
+    the plan apart from the others."""
     gangs: dict[str, list[PendingPod]] = {}
     ordered: list[PendingPod] = []
     for pod in pods:
-        if pod.gang:
-            if pod.gang not in gangs:
-                ordered.append(pod)
-            gangs.setdefault(pod.gang, []).append(pod)
-        else:
+        if not pod.gang or pod.gang not in gangs:
             ordered.append(pod)
-    for (gang, _), group in groupby(ordered, key=lambda pod: (pod.gang, pod.shape)):
+        if pod.gang:
+            gangs.setdefault(pod.gang, []).append(pod)
+    for (gang, _, _), group in groupby(ordered, key=lambda pod: (pod.gang, pod.shape, pod.key in others)):
         yield gang, gangs[gang] if gang else list(group)
+
+
+def _place_others(picture: Picture, trial: Trial, pods: list[PendingPod], outcome: Placing) -> None:
+    """Pods that wait already: they may take room, and are not said to make any."""
+    profile = picture.profile_of(pods[0].shape)
+    for decision in decide(trial.cluster, pods, profile):
+        if isinstance(decision, Placed):
+            trial.forget(decision.pod.key)
+            outcome.helped[decision.pod.key] = decision.node
 
 
 def _place_alone(picture: Picture, trial: Trial, pods: list[PendingPod], outcome: Placing) -> None:
@@ -152,9 +155,10 @@ def _note(trial: Trial, decisions: Sequence[Decision], outcome: Placing) -> None
             case Preemption(node=node, victims=victims):
                 outcome.placed[key] = node
                 trial.forget(key)
-                if victims:
-                    outcome.victims[key] = victims
                 for victim in victims:
                     trial.remove_pod(victim.key)
+                real = [victim for victim in victims if outcome.helped.pop(victim.key, None) is None]
+                if real:
+                    outcome.victims[key] = tuple(real)
             case Unschedulable():
                 outcome.refused[key] = decision

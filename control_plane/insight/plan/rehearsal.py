@@ -18,6 +18,7 @@ from knarr.errors import NotFound
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 _MOST_PASSES = 50
+_AT_ONCE = 32  # writes: few enough that the event loop is not held for long
 
 
 def makers_of_pods() -> tuple[Controller[Any], ...]:
@@ -37,7 +38,7 @@ class Rehearsal:
 
     def __init__(self, fork: Fork, controllers: Sequence[Controller[Any]]) -> None:
         self._fork, self._controllers = fork, controllers
-        self._applier = Applier(fork.writer, Silence(), ApplySettings())
+        self._applier = Applier(fork.writer, Silence(), ApplySettings(concurrency=_AT_ONCE))
         self.failures: dict[ObjectKey, Failure] = {}  # what was refused for good
 
     async def settle(self) -> bool:
@@ -68,14 +69,13 @@ class Rehearsal:
             self.failures[key] = applied.failure
         return applied.error is None
 
-    async def end_deleted(self) -> list[core.Pod]:
-        """Pods that were told to stop are gone, as their agents would report; returns them."""
-        going = [
-            pod for pod in self._fork.objects.list(core.Pod) if pod.metadata.HasField("deletionTimestamp")
-        ]
-        for pod in going:
-            await self.delete(pod)
-        return going
+    async def end_deleted(self, pods: dict[str, core.Pod]) -> bool:
+        """Pods that were told to stop are gone, as their agents would report; they are taken out of `pods`.
+        Whether there were any."""
+        going = [key for key, pod in pods.items() if pod.metadata.HasField("deletionTimestamp")]
+        for key in going:
+            await self.delete(pods.pop(key))
+        return bool(going)
 
     async def delete(self, pod: core.Pod) -> None:
         """A pod is gone at once."""

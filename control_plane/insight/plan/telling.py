@@ -63,6 +63,15 @@ class Story:
             if loss.for_pod == key
         )
 
+    def helped(self, key: str, node: str) -> None:
+        """There is room for a pod that waits already."""
+        namespace, _, name = key.partition("/")
+        pod = self._objects.get(core.Pod, namespace, name)
+        if pod is not None:
+            self.answer.pods.add(
+                reference=reference_of(POD, pod), owner=self._owner(pod), node=node, waited=True
+            )
+
     def failures(self, failures: Mapping[ObjectKey, Failure]) -> None:
         """What controllers may not do."""
         for key, failure in failures.items():

@@ -1,7 +1,8 @@
 """Why a pod has no node: gates, a scheduler that nobody is, a gang, or nodes that do not take it. Pure but
 for the picture, which it puts back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from control_plane.insight.picture import Picture
 from control_plane.insight.why.answers import blank
@@ -11,6 +12,7 @@ from control_plane.scheduler.decide import decide
 from control_plane.scheduler.decisions import PendingPod, Placed, Preemption, Unschedulable
 from control_plane.scheduler.gangs.attempt import decide_gang
 from control_plane.scheduler.why.advice import Advice, advise
+from control_plane.scheduler.why.changes import RemovePod
 from knarr.api.kinds import POD
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
@@ -26,6 +28,11 @@ def pending(picture: Picture, pod: core.Pod, classes: Classes) -> wire.WhyRespon
         _gated(pod, answer)
     elif pod.spec.schedulerName not in picture.profiles:
         _foreign(pod, answer)
+    elif _room_is_made(picture, pod):
+        answer.verdict = wire.PROGRESSING
+        answer.summary = (
+            f"pods of lower priority end on node {pod.status.nominatedNodeName} to make room for it"
+        )
     elif picture.gang_of(pod):
         _of_gang(picture, pod, classes, answer)
     else:
@@ -36,6 +43,11 @@ def pending(picture: Picture, pod: core.Pod, classes: Classes) -> wire.WhyRespon
 def _advice(picture: Picture, pod: core.Pod, classes: Classes) -> Advice:
     profile = picture.profiles.of(pod.spec.schedulerName)
     return advise(picture.cluster, pod, profile, picture.budgets, classes)
+
+
+def _room_is_made(picture: Picture, pod: core.Pod) -> bool:
+    there = picture.cluster.on_node.get(pod.status.nominatedNodeName, {}).values()
+    return any(other.terminating and other.shape.priority < pod.spec.priority for other in there)
 
 
 def _gated(pod: core.Pod, answer: wire.WhyResponse) -> None:
@@ -101,12 +113,22 @@ def _whole_gang(picture: Picture, pod: core.Pod, classes: Classes, answer: wire.
         advice = _advice(picture, pod, classes)
     finally:
         _undo(cluster, others)
-    _advised(advice, answer)
     if advice.refusal is None:
         answer.verdict = wire.HELD
         answer.summary = f"its gang does not fit: {outcome.refusal.message.removesuffix('.')}"
     else:
+        _advised(without_evicting(advice, {other.key for other in others}), answer)
         answer.details.append(outcome.refusal.note.removesuffix(": "))
+
+
+def without_evicting(advice: Advice, keys: Container[str]) -> Advice:
+    """The advice without the eviction of those pods: they are only thought to be there."""
+    kept = [
+        suggestion
+        for suggestion in advice.suggestions
+        if not isinstance(change := suggestion.proposal.change, RemovePod) or change.key not in keys
+    ]
+    return replace(advice, suggestions=tuple(kept))
 
 
 def _undo(cluster: Cluster, pods: Iterable[PendingPod]) -> None:
@@ -118,6 +140,7 @@ def _advised(advice: Advice, answer: wire.WhyResponse) -> None:
     if advice.refusal is None:
         answer.verdict = wire.PROGRESSING
         answer.summary = "a node would take it now: it is scheduled at its next try"
+        answer.details.append("if that lasts, no control plane that schedules leads: see its log")
         return
     answer.verdict = wire.UNSCHEDULABLE
     answer.summary = advice.refusal.message.removesuffix(".")

@@ -26,10 +26,12 @@ _ONE_LINE = 60
 def plan_lines(answer: wire.PlanResponse) -> list[str]:
     """The whole plan: the changes, the pods that come, wait and go, and what is broken by it."""
     lines = [line for one in answer.objects for line in _object(one)]
-    placed = [pod for pod in answer.pods if pod.node]
+    placed = [pod for pod in answer.pods if pod.node and not pod.waited]
     waiting = [pod for pod in answer.pods if not pod.node]
     lines += _section(f"New pods: {len(placed)}", _placed(placed))
     lines += _section(f"Pods that would wait: {len(waiting)}", _waiting(waiting))
+    helped = [pod for pod in answer.pods if pod.waited]
+    lines += _section(f"Pods that wait now and would have room: {len(helped)}", _placed(helped))
     lines += _section(f"Pods that would go: {len(answer.losses)}", _losses(answer.losses))
     lines += _section("Disruption budgets broken", map(_budget, answer.budgets))
     lines += _section("Warnings", (f"  - {one}" for one in answer.warnings))

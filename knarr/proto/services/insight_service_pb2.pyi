@@ -545,15 +545,15 @@ class PodPlan(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     REFUSALS_FIELD_NUMBER: _builtins.int
     VICTIMS_FIELD_NUMBER: _builtins.int
-    REPLACES_FIELD_NUMBER: _builtins.int
+    WAITED_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     """"Deployment/web"."""
     node: _builtins.str
     """"" while it would wait."""
     message: _builtins.str
     """Kubernetes' sentence, where it would wait."""
-    replaces: _builtins.str
-    """The pod of a lost node that it stands for."""
+    waited: _builtins.bool
+    """It is there and waits already."""
     @_builtins.property
     def reference(self) -> _object_service_pb2.Reference:
         """The name is a made-up one where the server would choose it."""
@@ -575,11 +575,11 @@ class PodPlan(_message.Message):
         message: _builtins.str = ...,
         refusals: Global___Refusals | None = ...,
         victims: _abc.Iterable[_builtins.str] | None = ...,
-        replaces: _builtins.str = ...,
+        waited: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference", "refusals", b"refusals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "node", b"node", "owner", b"owner", "reference", b"reference", "refusals", b"refusals", "replaces", b"replaces", "victims", b"victims"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "node", b"node", "owner", b"owner", "reference", b"reference", "refusals", b"refusals", "victims", b"victims", "waited", b"waited"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -8,12 +8,13 @@ import pytest
 
 from control_plane.api.messages import metadata
 from control_plane.insight.insight import Insight
-from control_plane.insight.plan.planner import Document
+from control_plane.insight.plan.documents import Document
 from control_plane.scheduler.profiles import Profiles
 from control_plane.store.memory import MemoryStore
 from knarr.api import kinds
 from knarr.api.codec import object_from_dict
 from knarr.clock import SystemClock
+from knarr.errors import BadRequest
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
 from knarr.proto.services import object_service_pb2 as objects_wire
@@ -249,6 +250,31 @@ async def test_conflicts_with_other_managers_are_told() -> None:
         forced = document({**value, "spec": {**value["spec"], "replicas": 5}}, manager="somebody", force=True)
         answer = await it.insight.plan([forced], [])
         assert answer.objects[0].outcome == objects_wire.CONFIGURED
+
+
+async def test_pods_that_wait_already_come_first_and_get_room_that_the_plan_makes() -> None:
+    async with world() as it:
+        await it.node("a", cpu="2")
+        await it.api.writer.create(make_pod("waits", requests={"cpu": "1"}))
+        await it.api.writer.create(make_pod("large", requests={"cpu": "64"}))
+        answer = await it.plan(deployment(replicas=2))
+        assert sorted((pod.reference.name, pod.node) for pod in answer.pods if pod.waited) == [("waits", "a")]
+        assert where(answer) == [("", "a"), ("Deployment/web", ""), ("Deployment/web", "a")]
+
+
+async def test_more_pods_than_can_be_followed() -> None:
+    async with world() as it:
+        with pytest.raises(BadRequest, match="a plan follows at most 5000"):
+            await it.plan(deployment(replicas=6000))
+
+
+async def test_a_large_deployment_is_followed_too() -> None:
+    async with world() as it:
+        for number in range(10):
+            await it.node(f"n{number}", cpu="64")
+        answer = await it.plan(deployment(replicas=600))
+        assert len(answer.pods) == 600
+        assert all(pod.node for pod in answer.pods)
 
 
 async def test_pods_count_as_available_only_after_a_while() -> None:
