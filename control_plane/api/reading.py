@@ -18,6 +18,7 @@ from control_plane.api.settings import ApiSettings
 from control_plane.api.storage import Storage
 from control_plane.objects.cache import CachedObjects
 from control_plane.store.interface import POSITIONS, Record
+from control_plane.store.paging import MOST, next_page
 from knarr.errors import BadRequest, Cause, Expired, Invalid, Subject
 from knarr.proto.services import object_service_pb2 as wire
 
@@ -27,6 +28,9 @@ _TOO_OLD_TO_CONTINUE: Final = (
     "list without it, or use the continue token in this response for the rest of the objects as they are: "
     "objects that were created, changed or deleted since the first part may be missing or told twice."
 )
+
+
+MOST_MATCHED = 1_000  # objects parsed for a selector before others run
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +127,11 @@ class Lister:
     async def _from_store(
         self, wanted: Selection, limit: int, version: int, after: str
     ) -> AsyncIterator[Part]:
-        left = limit
+        left, size = limit, self._settings.list_page
         while True:
-            size = self._settings.list_page
-            if limit and wanted.everything:
-                size = min(size, left)
-            page = await self._storage.page(wanted.prefix, size, after, version)
+            asked = min(size, left) if limit and wanted.everything else size
+            page = await self._storage.page(wanted.prefix, asked, after, version)
+            size = next_page(size, page.records, MOST if wanted.everything else MOST_MATCHED)
             version = page.version
             rows, used = _take(wanted, page.records, left if limit else len(page.records))
             left -= len(rows)

@@ -16,10 +16,11 @@ from control_plane.objects.progress import Progress
 from control_plane.objects.records import CachedRecord, RecordChange, RecordReader
 from control_plane.objects.table import KindTable, RecordHandler
 from control_plane.store.interface import Change, CompactedError, Record, Store, StoreError
+from control_plane.store.paging import next_page
 from knarr.api.kinds import Kind
 from knarr.backoff import Backoff
 
-PAGE = 500  # records of one request of a list
+PAGE = 500  # records of the first request of a list
 SLICE = 200  # changes applied and handed on before others run
 
 log = structlog.get_logger(__name__)
@@ -109,10 +110,10 @@ class Feed:
         first = not self._listed
         listed: set[str] = set()
         newer: list[Record] = []
-        after, version = "", 0
+        after, version, size = "", 0, PAGE
         while True:
-            page = await self._store.list(self._kind.prefix, limit=PAGE, after=after, version=version)
-            version = page.version
+            page = await self._store.list(self._kind.prefix, limit=size, after=after, version=version)
+            version, size = page.version, next_page(size, page.records)
             if first:
                 await self._apply([_put(record) for record in page.records], 0)
             else:

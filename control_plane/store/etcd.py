@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Sequence
 import grpc.aio
 
 from control_plane.store import etcd_watch
-from control_plane.store.etcd_client import EtcdClient, EtcdSettings
+from control_plane.store.etcd_client import EtcdClient, EtcdSettings, LargeAnswerError
 from control_plane.store.etcd_values import list_version, prefix_end, record_of
 from control_plane.store.etcd_writer import BatchWriter
 from control_plane.store.interface import (
@@ -112,16 +112,23 @@ class EtcdStore:
         await self.client.close()
 
     async def _page(self, prefix: str, limit: int, after: str, version: int) -> Page:
+        """A page; a shorter one than asked for where so many records are more than one answer takes."""
         request = rpc.RangeRequest(
             key=after.encode() + b"\0" if after else prefix.encode(),
             range_end=prefix_end(prefix),
             limit=limit,
             revision=version // POSITIONS,
         )
-        try:
-            response = await self.client.repeat(lambda endpoint: endpoint.kv.Range, request)
-        except CompactedError as error:
-            raise CompactedError(version, 0) from error
+        while True:
+            try:
+                response = await self.client.repeat(lambda endpoint: endpoint.kv.Range, request)
+                break
+            except CompactedError as error:
+                raise CompactedError(version, 0) from error
+            except LargeAnswerError:
+                if request.limit == 1:
+                    raise
+                request.limit //= 2
         return Page(
             tuple(map(record_of, response.kvs)),
             list_version(version // POSITIONS or response.header.revision),

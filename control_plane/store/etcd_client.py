@@ -34,6 +34,10 @@ CONNECT_TIMEOUT_S = 2.0  # for one endpoint, before the next is tried
 LEADER_REQUIRED = (("hasleader", "true"),)  # a member cut off from its leader ends the stream instead
 
 
+class LargeAnswerError(StoreError):
+    """The answer has more bytes than are taken: ask for less."""
+
+
 class Endpoint:
     """One member's address, its channel and stubs."""
 
@@ -162,6 +166,8 @@ def translate(error: grpc.aio.AioRpcError) -> StoreError:
             return AmbiguousError(f"etcd: {text}")
         case grpc.StatusCode.RESOURCE_EXHAUSTED if "too many requests" in text:
             return UnavailableError(f"etcd: {text}")
+        case grpc.StatusCode.RESOURCE_EXHAUSTED if "larger than max" in text and "eceived" in text:
+            return LargeAnswerError(f"etcd: {text}")
         case _:
             return StoreError(f"etcd: {text}")
 

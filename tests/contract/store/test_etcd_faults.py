@@ -5,10 +5,12 @@ import contextlib
 import random
 from collections.abc import AsyncGenerator
 
+import grpc
+import grpc.aio
 import pytest
 
 from control_plane.store.etcd import EtcdStore
-from control_plane.store.etcd_client import EtcdSettings
+from control_plane.store.etcd_client import EtcdClient, EtcdSettings, LargeAnswerError
 from control_plane.store.interface import (
     ABSENT,
     AmbiguousError,
@@ -187,3 +189,24 @@ async def test_large_values_are_watched_in_parts(etcd: RealEtcd) -> None:
         changes = await take(watch, 40)
     assert sorted(change.version for change in changes) == sorted(versions)
     assert {change.key: change.value for change in changes} == {write.key: write.value for write in writes}
+
+
+async def test_a_list_of_large_records_comes_in_smaller_pages(etcd: RealEtcd) -> None:
+    def narrow(target: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
+        """A connection that takes little at once."""
+        return grpc.aio.insecure_channel(target, options=[("grpc.max_receive_message_length", 64 * 1024)])
+
+    near = etcd.store()
+    keys = [f"/a/{number:02}" for number in range(30)]
+    for key in keys:
+        await put(near, key, b"x" * 10_000)
+    far = EtcdStore(EtcdClient(EtcdSettings((etcd.endpoint,)), random.Random(1), narrow))
+    assert [record.key for record in (await far.list("/a/")).records] == keys
+    page = await far.list("/a/", limit=20)
+    assert page.more
+    assert [record.key for record in page.records] == keys[:5]
+    assert page.remaining == 25
+    await put(near, "/b/x", b"x" * 100_000)
+    with pytest.raises(LargeAnswerError):
+        await far.list("/b/", limit=10)
+    await far.close()
