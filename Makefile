@@ -14,7 +14,7 @@ demo: setup ## A two-node cluster on this machine: deploy, reach, scale, heal, a
 	@deploy/demo/demo.sh $(BIN)
 
 .PHONY: test
-test: setup check unit laws contract integration sim fuzz ## Everything: lint, types, layers, unit, contract, integration, simulation, fuzzing
+test: setup check unit recordings laws contract integration sim fuzz ## Everything: lint, types, layers, unit, contract, integration, simulation, fuzzing
 
 .PHONY: setup
 setup: $(VENV)/.ready ## Install what is missing: packages, virtual environment, etcd, Docker engine, local images
@@ -51,6 +51,10 @@ contract: setup ## Each Protocol's suite against the fake and the real thing (et
 .PHONY: integration
 integration: setup ## Real processes, real etcd, real engine: start, kill -9, restart
 	$(PYTEST) tests/integration
+
+.PHONY: recordings
+recordings: $(VENV)/.ready ## Recorded answers of Kubernetes, as tests: no file below its aim
+	$(PYTEST) tests/conformance
 
 DIR ?=
 STORE ?= memory

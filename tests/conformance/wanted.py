@@ -147,7 +147,7 @@ _DELETION: Final = (
 )
 _DECISIONS: Final = (
     _readme(
-        '"0/N nodes are available: ."',
+        "0/N nodes are available: .",
         "a message without reasons ends as others do",
         on.ends_with_a_stop,
     ),
