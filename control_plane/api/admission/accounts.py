@@ -7,7 +7,7 @@ volume with one. Source: kubernetes.io/docs/reference/access-authn-authz/service
 from collections.abc import Sequence
 from typing import Final
 
-from control_plane.api.refusals import forbidden
+from control_plane.api.admission.refusing import refuse
 from knarr.api.kinds import POD
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -33,7 +33,7 @@ def admit_account(pod: core.Pod, pull_secrets: Sequence[str] | None) -> None:
     own, name = pod.metadata, pod.spec.serviceAccountName
     if pull_secrets is None:
         why = f'error looking up service account {own.namespace}/{name}: serviceaccount "{name}" not found'
-        raise forbidden(POD, own.name or own.generateName, why)
+        raise refuse(POD, pod, why)
     if not pod.spec.imagePullSecrets:
         for secret in pull_secrets:
             pod.spec.imagePullSecrets.add(name=secret)

@@ -10,8 +10,7 @@ from typing import Final
 from google.protobuf.message import Message
 
 from control_plane.api.admission.amounts import Amounts, amounts, pod_total
-from control_plane.api.messages import metadata
-from control_plane.api.refusals import forbidden
+from control_plane.api.admission.refusing import refuse
 from knarr.api import quantity
 from knarr.api.kinds import Kind
 from knarr.api.quantity import NANOS
@@ -44,7 +43,7 @@ def check_limits(kind: Kind, obj: Message, ranges: Sequence[core.LimitRange]) ->
         errors = list(dict.fromkeys(_errors(obj, each)))
         if errors:
             why = errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]"
-            raise forbidden(kind, metadata(obj).name, why)
+            raise refuse(kind, obj, why)
 
 
 def _defaults(each: core.LimitRange) -> tuple[Mapping[str, meta.Quantity], Mapping[str, meta.Quantity]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from control_plane.api.admission.refusing import refuse
 from control_plane.api.refusals import forbidden
 from knarr.api.kinds import PRIORITY_CLASS, Kind
 from knarr.errors import Forbidden
@@ -21,7 +22,7 @@ def admit_priority(kind: Kind, pod: core.Pod, classes: Mapping[str, scheduling.P
     if name not in SYSTEM_PRIORITIES:
         chosen = classes.get(name) if name else _default_class(classes.values())
         if name and chosen is None:
-            raise forbidden(kind, pod.metadata.name, f"no PriorityClass with name {name} was found")
+            raise refuse(kind, pod, f"no PriorityClass with name {name} was found")
         if chosen is not None:
             spec.priorityClassName = chosen.metadata.name
             value, policy = chosen.value, chosen.preemptionPolicy or policy
@@ -43,7 +44,7 @@ def _provided(kind: Kind, pod: core.Pod, what: str, given: str, computed: str) -
         f"the {what} ({given}) must not be provided in pod spec; "
         f"priority admission controller computed {computed} from the given PriorityClass name"
     )
-    return forbidden(kind, pod.metadata.name, why)
+    return refuse(kind, pod, why)
 
 
 def admit_priority_class(obj: scheduling.PriorityClass, classes: Iterable[scheduling.PriorityClass]) -> None:

@@ -12,8 +12,8 @@ from google.protobuf.message import Message
 from control_plane.api.admission.amounts import Amounts, amounts
 from control_plane.api.admission.quotas.scopes import covers
 from control_plane.api.admission.quotas.usage import ZERO, unspecified, usage_of
+from control_plane.api.admission.refusing import refuse
 from control_plane.api.messages import copy, metadata
-from control_plane.api.refusals import forbidden
 from knarr.api import quantity
 from knarr.api.kinds import Kind
 from knarr.api.quantity import Quantity
@@ -126,7 +126,7 @@ class Account:
     def _refused(self, change: Change, why: str) -> Exception:
         obj = change.new if change.new is not None else change.old
         assert obj is not None
-        return forbidden(change.kind, metadata(obj).name, why)
+        return refuse(change.kind, obj, why)
 
     @property
     def _name(self) -> str:

@@ -176,3 +176,13 @@ def test_a_change_owes_the_difference_and_giving_back_is_never_refused() -> None
     one.charge(one.owed(shrunk))
     assert str(one.message().status.used["requests.storage"].string) == "7Gi"
     assert not one.owed(Change(kinds.PERSISTENT_VOLUME_CLAIM, small, small))
+
+
+def test_a_pod_that_the_server_names_is_told_by_the_beginning_of_its_name() -> None:
+    """So that what is told does not change from try to try."""
+    one = account({"pods": "1"}, {"pods": "1"})
+    pod = pod_of("web-x7k2p")
+    pod.metadata.generateName = "web-"
+    change = Change(kinds.POD, None, pod)
+    with pytest.raises(Forbidden, match=r'^pods "web-" is forbidden: exceeded quota'):
+        one.check(change, one.owed(change))
