@@ -1,7 +1,8 @@
 """Arguments as people type them for kubectl, in the form that click reads. Pure.
 
-kubectl's switches may be given a value (`--wait=false`, `--force=true`), and an option whose value may be
-left out takes one only after an equals sign (`--dry-run pods` is a switch and a kind).
+kubectl's switches may be given a value (`--wait=false`, `--force=true`), an option whose value may be left
+out takes one only after an equals sign (`--dry-run pods` is a switch and a kind), and a short option may have
+an equals sign too (`-o=json`).
 """
 
 from collections.abc import Sequence
@@ -40,8 +41,8 @@ class KnarrGroup(click.Group):
 
 
 def as_click(arguments: Sequence[str], parameters: Sequence[click.Parameter]) -> list[str]:
-    """The arguments with every `--switch=true|false` and every bare optional value rewritten; what stands
-    after `--` is left alone. Raises click.BadOptionUsage for another value of a switch."""
+    """The arguments with every `--switch=true|false`, `-o=value` and bare optional value rewritten; what
+    stands after `--` is left alone. Raises click.BadOptionUsage for another value of a switch."""
     options = {
         name: option for option in parameters if isinstance(option, click.Option) for name in option.opts
     }
@@ -50,9 +51,11 @@ def as_click(arguments: Sequence[str], parameters: Sequence[click.Parameter]) ->
         if argument == "--":
             return [*result, *arguments[index:]]
         name, equals, value = argument.partition("=")
-        option = options.get(name) if name.startswith("--") else None
+        option = options.get(name)
         if option is None:
             result.append(argument)
+        elif not name.startswith("--"):
+            result.extend([name, value] if equals and not option.is_flag else [argument])
         elif option.is_flag and equals:
             result.extend(_switch(option, name, value))
         elif not option.is_flag and not equals and _may_be_bare(option):

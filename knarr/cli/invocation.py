@@ -14,6 +14,7 @@ from knarr.cli import config as configuration
 from knarr.cli.arguments import KnarrCommand, KnarrGroup
 from knarr.cli.complete import complete_contexts, complete_namespaces
 from knarr.cli.failure import USAGE, Failure, of_api_error
+from knarr.cli.options import DURATION
 from knarr.client import Client, InsecureAddress
 from knarr.errors import ApiError
 
@@ -30,7 +31,6 @@ class Invocation:
     server: str | None = None
     namespace: str | None = None
     timeout_s: float = 30.0
-    debug: bool = False
 
     @property
     def config_path(self) -> Path:
@@ -112,11 +112,18 @@ def knarr_group(name: str, **attributes: Any) -> Callable[[Callable[..., Any]], 
 
 def _with_globals(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
-    def invoke(context: str | None, server: str | None, namespace: str | None, **arguments: Any) -> Any:
+    def invoke(
+        context: str | None,
+        server: str | None,
+        namespace: str | None,
+        request_timeout: float | None,
+        **arguments: Any,
+    ) -> Any:
         invocation = click.get_current_context().find_object(Invocation) or Invocation()
         invocation.context = context or invocation.context
         invocation.server = server or invocation.server
         invocation.namespace = namespace or invocation.namespace
+        invocation.timeout_s = request_timeout or invocation.timeout_s
         return function(invocation, **arguments)
 
     decorated: Callable[..., Any] = invoke
@@ -140,4 +147,5 @@ _GLOBAL_OPTIONS = (
         shell_complete=complete_contexts,
     ),
     click.option("--server", "-s", metavar="HOST:PORT[,…]", help="Address of the control plane."),
+    click.option("--request-timeout", type=DURATION, hidden=True),
 )

@@ -12,6 +12,7 @@ from knarr.cli import commands
 from knarr.cli.arguments import KnarrGroup
 from knarr.cli.failure import FAILED, INTERRUPTED, USAGE
 from knarr.cli.invocation import Invocation
+from knarr.cli.options import DURATION
 
 # A command is a module of knarr.cli.commands with a `command` in it: found by the names of the files, and
 # loaded when used, so that `knarr --help` stays quick.
@@ -29,11 +30,11 @@ class Commands(KnarrGroup):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        given = list(args if args is not None else sys.argv[1:])
+        given, debug = without_debug(list(args if args is not None else sys.argv[1:]))
         try:
             code = super().main(given, prog_name or "knarr", complete_var, standalone_mode=False, **extra)
         except (Exception, KeyboardInterrupt) as error:
-            if "--debug" in given and not isinstance(error, click.UsageError | KeyboardInterrupt):
+            if debug and not isinstance(error, click.UsageError | KeyboardInterrupt):
                 raise
             sys.exit(told(error))
         sys.exit(code if isinstance(code, int) else 0)
@@ -57,13 +58,13 @@ class Commands(KnarrGroup):
 @click.option("--namespace", "-n", metavar="NS", help="Namespace; the context's when not given.")
 @click.option(
     "--request-timeout",
-    metavar="SECONDS",
-    type=float,
+    metavar="DURATION",
+    type=DURATION,
     default=30.0,
     show_default=True,
     help="How long one request may take.",
 )
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 @click.pass_context
 def cli(
     ctx: click.Context,
@@ -71,10 +72,16 @@ def cli(
     server: str | None,
     namespace: str | None,
     request_timeout: float,
-    debug: bool,
 ) -> None:
     """Knarr: a container orchestrator with Kubernetes' API and habits."""
-    ctx.obj = Invocation(context, server, namespace, request_timeout, debug)
+    ctx.obj = Invocation(context, server, namespace, request_timeout)
+
+
+def without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """The arguments less --debug, which may stand anywhere but behind `--`, and whether it was there."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    own = [argument for argument in arguments[:end] if argument != "--debug"]
+    return [*own, *arguments[end:]], len(own) < end
 
 
 def told(error: BaseException) -> int:
