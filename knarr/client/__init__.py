@@ -11,6 +11,7 @@ raised. The guide is docs/guides/client.md.
 from knarr.client.client import Client
 from knarr.client.controller import Controller, controlled_by, own_key
 from knarr.client.errors import Ambiguous, Unreachable
+from knarr.client.following import drop_managed_fields
 from knarr.client.indexes import node_of, owners_of
 from knarr.client.informer import Informer
 from knarr.client.informers import Informers
@@ -37,6 +38,7 @@ __all__ = [
     "WatchedObject",
     "WriteResult",
     "controlled_by",
+    "drop_managed_fields",
     "metadata_of",
     "node_of",
     "own_key",

@@ -23,6 +23,10 @@ from knarr.errors import Expired
 from knarr.proto.services import object_service_pb2 as wire
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Message)
+
+Trim = Callable[[M], object]
+"""Takes off an object, in place, what nobody here reads."""
 
 SLICE = 200  # objects handled before others run
 
@@ -95,11 +99,21 @@ async def in_slices(items: Iterable[T]) -> AsyncGenerator[Sequence[T], None]:
         await asyncio.sleep(0)
 
 
-def reader(message: type[Message]) -> Callable[[bytes], Seen]:
-    """How to tell which object some bytes are."""
+def reader(message: type[M], trim: Trim[M] | None = None) -> Callable[[bytes], Seen]:
+    """How to tell which object some bytes are; without what `trim` takes off it."""
 
     def read(value: bytes) -> Seen:
-        own = metadata_of(message.FromString(value))
-        return Seen((intern(own.namespace), own.name), own.uid, value)
+        obj = message.FromString(value)
+        own = metadata_of(obj)
+        key, uid = (intern(own.namespace), own.name), own.uid
+        if trim is not None:
+            trim(obj)
+            value = obj.SerializeToString(deterministic=True)  # the same object is always the same bytes
+        return Seen(key, uid, value)
 
     return read
+
+
+def drop_managed_fields(obj: Message) -> None:
+    """Take off who manages which field: often more bytes than all the rest."""
+    del metadata_of(obj).managedFields[:]

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar, cast
 
 from google.protobuf.message import Message
 
+from knarr.client.following import Trim
 from knarr.client.indexes import ValuesOf
 from knarr.client.informer import Informer
 from knarr.client.watching import Watching
@@ -15,7 +16,7 @@ M = TypeVar("M", bound=Message)
 
 SYNC_TIMEOUT_S = 60.0
 
-_Selected = tuple[type[Message], str, str, str]
+_Selected = tuple[type[Message], str, str, str, Trim[Any] | None]
 
 
 class Informers:
@@ -47,14 +48,16 @@ class Informers:
         labels: str = "",
         fields: str = "",
         indexes: Mapping[str, ValuesOf[M]] | None = None,
+        trim: Trim[M] | None = None,
     ) -> Informer[M]:
         """The informer of a kind, in all namespaces when `namespace` is empty; begun when it is asked for the
-        first time. `indexes` are added to those that it has. Subscribe before anything is awaited, and
+        first time. `indexes` are added to those that it has; `trim` takes off each object what nobody here
+        reads, in place, before it is remembered. Subscribe before anything is awaited, and
         nothing comes before it."""
-        selected = (kind, namespace, labels, fields)
+        selected = (kind, namespace, labels, fields, trim)
         informer = cast(Informer[M] | None, self._informers.get(selected))
         if informer is None:
-            source = self._client.source(kind, namespace, labels=labels, fields=fields)
+            source = self._client.source(kind, namespace, labels=labels, fields=fields, trim=trim)
             informer = self._informers[selected] = Informer(kind, source, self._client.rng)
             self._tasks.append(self._group.create_task(informer.run(), name=f"informer-{informer}"))
         if indexes:

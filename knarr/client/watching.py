@@ -7,10 +7,11 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from knarr.client import raw
-from knarr.client.following import Source, in_slices, progress, reader
+from knarr.client.following import Source, Trim, in_slices, progress, reader
 from knarr.client.known import ChangeType, Known, Seen
 from knarr.client.references import kind_of, reference
 from knarr.client.results import Change, WatchedObject
+from knarr.client.servers import Link
 from knarr.client.streams import Batches, batches, resumed
 from knarr.client.subresources import Changes
 from knarr.proto.services import object_service_pb2 as wire
@@ -131,25 +132,36 @@ class Watching(Changes):
         raise AssertionError("unreachable: changes do not end")
 
     def source(
-        self, kind: type[Message], namespace: str = "", *, labels: str = "", fields: str = ""
+        self,
+        kind: type[M],
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
+        trim: Trim[M] | None = None,
     ) -> Source:
         """Objects of a kind as informers and the like take them."""
         target = reference(kind_of(kind), namespace)
-        read = reader(kind)
+        read = reader(kind, trim)
+
+        request = wire.ListRequest(reference=target, label_selector=labels, field_selector=fields)
+
+        async def call(link: Link, left_s: float) -> tuple[Sequence[Seen], str]:
+            seen: list[Seen] = []
+            version = ""
+            async for chunk in link.objects.List(request, timeout=left_s):
+                async for values in in_slices(chunk.objects):
+                    seen += map(read, values)
+                version = chunk.resource_version or version
+            return seen, version
 
         async def listed() -> tuple[Sequence[Seen], str]:
-            chunks = await self.list_chunks(
-                wire.ListRequest(reference=target, label_selector=labels, field_selector=fields)
-            )
-            seen: list[Seen] = []
-            async for values in in_slices(value for chunk in chunks for value in chunk.objects):
-                seen += map(read, values)
-            return seen, chunks[-1].resource_version
+            return await self._attempts.read(call)
 
-        request = wire.WatchRequest(
+        watch = wire.WatchRequest(
             reference=target, label_selector=labels, field_selector=fields, bookmarks=True
         )
-        return Source(listed, self._opener(request), lambda event: read(event.object))
+        return Source(listed, self._opener(watch), lambda event: read(event.object))
 
     def _patience(self, patience_s: float | None) -> float:
         return self._timeout_s if patience_s is None else patience_s

@@ -10,7 +10,16 @@ import pytest
 
 from control_plane.api.settings import ApiSettings
 from knarr.api.kinds import CONFIG_MAP
-from knarr.client import Change, ChangeType, Client, Informer, Informers, node_of, owners_of
+from knarr.client import (
+    Change,
+    ChangeType,
+    Client,
+    Informer,
+    Informers,
+    drop_managed_fields,
+    node_of,
+    owners_of,
+)
 from knarr.errors import BadRequest
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
@@ -166,6 +175,21 @@ async def test_what_readers_do_to_an_object_changes_nothing() -> None:
         assert again.data["value"] == "1"
         assert len(maps) == 1
         assert maps.keys() == [("default", "a")]
+
+
+async def test_what_nobody_reads_is_not_remembered() -> None:
+    async with world() as (_, _, client, informers):
+        whole = informers.of(core.ConfigMap)
+        lean = informers.of(core.ConfigMap, trim=drop_managed_fields)
+        assert whole is not lean
+        await informers.wait_synced()
+        made = await client.create(config_map("a", value="1"))
+        await whole.seen(made)
+        await lean.seen(made)
+        assert whole.get("default", "a") == made
+        assert made.metadata.managedFields
+        drop_managed_fields(made)
+        assert lean.get("default", "a") == made
 
 
 async def test_handlers_by_type_of_change() -> None:
