@@ -13,6 +13,7 @@ import grpc.aio
 
 from control_plane.store import etcd_watch
 from control_plane.store.etcd_client import EtcdClient, EtcdSettings, LargeAnswerError
+from control_plane.store.etcd_reader import BatchReader
 from control_plane.store.etcd_values import list_version, prefix_end, record_of
 from control_plane.store.etcd_writer import BatchWriter
 from control_plane.store.interface import (
@@ -37,6 +38,7 @@ class EtcdStore:
 
     def __init__(self, client: EtcdClient) -> None:
         self.client = client
+        self._reader = BatchReader(client)
         self._writer = BatchWriter(client)
         self._leases: Sequence[RenewedLease] = ()
 
@@ -46,9 +48,7 @@ class EtcdStore:
         return cls(EtcdClient(settings, rng or random.Random()))
 
     async def get(self, key: str) -> Record | None:
-        request = rpc.RangeRequest(key=key.encode())
-        response = await self.client.repeat(lambda endpoint: endpoint.kv.Range, request)
-        return record_of(response.kvs[0]) if response.kvs else None
+        return await self._reader.get(key)
 
     async def list(self, prefix: str, *, limit: int = 0, after: str = "", version: int = 0) -> Page:
         if limit:
@@ -99,6 +99,7 @@ class EtcdStore:
 
     async def close(self) -> None:
         await self._writer.close()
+        await self._reader.close()
         for lease in self._leases:
             await lease.close()
         await self.client.close()
@@ -106,6 +107,7 @@ class EtcdStore:
     async def crash(self) -> None:
         """End as a killed process does: leases are left to run out by their time."""
         await self._writer.close()
+        await self._reader.close()
         for lease in self._leases:
             await lease.abandon()
         self._leases = ()

@@ -9,7 +9,7 @@ from typing import Final
 
 from control_plane.store.interface import Record
 
-PAGE_BYTES: Final = 4 * 1024 * 1024  # of a page, if its records are as large as those before
+PAGE_BYTES: Final = 2 * 1024 * 1024  # of a page, if its records are as large as those before
 MOST: Final = 4_000  # records: reading so many from an answer takes some ten milliseconds
 
 

@@ -206,7 +206,34 @@ async def test_a_list_of_large_records_comes_in_smaller_pages(etcd: RealEtcd) ->
     assert page.more
     assert [record.key for record in page.records] == keys[:5]
     assert page.remaining == 25
+    found = await asyncio.gather(*map(far.get, keys))
+    assert [record.key for record in found if record is not None] == keys
     await put(near, "/b/x", b"x" * 100_000)
     with pytest.raises(LargeAnswerError):
         await far.list("/b/", limit=10)
+    with pytest.raises(LargeAnswerError):
+        await far.get("/b/x")
     await far.close()
+
+
+async def test_reads_that_are_given_up_leave_the_others(etcd: RealEtcd) -> None:
+    store = etcd.store()
+    version = await put(store, "/a/x", b"1")
+    reads = [asyncio.create_task(store.get("/a/x"), name="read") for _ in range(200)]
+    await asyncio.sleep(0)
+    for read in reads[::2]:
+        read.cancel()
+    assert await asyncio.gather(*reads[1::2]) == [Record("/a/x", b"1", version)] * 100
+
+
+async def test_reads_end_when_the_store_is_closed(etcd: RealEtcd) -> None:
+    await etcd.kill()
+    store = etcd.store()
+    reads = [asyncio.create_task(store.get("/a/x"), name="read") for _ in range(200)]
+    await asyncio.sleep(0.01)
+    await store.close()
+    async with asyncio.timeout(5):
+        outcomes = await asyncio.gather(*reads, return_exceptions=True)
+    assert all(isinstance(outcome, UnavailableError) for outcome in outcomes)
+    with pytest.raises(UnavailableError):
+        await store.get("/a/x")

@@ -24,6 +24,24 @@ async def test_what_is_written_is_read(store: Store) -> None:
     assert await store.get("/a/x") == Record("/a/x", b"\0value\xff", version)
 
 
+async def test_many_reads_at_once_each_find_their_own(store: Store) -> None:
+    versions = [await put(store, f"/a/{number:03}", str(number).encode()) for number in range(150)]
+    found = await asyncio.gather(*(store.get(f"/a/{number:03}") for number in range(200)))
+    assert found == [
+        Record(f"/a/{number:03}", str(number).encode(), versions[number]) if number < 150 else None
+        for number in range(200)
+    ]
+
+
+async def test_a_read_is_never_older_than_what_was_written_before_it(store: Store) -> None:
+    async def write_and_read(key: str) -> None:
+        for number in range(20):
+            version = await put(store, key, str(number).encode())
+            assert await store.get(key) == Record(key, str(number).encode(), version)
+
+    await asyncio.gather(*(write_and_read(f"/a/{number}") for number in range(10)))
+
+
 async def test_what_is_absent_is_none(store: Store) -> None:
     assert await store.get("/a/x") is None
 
