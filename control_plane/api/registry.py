@@ -61,6 +61,12 @@ def row(kind: Kind) -> Row:
     return ROWS.get(kind.name, _PLAIN)
 
 
+def verbs(kind: Kind) -> tuple[str, ...]:
+    """What can be done to objects of a kind."""
+    one_by_one = kind is kinds.NAMESPACE
+    return tuple(verb for verb in VERBS if not (one_by_one and verb == "deletecollection"))
+
+
 def selectable(kind: Kind) -> Fields:
     """By path, how the text of each field is read by which objects of the kind can be selected."""
     return _SELECTABLE.get(kind.name) or _all_fields(kind)
@@ -147,7 +153,7 @@ def resources() -> wire.ResourcesResponse:
             singular=kind.singular,
             short_names=kind.short_names,
             namespaced=kind.namespaced,
-            verbs=VERBS,
+            verbs=verbs(kind),
             subresources=kind.subresources,
         )
     return response

@@ -12,6 +12,7 @@ from control_plane.api.patches import patched, read_patch
 from control_plane.api.patching import require_manager
 from control_plane.api.reading import Lister, ListOptions
 from control_plane.api.refusals import invalid_as
+from control_plane.api.registry import verbs
 from control_plane.api.scale import SCALE, SCALE_KIND, applied_to, scale_of, set_scale
 from control_plane.api.selection import Selection, selection
 from control_plane.api.writer import ApiWriter
@@ -148,6 +149,8 @@ class WriteRequests:
                 kind, reference.namespace, reference.name, options, dry_run=dry_run
             )
             return deleted(kind, result)
+        if not _has_collection(kind, reference.namespace):
+            raise MethodNotAllowed(f"{kind.plural} are deleted by name, or all that match of one namespace")
         wanted = selection(kind, reference.namespace, request.label_selector, request.field_selector)
         gone = await self._api.delete_all(kind, self._messages(wanted), options, dry_run=dry_run)
         status = meta.Status(status="Success", message=f"{len(gone)} deleted")
@@ -261,6 +264,11 @@ def check_reference(kind: Kind, reference: wire.Reference, obj: Message) -> wire
         namespace=(namespace or own.namespace) if kind.namespaced else "",
         name=own.name,
     )
+
+
+def _has_collection(kind: Kind, namespace: str) -> bool:
+    """Whether objects can be deleted together: never of all namespaces, nor namespaces themselves."""
+    return bool(namespace) if kind.namespaced else "deletecollection" in verbs(kind)
 
 
 def _options(options: wire.WriteOptions) -> WriteOptions:

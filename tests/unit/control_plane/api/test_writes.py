@@ -381,19 +381,6 @@ async def test_the_last_finalizer_lets_an_object_go() -> None:
             await world.api.get(CONFIG_MAP, "default", "c")
 
 
-async def test_delete_by_selector() -> None:
-    async with api_world() as world:
-        for number in range(150):
-            obj = config_map(f"c{number}")
-            obj.metadata.labels["half"] = str(number % 2)
-            await world.api.create(CONFIG_MAP, "default", obj, OPTIONS)
-        answer = await world.writes.delete(
-            wire.DeleteRequest(reference=reference(CONFIG_MAP), label_selector="half=1")
-        )
-        assert answer.status.message == "75 deleted"
-        assert len(world.objects.list(core.ConfigMap, "default")) == 75
-
-
 async def test_what_may_not_be_deleted() -> None:
     async with api_world() as world:
         with pytest.raises(Forbidden):
