@@ -69,7 +69,8 @@ def command(
         raise Failure(message, TROUBLE if error.exit_code == FAILED else error.exit_code) from error
     lines = [line for pair in pairs for line in unified(pair)]
     for line in lines:
-        click.secho(line, fg=COLOURS.get(line[:1]))
+        colour = COLOURS.get(line[:1])
+        click.echo(click.style(line, fg=colour) if colour else line)
     if lines:
         click.get_current_context().exit(DIFFERENT)
 

@@ -53,6 +53,14 @@ def job(name: str, image: str, command: Sequence[str]) -> batch.Job:
     return made
 
 
+def cron_job(name: str, image: str, schedule: str, restart: str, command: Sequence[str]) -> batch.CronJob:
+    made = batch.CronJob(metadata=meta.ObjectMeta(name=name))
+    made.spec.schedule = schedule
+    made.spec.jobTemplate.spec.CopyFrom(job(name, image, command).spec)
+    made.spec.jobTemplate.spec.template.spec.restartPolicy = restart
+    return made
+
+
 def job_of(name: str, owner: batch.CronJob) -> batch.Job:
     """A run of a cron job out of its turn."""
     template = owner.spec.jobTemplate

@@ -5,7 +5,16 @@ from collections.abc import Sequence
 import click
 
 from knarr.cli.choosing import kind_and_name, namespace_of
-from knarr.cli.commands.create import configmap, deployment, job, namespace, quota, secret, serviceaccount
+from knarr.cli.commands.create import (
+    configmap,
+    cronjob,
+    deployment,
+    job,
+    namespace,
+    quota,
+    secret,
+    serviceaccount,
+)
 from knarr.cli.creating import New, create
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.files import documents
@@ -41,5 +50,5 @@ def command(
     create(invocation, objects, writing)
 
 
-for part in (configmap, deployment, job, namespace, quota, secret, serviceaccount):
+for part in (configmap, cronjob, deployment, job, namespace, quota, secret, serviceaccount):
     command.add_command(part.command)

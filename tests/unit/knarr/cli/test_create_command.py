@@ -126,6 +126,28 @@ spec:
     assert cli("create", "job", "x", "--from=pod/nightly").code == 2
 
 
+def test_a_cron_job(cli: Cli) -> None:
+    arguments = (
+        "create",
+        "cronjob",
+        "nightly",
+        "--image=busybox",
+        "--schedule=0 3 * * *",
+        "--",
+        "echo",
+        "hi",
+    )
+    assert cli.done(*arguments) == "cronjob.batch/nightly created\n"
+    spec = cli.get(batch.CronJob, "nightly").spec
+    pod = spec.jobTemplate.spec.template.spec
+    assert (spec.schedule, pod.restartPolicy, list(pod.containers[0].command)) == (
+        "0 3 * * *",
+        "OnFailure",
+        ["echo", "hi"],
+    )
+    assert cli("create", "cronjob", "x", "--image=busybox", "--schedule=often").code == 1
+
+
 def test_a_quota_and_a_service_account(cli: Cli) -> None:
     value = made(cli, "quota", "small", "--hard=pods=2,cpu=1", "--scopes=BestEffort")
     assert value["spec"] == {"hard": {"cpu": "1", "pods": "2"}, "scopes": ["BestEffort"]}
