@@ -23,6 +23,7 @@ BATCH = 100
 TURNS = 3
 SINGLE = 2_400  # pods of one turn
 BATCHED = 4_000
+COUNTS = {"single": SINGLE, "batched": BATCHED}
 HOW = {"transport": "grpc", "store": "etcd"}
 FREE, LIMITED = "free", "limited"
 
@@ -30,18 +31,21 @@ FREE, LIMITED = "free", "limited"
 async def run(report: Report) -> None:
     async with api_server() as server, server.clients(CLIENTS) as clients:
         await _prepare(clients[0])
-        took: dict[tuple[str, str], list[Spent]] = {}
+        took = {(mode, name): Spent() for mode in COUNTS for name in (FREE, LIMITED)}
         for turn in range(TURNS):
             for namespace in (FREE, LIMITED):
-                took.setdefault(("single", namespace), []).append(
-                    await _single(server, clients, namespace, turn)
-                )
-                took.setdefault(("batched", namespace), []).append(await _batched(server, namespace, turn))
-    for (mode, namespace), turns in took.items():
-        count = (SINGLE if mode == "single" else BATCHED) * TURNS
-        wall_s = sum(each.wall_s for each in turns)
-        quotas = int(namespace == LIMITED)
-        report("api.create_in_quota.per_s", count / wall_s, "per s", mode=mode, quotas=quotas, **HOW)
+                _add(took["single", namespace], await _single(server, clients, namespace, turn))
+                _add(took["batched", namespace], await _batched(server, namespace, turn))
+    for (mode, namespace), each in took.items():
+        count = COUNTS[mode] * TURNS
+        params = {"mode": mode, "quotas": int(namespace == LIMITED), **HOW, **each.cpu_us(count)}
+        report("api.create_in_quota.per_s", count / each.wall_s, "per s", **params)
+
+
+def _add(whole: Spent, part: Spent) -> None:
+    whole.wall_s += part.wall_s
+    for name, taken in part.cpu_s.items():
+        whole.cpu_s[name] = whole.cpu_s.get(name, 0.0) + taken
 
 
 async def _prepare(client: Client) -> None:
