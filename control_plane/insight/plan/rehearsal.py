@@ -1,29 +1,47 @@
 """Lets controllers act on a fork until they come to rest, and plays the agents' part. No scheduling."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from google.protobuf.message import Message
 
-from control_plane.api.messages import time_of
+from control_plane.api.messages import copy, time_of
+from control_plane.controllers import standard_controllers
 from control_plane.controllers.actions import EventType, Failure, Record, RequeueAfter
 from control_plane.controllers.apply import Applier, ApplySettings
-from control_plane.controllers.deployment import DeploymentController
 from control_plane.controllers.loop import Controller
-from control_plane.controllers.replicaset import ReplicaSetController
 from control_plane.insight.plan.fork import Fork
+from control_plane.insight.plan.gathering import OWNED
 from control_plane.objects.interface import Binding, DeleteOptions, ObjectKey
 from knarr.api.kinds import POD
+from knarr.clock import Clock
 from knarr.errors import NotFound
+from knarr.proto.kubernetes import batch_v1_pb2 as batch
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 _MOST_PASSES = 50
 _AT_ONCE = 32  # writes: few enough that the event loop is not held for long
 
 
-def makers_of_pods() -> tuple[Controller[Any], ...]:
-    """The controllers whose decisions a plan follows, owners first."""
-    return (DeploymentController(), ReplicaSetController())
+class NobodyConnected:
+    """The agents' sessions as the fork knows them: there are none."""
+
+    started_at = 0.0
+
+    def last_seen(self, node_name: str) -> float | None:
+        return None
+
+    def listen(self, listener: Callable[[str, object], None]) -> Callable[[], None]:
+        return lambda: None
+
+
+def makers_of_pods(clock: Clock) -> tuple[Controller[Any], ...]:
+    """The controllers whose decisions a plan follows: those that make pods, or what makes pods. Not that of
+    CronJobs, which makes jobs when their time has come and not when they are applied."""
+    followed = set(OWNED) - {batch.CronJob}
+    every = standard_controllers(clock, NobodyConnected())
+    return tuple(one for one in every if one.primaries and followed.issuperset(one.primaries))
 
 
 class Silence:
@@ -78,14 +96,15 @@ class Rehearsal:
         return bool(going)
 
     async def delete(self, pod: core.Pod) -> None:
-        """A pod is gone at once."""
+        """A pod is gone at once; whoever set finalizers on it has taken them away."""
         options = DeleteOptions(grace_period_s=0, uid=pod.metadata.uid)
-        try:
-            await self._fork.api.delete(
-                POD, pod.metadata.namespace, pod.metadata.name, options, announce=False
-            )
-        except NotFound:
-            return
+        with suppress(NotFound):
+            if pod.metadata.finalizers:
+                freed = copy(pod)
+                freed.metadata.ClearField("finalizers")
+                freed.metadata.resourceVersion = ""
+                await self._fork.writer.update(freed)
+            await self._fork.writer.delete(POD, pod.metadata.namespace, pod.metadata.name, options)
 
     async def bind(self, pods: Sequence[tuple[core.Pod, str]]) -> None:
         """Pods have nodes, and run there and are ready at once."""

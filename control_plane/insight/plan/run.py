@@ -24,7 +24,7 @@ from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as groups
 from knarr.proto.services import insight_service_pb2 as wire
 
 MOST_ROUNDS = 60
-_SLICE = 100  # pods read before others run
+_SLICE = 50  # pods dealt with before others run
 _FINISHED = ("Succeeded", "Failed")
 
 
@@ -33,7 +33,7 @@ class Run:
 
     def __init__(self, objects: Objects, pictures: Pictures, fork: Fork, without: tuple[str, ...]) -> None:
         self._objects, self._pictures, self._fork, self._without = objects, pictures, fork, without
-        self._rehearsal = Rehearsal(fork, makers_of_pods())
+        self._rehearsal = Rehearsal(fork, makers_of_pods(fork.clock))
         self._before = {key_of(pod): pod for pod in fork.objects.list(core.Pod)}
         self._nodes: dict[str, core.Node] = {}
         self._gone: set[str] = set()
@@ -136,7 +136,9 @@ class Run:
     async def _take_places(self, waiting: Sequence[core.Pod]) -> bool:
         nodes = self._outcome.placed
         placed = [(pod, nodes[key_of(pod)]) for pod in waiting if key_of(pod) in nodes]
-        await self._rehearsal.bind([(pod, node) for pod, node in placed if key_of(pod) not in self._homeless])
+        inside = [(pod, node) for pod, node in placed if key_of(pod) not in self._homeless]
+        for first in range(0, len(inside), _SLICE):
+            await self._rehearsal.bind(inside[first : first + _SLICE])
         self._placed |= {key_of(pod): (pod, node) for pod, node in placed}
         return bool(placed)
 
@@ -181,10 +183,12 @@ class Run:
         layout = self._layout(there, waiting)
         refused = [pod for pod in waiting if key_of(pod) in self._outcome.refused]
         helps = await self._pictures.ask(lambda picture: advice(picture, layout, refused))
-        for key, pod in {**there, **self._homeless}.items():
+        for number, (key, pod) in enumerate({**there, **self._homeless}.items(), 1):
             if key not in self._before or not self._before[key].spec.nodeName:
                 node = self._placed[key][1] if key in self._placed else ""
                 self._story.made(pod, node, self._outcome, helps.get(key))
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
         for key, node in self._outcome.helped.items():
             self._story.helped(key, node)
         for key, pod in self._before.items():

@@ -28,6 +28,7 @@ class Story:
     def __init__(self, objects: Objects, fork: Objects) -> None:
         self._objects, self._fork = objects, fork
         self._lost: list[core.Pod] = []
+        self._victims: dict[str, list[str]] = {}  # by the pod for which they go
         self.answer = wire.PlanResponse()
 
     def is_replaced(self, pod: core.Pod) -> bool:
@@ -39,6 +40,8 @@ class Story:
         """A pod goes."""
         if cause != wire.PodLoss.SCALED_DOWN:
             self._lost.append(pod)
+        if for_pod:
+            self._victims.setdefault(for_pod, []).append(f"{pod.metadata.namespace}/{pod.metadata.name}")
         self.answer.losses.add(
             reference=reference_of(POD, pod),
             node=pod.spec.nodeName,
@@ -57,11 +60,7 @@ class Story:
             told.message = outcome.held.get(key, "") if refused is None else refused.message
             if helps is not None:
                 told.refusals.CopyFrom(helps)
-        told.victims.extend(
-            f"{loss.reference.namespace}/{loss.reference.name}"
-            for loss in self.answer.losses
-            if loss.for_pod == key
-        )
+        told.victims.extend(self._victims.get(key, ()))
 
     def helped(self, key: str, node: str) -> None:
         """There is room for a pod that waits already."""

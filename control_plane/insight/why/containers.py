@@ -36,7 +36,7 @@ def _trouble(
     pod: core.Pod, status: core.ContainerStatus, events: Sequence[core.Event], *, init: bool, lasting: bool
 ) -> Iterator[Trouble]:
     state = status.state
-    if state.HasField("waiting") and state.waiting.reason not in _HARMLESS:
+    if state.HasField("waiting") and (state.waiting.reason not in _HARMLESS or state.waiting.message):
         if state.waiting.reason == CRASH_LOOP:
             yield _crashing(pod, status, init, events)
         else:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import pytest
+from google.protobuf.message import Message
 
 from control_plane.api.messages import metadata
 from control_plane.insight.insight import Insight
@@ -12,10 +13,12 @@ from control_plane.insight.plan.documents import Document
 from control_plane.scheduler.profiles import Profiles
 from control_plane.store.memory import MemoryStore
 from knarr.api import kinds
-from knarr.api.codec import object_from_dict
+from knarr.api.codec import from_dict, object_from_dict
 from knarr.clock import SystemClock
 from knarr.errors import BadRequest
+from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.kubernetes import meta_v1_pb2 as meta
 from knarr.proto.services import insight_service_pb2 as wire
 from knarr.proto.services import object_service_pb2 as objects_wire
 from tests.support.api import OPTIONS, ApiWorld, api_world
@@ -260,6 +263,59 @@ async def test_pods_that_wait_already_come_first_and_get_room_that_the_plan_make
         answer = await it.plan(deployment(replicas=2))
         assert sorted((pod.reference.name, pod.node) for pod in answer.pods if pod.waited) == [("waits", "a")]
         assert where(answer) == [("", "a"), ("Deployment/web", ""), ("Deployment/web", "a")]
+
+
+async def test_pods_with_finalizers_go_too() -> None:
+    """Whoever set them takes them away in the end: the plan waits for nobody."""
+    async with world() as it:
+        await it.node("a")
+        await it.make(deployment(replicas=1))
+        owner = it.api.objects.get(apps.Deployment, "default", "web")
+        assert owner is not None
+        value = {
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "metadata": {
+                "name": "web-old",
+                "namespace": "default",
+                "labels": {"app": "web", "pod-template-hash": "old"},
+                "ownerReferences": [reference(owner)],
+            },
+            "spec": {
+                "replicas": 1,
+                "selector": {"matchLabels": {"app": "web", "pod-template-hash": "old"}},
+                "template": {
+                    "metadata": {"labels": {"app": "web", "pod-template-hash": "old"}},
+                    "spec": {"containers": CONTAINERS},
+                },
+            },
+        }
+        await it.make(value)
+        replica_set = it.api.objects.get(apps.ReplicaSet, "default", "web-old")
+        assert replica_set is not None
+        pod = make_pod("web-old-1", node="a", labels={"app": "web", "pod-template-hash": "old"})
+        pod.metadata.ownerReferences.append(from_dict(reference(replica_set), meta.OwnerReference))
+        pod.metadata.finalizers.append("team.example/keep")
+        await it.api.writer.create(pod)
+        other = {**CONTAINERS[0], "image": "shop/web:2"}
+        changed = deployment(replicas=1, containers=[other])
+        answer = await it.insight.plan([document(changed, force=True)], [])
+        assert [(loss.reference.name, loss.cause) for loss in answer.losses] == [
+            ("web-old-1", wire.PodLoss.SCALED_DOWN)
+        ]
+        assert len(answer.pods) == 1
+        assert not answer.unfinished
+
+
+def reference(owner: Message) -> dict[str, Any]:
+    kind, own = kinds.of(owner), metadata(owner)
+    return {
+        "apiVersion": kind.api_version,
+        "kind": kind.name,
+        "name": own.name,
+        "uid": own.uid,
+        "controller": True,
+    }
 
 
 async def test_more_pods_than_can_be_followed() -> None:

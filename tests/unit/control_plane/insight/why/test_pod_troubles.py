@@ -152,6 +152,11 @@ CASES = {
         "container main cannot be started (CreateContainerError): no such device",
         containers=[waiting("CreateContainerError", "no such device")],
     ),
+    "network of the pod that cannot be made": Case(
+        wire.NOT_STARTED,
+        "container main cannot be started (ContainerCreating): no address is left",
+        containers=[waiting("ContainerCreating", "no address is left")],
+    ),
     "crash with an exit code": Case(
         wire.CRASHING,
         "container main ends again and again (restarted 4 times): its last run ended with exit code 3",
