@@ -46,11 +46,6 @@ def complete_names_of(kind: Kind) -> Callable[[click.Context, click.Parameter, s
     return complete
 
 
-def complete_kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Kinds of objects."""
-    return _items(kind_names(), incomplete)
-
-
 def complete_namespaces(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Namespaces of the cluster in use."""
     return _items(_names(ctx, NAMESPACE), incomplete)

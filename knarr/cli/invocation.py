@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,11 +83,6 @@ def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
 def warn(message: str) -> None:
     """One line on stderr."""
     click.echo(f"Warning: {message}", err=True)
-
-
-def is_terminal() -> bool:
-    """Whether a person is looking."""
-    return sys.stdout.isatty()
 
 
 def knarr_command(name: str, **attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:

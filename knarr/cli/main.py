@@ -30,6 +30,8 @@ class Commands(KnarrGroup):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         given, debug = without_debug(list(args if args is not None else sys.argv[1:]))
         try:
             code = super().main(given, prog_name or "knarr", complete_var, standalone_mode=False, **extra)
