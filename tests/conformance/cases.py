@@ -1,6 +1,6 @@
 """One recorded request, and how our answer to it differs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +53,21 @@ class Wanted:
     # counts as a disagreement.
     covered_by: str
     explains: Explains
+
+
+async def judged(case: Case, work: Awaitable[Iterable[Difference]]) -> Case:
+    """The case with the differences that playing it finds. What cannot be played differs: neither a bug of
+    ours nor an odd record may end the run."""
+    try:
+        case.differences = list(await work)
+    except Exception as error:
+        case.differences = [failure(error)]
+    return case
+
+
+def failure(error: Exception) -> Difference:
+    """What is told of a case that could not be played."""
+    return Difference("failure", "", f"{type(error).__name__}: {error}", "an answer")
 
 
 def differing(aspect: str, ours: Any, recorded: Any, path: str = "") -> Iterator[Difference]:

@@ -214,8 +214,12 @@ class Rest:
 
 
 def _body(call: Call) -> wire.Body:
+    if call.body is None:
+        return wire.Body()
     if isinstance(call.body, Text) and call.content_type in (YAML, APPLY):
         return wire.Body(yaml=_bytes(call.body))
+    if call.content_type not in (JSON, APPLY):
+        raise NotExpressible(call.content_type)
     return wire.Body(json=_bytes(call.body))
 
 

@@ -17,7 +17,7 @@ from knarr.api import codec
 from knarr.api.kinds import Kind
 from knarr.errors import Cause
 from tests.conformance import objects
-from tests.conformance.cases import Case, Difference, differing, differing_sets
+from tests.conformance.cases import Case, Difference, differing, differing_sets, judged
 from tests.conformance.given import stored_object
 from tests.conformance.recording import Record, current, kind_named, path_of
 from tests.conformance.rest import APPLY, Answer, Call, Text
@@ -34,8 +34,7 @@ async def play(server: Server, records: Iterable[Record]) -> AsyncIterator[Case]
         sequence = Sequence(server, record)
         for number, step in enumerate(record["steps"]):
             case = Case(f"{record['id']}[{number}]", _in_short(record, step), record, step)
-            case.differences = await sequence.play(step)
-            yield case
+            yield await judged(case, sequence.play(step))
         await server.clear()
 
 

@@ -17,7 +17,7 @@ from knarr.api import codec
 from knarr.api.kinds import Kind
 from knarr.proto.services import object_service_pb2 as wire
 from tests.conformance import objects
-from tests.conformance.cases import Case, Difference, differing
+from tests.conformance.cases import Case, Difference, differing, judged
 from tests.conformance.recording import Record, current, kind_named, path_of
 from tests.conformance.rest import APPLY, Answer, Call
 from tests.conformance.world import Server
@@ -38,9 +38,8 @@ async def play(server: Server, records: Iterable[Record]) -> AsyncIterator[Case]
     await server.add_namespace(NAMESPACE)
     for record in records:
         case = Case(record["id"], f"{record['kind']}: {record['title']}", record)
-        case.differences = await Sequence(server, record).play()
+        yield await judged(case, Sequence(server, record).play())
         await server.clear()
-        yield case
 
 
 class Sequence:

@@ -10,7 +10,7 @@ from typing import Any
 
 from control_plane.api.messages import metadata
 from tests.conformance import objects
-from tests.conformance.cases import Case, Difference, differing
+from tests.conformance.cases import Case, Difference, differing, judged
 from tests.conformance.given import stored_object, with_uid
 from tests.conformance.recording import Record, current, kind_named, path_of
 from tests.conformance.rest import Answer, Call
@@ -26,19 +26,21 @@ TYPES = {
 async def play(server: Server, records: Iterable[Record]) -> AsyncIterator[Case]:
     """Every record with how our answer differs."""
     for record in records:
-        kind = kind_named(record["kind"])
-        own = record["object"]["metadata"]
-        await server.add_namespace(own.get("namespace", ""))
-        stored = await server.put(kind, stored_object(kind, record["object"]))
-        subresource = record.get("subresource") or ""
-        path = path_of(kind, own.get("namespace", ""), own["name"], subresource)
-        patch = with_uid(current(record["patch"]))
-        answer = await server.call(Call("PATCH", path, patch, content_type=TYPES[record["patch_type"]]))
-        case = Case(record["id"], f"{record['patch_type']} {kind.name} {record['patch']}", record)
-        version = metadata(stored).resourceVersion
-        case.differences = list(differences(record, answer, version))
+        case = Case(record["id"], f"{record['patch_type']} {record['kind']} {record['patch']}", record)
+        yield await judged(case, _played(server, record))
         await server.clear()
-        yield case
+
+
+async def _played(server: Server, record: Record) -> Iterator[Difference]:
+    kind, own = kind_named(record["kind"]), record["object"]["metadata"]
+    namespace = own.get("namespace", "")
+    if kind.namespaced:
+        await server.add_namespace(namespace)
+    stored = await server.put(kind, stored_object(kind, record["object"]))
+    path = path_of(kind, namespace, own["name"], record.get("subresource") or "")
+    patch = with_uid(current(record["patch"]))
+    answer = await server.call(Call("PATCH", path, patch, content_type=TYPES[record["patch_type"]]))
+    return differences(record, answer, metadata(stored).resourceVersion)
 
 
 def differences(record: Record, answer: Answer, version: str) -> Iterator[Difference]:

@@ -6,7 +6,7 @@ node with its victims, as in any of the recorded runs, or that it fitted without
 there).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -23,7 +23,7 @@ from control_plane.scheduler.shaping import Shapes
 from knarr.api.codec import from_dict
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
-from tests.conformance.cases import Case, Difference, differing
+from tests.conformance.cases import Case, Difference, differing, failure
 from tests.conformance.recording import Record
 
 NAMESPACES: Final = {
@@ -37,23 +37,25 @@ FINISHED: Final = ("Succeeded", "Failed")  # the recorded schedulers did not see
 def play_decisions(records: Iterable[Record]) -> Iterator[Case]:
     """Every record with how our decision differs."""
     for record in records:
-        yield _judged(record, record["family"], list(_decision(record)))
+        yield _judged(Case(record["id"], record["family"], record), _decision)
 
 
 def play_preemption(records: Iterable[Record]) -> Iterator[Case]:
     """Every record with how our preemption differs."""
     for record in records:
-        yield _judged(record, f"preemption {record['mode']}", list(_preemption(record)))
+        yield _judged(Case(record["id"], f"preemption {record['mode']}", record), _preemption)
 
 
 Compared = tuple[str, Sequence[Difference]]  # an aspect, and how it differs
 
 
-def _judged(record: Record, request: str, compared: Sequence[Compared]) -> Case:
-    case = Case(record["id"], request, record)
-    for aspect, found in compared:
-        case.aspects[aspect] = case.aspects.get(aspect, True) and not found
-        case.differences += found
+def _judged(case: Case, compare: Callable[[Record], Iterator[Compared]]) -> Case:
+    try:
+        for aspect, found in compare(case.record):
+            case.aspects[aspect] = case.aspects.get(aspect, True) and not found
+            case.differences += found
+    except Exception as error:
+        case.differences.append(failure(error))
     return case
 
 

@@ -6,7 +6,7 @@ recorded one in it.
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 
-from tests.conformance.cases import Case, Difference, differing
+from tests.conformance.cases import Case, Difference, differing, judged
 from tests.conformance.recording import Record, current, kind_named, path_of
 from tests.conformance.rest import PATCH_TYPES, Call
 from tests.conformance.world import Server
@@ -26,9 +26,8 @@ async def play(server: Server, records: Iterable[Record]) -> AsyncIterator[Case]
             continue
         asked = f"{record['kind']} {record.get('labelSelector')!r} {record.get('fieldSelector')!r}"
         case = Case(record["id"], f"{record['type']} {asked}", record)
-        compare = _pages if record["type"] == "paging" else _query
-        case.differences = [found async for found in compare(server, namespace, record)]
-        yield case
+        play_one = _pages if record["type"] == "paging" else _query
+        yield await judged(case, play_one(server, namespace, record))
 
 
 async def _store(server: Server, namespace: str, entry: Record) -> None:
@@ -49,18 +48,13 @@ def _asked(record: Record) -> dict[str, str]:
     return {name: record[name] for name in names if record.get(name) is not None}
 
 
-async def _query(server: Server, namespace: str, record: Record) -> AsyncIterator[Difference]:
+async def _query(server: Server, namespace: str, record: Record) -> list[Difference]:
     path = path_of(kind_named(record["kind"]), namespace)
     answer = await server.call(Call("GET", path, query=_asked(record)))
-    for found in differing("code", answer.code, record["code"]):
-        yield found
+    found = list(differing("code", answer.code, record["code"]))
     if "error" in record:
-        error = record["error"]
-        for found in _refusal(answer.reason, answer.message, error):
-            yield found
-    else:
-        for found in differing("names", sorted(answer.names), record["names"]):
-            yield found
+        return found + list(_refusal(answer.reason, answer.message, record["error"]))
+    return found + list(differing("names", sorted(answer.names), record["names"]))
 
 
 def _refusal(reason: str | None, message: str, recorded: Record) -> Iterator[Difference]:
@@ -69,13 +63,14 @@ def _refusal(reason: str | None, message: str, recorded: Record) -> Iterator[Dif
         yield Difference("message", "", message, recorded["message"])
 
 
-async def _pages(server: Server, namespace: str, record: Record) -> AsyncIterator[Difference]:
+async def _pages(server: Server, namespace: str, record: Record) -> list[Difference]:
     path, token = path_of(kind_named(record["kind"]), namespace), ""
+    found: list[Difference] = []
     for number, page in enumerate(record["pages"]):
         query = {**_asked(record), "limit": str(record["limit"]), "continue": token}
         answer = await server.call(Call("GET", path, query=query))
         ours = (list(answer.names), answer.remaining, bool(answer.continue_token))
         theirs = (page["names"], page["remainingItemCount"], page["has_continue"])
-        for found in differing("page", ours, theirs, str(number)):
-            yield found
+        found += differing("page", ours, theirs, str(number))
         token = answer.continue_token
+    return found

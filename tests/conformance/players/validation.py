@@ -10,7 +10,7 @@ from typing import Any
 
 from control_plane.api.messages import metadata
 from knarr.api.kinds import Kind
-from tests.conformance.cases import Case, Difference, differing, differing_sets
+from tests.conformance.cases import Case, Difference, differing, differing_sets, judged
 from tests.conformance.given import stored_object, with_uid
 from tests.conformance.recording import Record, current, kind_named, path_of
 from tests.conformance.rest import JSON, Answer, Call, NotExpressible, Text
@@ -45,14 +45,15 @@ async def play(server: Server, records: Iterable[Record]) -> AsyncIterator[Case]
     for record in records:
         what = f"{record['operation']} {record['kind'] or ''}".strip()
         case = Case(record["id"], f"{what} {record['mutation']}", record)
-        try:
-            answer = await _answer(server, record)
-        except NotExpressible as error:
-            case.differences = [Difference("request", str(error), "not expressible", record["code"])]
-        else:
-            case.differences = list(differences(record, answer))
+        yield await judged(case, _played(server, record))
         await server.clear()
-        yield case
+
+
+async def _played(server: Server, record: Record) -> list[Difference]:
+    try:
+        return list(differences(record, await _answer(server, record)))
+    except NotExpressible as error:
+        return [Difference("request", str(error), "not expressible", record["code"])]
 
 
 async def _answer(server: Server, record: Record) -> Answer:
