@@ -21,7 +21,7 @@ _Selected = tuple[type[Message], str, str, str, Trim[Any] | None]
 
 class Informers:
     """Runs informers while its `async with` lasts. When one of them fails (the server refuses it for good, or
-    a handler raises), the block is cancelled and the error raised, in an ExceptionGroup."""
+    a handler raises), the block is cancelled and that error raised; of several, an ExceptionGroup."""
 
     def __init__(self, client: Watching) -> None:
         self._client = client
@@ -38,7 +38,14 @@ class Informers:
     ) -> None:
         for task in self._tasks:
             task.cancel()
-        await self._group.__aexit__(kind, error, trace)
+        # What the block itself raised goes on as it is, and not as one of a group.
+        own = error is not None and not isinstance(error, asyncio.CancelledError)
+        try:
+            await self._group.__aexit__(*((None, None, None) if own else (kind, error, trace)))
+        except BaseExceptionGroup as errors:
+            if len(errors.exceptions) == 1:
+                raise errors.exceptions[0] from None
+            raise
 
     def of(
         self,
