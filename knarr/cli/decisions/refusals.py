@@ -5,6 +5,7 @@ from knarr.cli.failure import of_api_error
 from knarr.errors import ApiError, Cause, Conflict, Invalid
 
 CONFLICT = "FieldManagerConflict"
+VERSIONED = "the file has metadata.resourceVersion: it changes that version only; without it, any"
 
 
 def refusal(item: Item, error: ApiError) -> str:
@@ -12,7 +13,9 @@ def refusal(item: Item, error: ApiError) -> str:
     if isinstance(error, Conflict) and any(cause.reason == CONFLICT for cause in error.causes):
         return _conflict(item, error)
     if not isinstance(error, Invalid) or not error.causes:
-        return f"{item.source}: {item.target}: {of_api_error(error).message}"
+        text = f"{item.source}: {item.target}: {of_api_error(error).message}"
+        versioned = (item.value.get("metadata") or {}).get("resourceVersion")
+        return f"{text}\n{VERSIONED}" if isinstance(error, Conflict) and versioned else text
     return "\n".join(f"{_place(item, cause)}: {cause.field}: {cause.message}" for cause in error.causes)
 
 

@@ -65,7 +65,8 @@ async def _show_tables(client: Client, query: Query, printer: TablePrinter) -> N
         )
         shown += fresh.print(tables, SystemClock().now())
     if not shown and not query.ignore_not_found and not query.missing:
-        where = f" in {query.namespace} namespace" if query.namespace else ""
+        within = query.namespace and any(each.target.kind.namespaced for each in query.which)
+        where = f" in {query.namespace} namespace" if within else ""
         click.echo(f"No resources found{where}.", err=True)
 
 

@@ -113,6 +113,16 @@ def test_a_field_of_another_manager(cli: Cli) -> None:
     assert cli.get(apps.Deployment, "web").spec.replicas == 3
 
 
+def test_what_get_printed_can_be_applied_until_it_is_old(cli: Cli) -> None:
+    cli.done("apply", "-f", "-", given=config_map("a"))
+    printed = cli.done("get", "cm", "a", "-o", "yaml")
+    assert cli.done("apply", "-f", "-", given=printed) == "configmap/a unchanged\n"
+    cli.done("apply", "-f", "-", given=config_map("a", "2"))
+    old = cli("apply", "-f", "-", given=printed)
+    assert old.code == 1
+    assert "the file has metadata.resourceVersion" in old.err
+
+
 def test_a_namespace_is_made_before_what_is_in_it(cli: Cli) -> None:
     text = config_map("a").replace("name: a", "name: a\n  namespace: made-by-apply")
     text += "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: made-by-apply}\n"

@@ -37,6 +37,7 @@ def test_nothing_there(cli: Cli) -> None:
     assert (outcome.code, outcome.out) == (0, "")
     assert outcome.err == f"No resources found in {cli.namespace} namespace.\n"
     assert cli("get", "pods", "--ignore-not-found").err == ""
+    assert cli("get", "pv").err == "No resources found.\n"
 
 
 def test_what_is_found_is_shown_and_what_is_not_is_told(cli: Cli) -> None:
