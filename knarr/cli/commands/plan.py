@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import click
 
+from knarr.api.kinds import NODE
 from knarr.cli.applying.items import read
 from knarr.cli.commands.apply import FIELD_MANAGER
+from knarr.cli.complete import complete_names_of
 from knarr.cli.decisions.plan_text import failed, plan_lines
 from knarr.cli.failure import FAILED, USAGE, Failure
 from knarr.cli.files import documents
@@ -19,7 +21,13 @@ from knarr.proto.services import object_service_pb2 as wire
 @knarr_command("plan", short_help="Say what apply, or the loss of a node, would do")
 @click.option("--filename", "-f", "files", multiple=True, metavar="FILE|DIR|URL|-", help="What to apply.")
 @click.option("--recursive", "-R", is_flag=True, help="Read folders below folders too.")
-@click.option("--without", multiple=True, metavar="NODE", help="As if this node were gone; repeatable.")
+@click.option(
+    "--without",
+    multiple=True,
+    metavar="NODE",
+    help="As if this node were gone; repeatable.",
+    shell_complete=complete_names_of(NODE),
+)
 @click.option("--force-conflicts", "--force", is_flag=True, help="Take fields that others own.")
 @click.option("--exit-code", is_flag=True, help="End with 1 when the change would not end well.")
 @click.option("--output", "-o", type=click.Choice(["json", "yaml"]), help="The whole plan.")

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import CompletionItem
 
 from knarr.api.kinds import POD
+from knarr.cli.complete import complete_names_of, complete_targets
 from knarr.cli.decisions.why_text import log_title, why_lines
 from knarr.cli.invocation import Invocation, knarr_command
 from knarr.cli.messages import print_message
@@ -21,8 +23,18 @@ LOG_LINES = 10
 LOG_TIMEOUT_S = 5.0
 
 
+def complete_pods_and_targets(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Pods, and kinds with names of them."""
+    pods = complete_names_of(POD)(ctx, param, incomplete)
+    return [*pods, *complete_targets(ctx, param, incomplete)]
+
+
 @knarr_command("why", short_help="Say why something does not run, and what would help")
-@click.argument("names", nargs=-1, required=True, metavar="POD | KIND/NAME")
+@click.argument(
+    "names", nargs=-1, required=True, metavar="POD | KIND/NAME", shell_complete=complete_pods_and_targets
+)
 @click.option("--output", "-o", type=click.Choice(["json", "yaml"]), help="The whole answer.")
 def command(invocation: Invocation, names: Sequence[str], output: str | None) -> None:
     """Say why something does not run: per node what refused it, and changes that help, each of them tried; or

@@ -2,6 +2,10 @@
 
 import json
 
+import click
+
+from knarr.cli.commands.why import command
+from knarr.cli.invocation import Invocation
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from tests.support.cli import Cli
@@ -191,3 +195,12 @@ def test_a_service_that_selects_nothing(cli: Cli) -> None:
     assert cli.done("why", "svc/web").splitlines()[0] == (
         "service/web is stuck: no pod of the namespace has the labels that it selects (app=shop)"
     )
+
+
+def test_names_are_completed(cli: Cli) -> None:
+    cli.make(POD)
+    context = click.Context(command, info_name="why", obj=Invocation())
+    context.params |= {"server": cli.server.address, "namespace": cli.namespace}
+    (argument,) = (param for param in command.params if param.name == "names")
+    assert [item.value for item in argument.shell_complete(context, "bi")] == ["big"]
+    assert "deployments" in [item.value for item in argument.shell_complete(context, "deploy")]
