@@ -15,7 +15,7 @@ from control_plane.api.admission.quotas.usage import ZERO, unspecified, usage_of
 from control_plane.api.admission.refusing import refuse
 from control_plane.api.messages import copy, metadata
 from knarr.api import quantity
-from knarr.api.kinds import Kind
+from knarr.api.kinds import RESOURCE_QUOTA, Kind
 from knarr.api.quantity import Quantity
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -33,6 +33,12 @@ class Change:
         """ "" for objects of the cluster."""
         obj = self.new if self.new is not None else self.old
         return metadata(obj).namespace if obj is not None else ""
+
+    @property
+    def uid(self) -> str:
+        """Of the object."""
+        obj = self.new if self.new is not None else self.old
+        return metadata(obj).uid if obj is not None else ""
 
     @cached_property
     def used_before(self) -> Amounts:
@@ -61,7 +67,10 @@ class Account:
         return all(name in self.used for name in self.hard)
 
     def owed(self, change: Change) -> Amounts:
-        """What the change adds to what is used, without zeros; negative where it gives back."""
+        """What the change adds to what is used, without zeros; negative where it gives back. A quota that is
+        deleted itself is owed nothing."""
+        if change.kind is RESOURCE_QUOTA and change.uid == self.quota.metadata.uid:
+            return {}
         after = self._share(change.new, change.used_after)
         before = self._share(change.old, change.used_before)
         if not before:

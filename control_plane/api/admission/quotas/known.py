@@ -31,6 +31,10 @@ class KnownQuotas:
                 found.append(Account(quota, version))
         return found
 
+    def count(self, namespace: str) -> int:
+        """How many quotas a namespace has."""
+        return len(self._objects.records(RESOURCE_QUOTA, namespace))
+
     def written(self, account: Account, value: bytes, version: int) -> None:
         """The quota was written with this value."""
         own = account.quota.metadata

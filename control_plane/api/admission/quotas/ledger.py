@@ -17,6 +17,8 @@ from control_plane.objects.cache import CachedObjects
 from control_plane.store.interface import Outcome
 from knarr.errors import ApiError
 
+COMMIT_TIMEOUT_S = 20.0  # several rounds; a store that does not answer ends each of them in five
+
 
 class Ledger:
     """Charges the quotas of all namespaces."""
@@ -48,12 +50,8 @@ class Ledger:
         entries = [Entry(item) for item in items]
         for entry in entries:
             self._enqueue(entry.item.change.namespace, entry)
-        outcomes: list[Outcome | ApiError] = []
-        for outcome in await asyncio.gather(*(entry.done for entry in entries), return_exceptions=True):
-            if isinstance(outcome, BaseException) and not isinstance(outcome, ApiError):
-                raise outcome
-            outcomes.append(outcome)
-        return outcomes
+        await asyncio.wait([entry.done for entry in entries], timeout=COMMIT_TIMEOUT_S)
+        return [entry.outcome() for entry in entries]
 
     async def check(self, change: Change) -> None:
         """Raises Forbidden where a quota says no; charges nothing."""
@@ -79,7 +77,7 @@ class Ledger:
     async def _drain(self, namespace: str, queue: deque[Entry]) -> None:
         """Rounds until nobody waits, each bounded by the deadlines of the store and a number of tries."""
         while queue:
-            entries = next_round(queue)
+            entries = next_round(queue, self._known.count(namespace))
             try:
                 await Round(self._storage, self._known, self._counter, namespace, entries).run()
             except BaseException as error:

@@ -27,9 +27,10 @@ from control_plane.store.interface import (
     Written,
 )
 from knarr.api.kinds import RESOURCE_QUOTA
-from knarr.errors import Forbidden
+from knarr.errors import ApiError, Forbidden
 
-ROUND_WRITES = 40  # of objects; the rest of a step is for their quotas
+ROUND_WRITES = 40  # of objects; fewer where there are many quotas
+LOOKED_AT = 200  # waiting entries looked at to fill one round
 ROUND_BYTES = 1_000_000  # of the objects of one round, unless one alone is larger
 TRIES = 40  # of one round, before its writers are told that there is no end to it
 
@@ -54,6 +55,17 @@ class Entry:
     item: Charged
     done: asyncio.Future[Outcome] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
+    def outcome(self) -> Outcome | ApiError:
+        """What came of it; while nothing is known, that it may have been done or not."""
+        if not self.done.done():
+            return Failed(AmbiguousError("not written in time"))
+        error = self.done.exception()
+        if error is None:
+            return self.done.result()
+        if isinstance(error, ApiError):
+            return error
+        raise error
+
     def settle(self, outcome: Outcome) -> None:
         if not self.done.done():
             self.done.set_result(outcome)
@@ -64,19 +76,19 @@ class Entry:
             self.done.exception()  # it may be that nobody waits any more
 
 
-def next_round(queue: deque[Entry]) -> list[Entry]:
-    """Take from a queue what can be written in one step, at least one."""
+def next_round(queue: deque[Entry], quotas: int) -> list[Entry]:
+    """Take from a queue what can be written in one step with so many quotas, at least one entry."""
+    room = min(ROUND_WRITES, MAX_TOGETHER - quotas)
     entries: list[Entry] = []
     passed: list[Entry] = []
     keys: set[str] = set()
     positions: set[int] = set()  # of deletions
     count = size = 0
-    while queue:
+    while queue and len(entries) + len(passed) < LOOKED_AT:
         entry = queue.popleft()
         parts = entry.item.parts
-        count += len(parts)
-        size += sum(len(part.value or b"") for part in parts)
-        if entries and (count > ROUND_WRITES or size > ROUND_BYTES):
+        larger = size + sum(len(part.value or b"") for part in parts)
+        if entries and (count + len(parts) > room or larger > ROUND_BYTES):
             passed.append(entry)
             break
         deleted = {(part.expected or 0) % POSITIONS for part in parts if part.value is None}
@@ -84,6 +96,7 @@ def next_round(queue: deque[Entry]) -> list[Entry]:
         if deleted & positions or own & keys:
             passed.append(entry)
             continue
+        count, size = count + len(parts), larger
         keys |= own
         positions |= deleted
         entries.append(entry)
@@ -158,7 +171,8 @@ class Round:
         quotas = [self._quota_write(account) for account in accounts]
         first, *others = (*parts, *quotas)
         if len(others) >= MAX_TOGETHER:
-            raise refusals.forbidden(RESOURCE_QUOTA, accounts[0].quota.metadata.name, "too many quotas")
+            why = f"more quotas count the same object than can be charged at once ({MAX_TOGETHER - 1})"
+            raise refusals.forbidden(RESOURCE_QUOTA, accounts[0].quota.metadata.name, why)
         (outcome,) = await self._storage.write_all([replace(first, also=tuple(others))])
         match outcome:
             case Written(version, also) if len(also) == len(others):
