@@ -5,7 +5,8 @@ out takes one only after an equals sign (`--dry-run pods` is a switch and a kind
 an equals sign too (`-o=json`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 import click
@@ -19,7 +20,8 @@ class KnarrCommand(click.Command):
     """A command whose switches may be written as kubectl's."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, as_click(args, self.params))
+        with _told_of(ctx):
+            return super().parse_args(ctx, as_click(args, self.params))
 
 
 class KnarrGroup(click.Group):
@@ -27,7 +29,8 @@ class KnarrGroup(click.Group):
     nearest."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, as_click(args, self.params))
+        with _told_of(ctx):
+            return super().parse_args(ctx, as_click(args, self.params))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -38,6 +41,16 @@ class KnarrGroup(click.Group):
             hint = f"; did you mean `{ctx.command_path} {near[0]}`?" if near else ""
             raise click.UsageError(f'unknown command "{args[0]}"{hint}', ctx)
         return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def _told_of(ctx: click.Context) -> Iterator[None]:
+    """Errors know of which command they are, also those of click's parser, which do not."""
+    try:
+        yield
+    except click.UsageError as error:
+        error.ctx = error.ctx or ctx
+        raise
 
 
 def as_click(arguments: Sequence[str], parameters: Sequence[click.Parameter]) -> list[str]:

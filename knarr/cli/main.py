@@ -91,7 +91,8 @@ def told(error: BaseException) -> int:
     match error:
         case click.UsageError():
             path = error.ctx.command_path if error.ctx is not None else "knarr"
-            click.echo(f"{path}: {error.format_message()}\n`{path} --help` shows how", err=True)
+            message = " ".join(error.format_message().split())
+            click.echo(f"{path}: {message}\n`{path} --help` shows how", err=True)
             return USAGE
         case click.ClickException():
             error.show()

@@ -16,6 +16,8 @@ def check_choice(names: Sequence[str], labels: str) -> None:
     """Nodes are named or selected; raises Failure."""
     if bool(names) == bool(labels):
         raise Failure("name the nodes, or select them with -l", USAGE)
+    if "" in names:
+        raise Failure("a name is empty; is a variable of the shell unset?", USAGE)
 
 
 async def chosen(client: Client, names: Sequence[str], labels: str) -> list[core.Node]:

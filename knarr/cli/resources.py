@@ -56,11 +56,13 @@ def parse(arguments: Sequence[str]) -> list[Target]:
             "`knarr api-resources` lists the kinds",
             USAGE,
         )
+    if "" in arguments:
+        raise Failure("a name is empty; is a variable of the shell unset?", USAGE)
     if any("/" in argument for argument in arguments):
         return [_slashed(argument) for argument in arguments]
     first, *names = arguments
     aliases = [alias for alias in first.split(",") if alias]
-    found = [kind for alias in aliases for kind in _expand(alias)]
+    found = [kind for alias in aliases or [first] for kind in _expand(alias)]
     if not names:
         return [Target(kind) for kind in found]
     return [Target(kind, name) for kind in found for name in names]

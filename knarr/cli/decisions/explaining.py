@@ -42,7 +42,7 @@ def _facts(field: wire.Explanation) -> Iterator[str]:
     if rules:
         yield "RULES:"
         for rule in rules:
-            yield from _wrapped(f"- {rule}", INDENT)
+            yield from _wrapped(f"- {rule}", INDENT, hanging=2)
     if field.handling in HANDLING:
         yield "HERE:"
         reason = f": {field.reason}" if field.reason else ""
@@ -75,6 +75,6 @@ def _marks(field: wire.Explanation) -> str:
     return f" -{', '.join(marks)}-" if marks else ""
 
 
-def _wrapped(text: str, indent: int) -> list[str]:
+def _wrapped(text: str, indent: int, hanging: int = 0) -> list[str]:
     space = " " * indent
-    return textwrap.wrap(text, WIDTH, initial_indent=space, subsequent_indent=space) or [space.rstrip()]
+    return textwrap.wrap(text, WIDTH, initial_indent=space, subsequent_indent=space + " " * hanging)

@@ -21,6 +21,7 @@ def order_of(values: Sequence[Any], path: str) -> list[int]:
     texts count as numbers, as in kubectl: web-2 before web-10.
     """
     expression = path.strip().removeprefix("{").removesuffix("}")
+    find(expression, {})  # that it can be read, if there are no values too
     keys = [_key(find(expression, value)) for value in values]
     return sorted(range(len(values)), key=keys.__getitem__)
 
