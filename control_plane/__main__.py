@@ -1,17 +1,21 @@
 """`python -m control_plane`: one replica in the foreground; what `knarr server` becomes."""
 
 import asyncio
+import ipaddress
 import sys
 from pathlib import Path
 
 import click
 
+from control_plane.api.settings import ApiSettings
 from control_plane.settings import ROLES, ServerSettings, StoreTls
 from knarr import __version__
 from knarr.logs import configure
 
 FAILED = 1
 USAGE = 2
+LONGEST_PREFIX = 28  # of a network of Service addresses
+API = ApiSettings()
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -33,6 +37,22 @@ USAGE = 2
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A KubeSchedulerConfiguration: profiles, plugins and their weights.",
 )
+@click.option(
+    "--service-addresses",
+    default=API.service_addresses,
+    show_default=True,
+    metavar="NETWORK",
+    callback=lambda context, option, text: _network(text),
+    help="Where Services get their addresses: the same at every replica.",
+)
+@click.option(
+    "--node-ports",
+    default="{}-{}".format(*API.node_ports),
+    show_default=True,
+    metavar="FIRST-LAST",
+    callback=lambda context, option, text: _ports(text),
+    help="Where Services get their node ports: the same at every replica.",
+)
 @click.option("--metrics", default="", metavar="HOST:PORT", help="A Prometheus endpoint.")
 @click.option("--log-json", is_flag=True, help="Log JSON lines.")
 @click.option(
@@ -50,6 +70,8 @@ def main(
     etcd_key: Path | None,
     roles: str,
     scheduler_config: Path | None,
+    service_addresses: str,
+    node_ports: tuple[int, int],
     metrics: str,
     log_json: bool,
     log_level: str,
@@ -72,9 +94,27 @@ def main(
         scheduler_config=scheduler_config,
         log_json=log_json,
         log_level=log_level,
+        api=ApiSettings(service_addresses=service_addresses, node_ports=node_ports),
     )
     configure(json=log_json, level=log_level)
     sys.exit(_run(settings, only_stop_store=stop_store))
+
+
+def _network(text: str) -> str:
+    try:
+        network = ipaddress.IPv4Network(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    if network.prefixlen > LONGEST_PREFIX:
+        raise click.BadParameter(f"a network of at least 14 addresses, such as 10.96.0.0/{LONGEST_PREFIX}")
+    return str(network)
+
+
+def _ports(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    if not (first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) <= 65_535):
+        raise click.BadParameter(f'"{text}" is no range of ports, such as 30000-32767')
+    return int(first), int(last)
 
 
 def _run(settings: ServerSettings, *, only_stop_store: bool) -> int:
