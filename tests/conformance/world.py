@@ -5,27 +5,34 @@ with a warning instead of being refused, so that what else is said of such an ob
 """
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 from google.protobuf.message import Message
 
-from control_plane.api.messages import decode, encode, metadata
+from control_plane.api.messages import encode, metadata
 from control_plane.api.settings import ApiSettings
 from control_plane.cluster import make_first_objects
-from control_plane.store.interface import ABSENT, Store, Write, Written
+from control_plane.store.interface import ABSENT, Record, Store, Write, Written
 from knarr.api import kinds
 from knarr.api.kinds import Kind
 from knarr.errors import AlreadyExists
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
-from tests.conformance.rest import Answer, Call, Rest, target_of
+from tests.conformance.rest import Answer, Call, Rest
 from tests.support.api import OPTIONS, ApiWorld, ManualClock, add_namespace, api_world
 
+ROOT: Final = "/knarr/"
 ACCOUNTS: Final = ("default", "runner")
 PRIORITY_CLASS: Final = ("holdout-high", 1000)
-TOLERATION_S: Final = 300  # Kubernetes' own; Knarr's default is shorter
+# As the recorded server was set.
+SETTINGS: Final = ApiSettings(
+    toleration_s=300,
+    service_addresses="10.96.0.0/16",
+    node_ports=(30_000, 32_767),
+    refuse_unsupported=False,
+)
 
 
 class Server:
@@ -35,14 +42,11 @@ class Server:
         self.world = world
         self.clock = clock
         self._rest = Rest(world)
-        self._written: set[Kind] = set()
-        self._kept: set[tuple[Kind, str, str]] = set()
+        self._namespaces: set[str] = set()
+        self._kept: dict[str, bytes] = {}  # what is there before each case, by key
 
     async def call(self, call: Call) -> Answer:
         """Carry out one request."""
-        kind = target_of(call.path).kind
-        if kind is not None and call.method != "GET":
-            self._written.add(kind)
         return await self._rest.call(call)
 
     async def begin(self) -> None:
@@ -51,16 +55,17 @@ class Server:
         found = scheduling.PriorityClass(value=PRIORITY_CLASS[1])
         found.metadata.name = PRIORITY_CLASS[0]
         await self.world.api.create(kinds.PRIORITY_CLASS, "", found, OPTIONS)
-        for kind in (kinds.NAMESPACE, kinds.PRIORITY_CLASS):
-            self._kept |= {_key(kind, obj) for obj in await self._all(kind)}
+        await self._keep()
 
     async def add_namespace(self, name: str) -> None:
-        """A namespace that stays, with the two service accounts that were in each."""
+        """A namespace that stays, with the two service accounts that were in each. Before a case only."""
+        if name in self._namespaces:
+            return
         await add_namespace(self.world, name)
-        self._kept.add((kinds.NAMESPACE, "", name))
         for account in ACCOUNTS:
-            if (kinds.SERVICE_ACCOUNT, name, account) not in self._kept:
-                await self._add_account(name, account)
+            await self._add_account(name, account)
+        self._namespaces.add(name)
+        await self._keep()
 
     async def _add_account(self, namespace: str, name: str) -> None:
         """An account whose pods get no token, whether the server has made it already or not."""
@@ -70,53 +75,58 @@ class Server:
             await self.world.api.create(kinds.SERVICE_ACCOUNT, namespace, found, OPTIONS)
         except AlreadyExists:
             await self.world.api.update(kinds.SERVICE_ACCOUNT, namespace, found, OPTIONS)
-        self._kept.add((kinds.SERVICE_ACCOUNT, namespace, name))
 
     async def put(self, kind: Kind, obj: Message, instead_of: Message | None = None) -> Message:
         """Store an object just as it is, without asking the API, and return it with its version."""
-        self._written.add(kind)
+        own = metadata(obj)
         expected = ABSENT if instead_of is None else int(metadata(instead_of).resourceVersion)
-        metadata(obj).resourceVersion = await self._write(kind, obj, encode(obj), expected)
+        (version,) = await self._write([Write(kind.key(own.namespace, own.name), encode(obj), expected)])
+        own.resourceVersion = str(version)
         return obj
 
     async def remove(self, kind: Kind, obj: Message) -> None:
         """Take an object out of the store, whatever holds it."""
-        await self._write(kind, obj, None, int(metadata(obj).resourceVersion))
-
-    async def _write(self, kind: Kind, obj: Message, value: bytes | None, expected: int) -> str:
-        """The version of the write; returns once the server has seen it."""
         own = metadata(obj)
-        (outcome,) = await self.world.store.write([Write(kind.key(own.namespace, own.name), value, expected)])
-        assert isinstance(outcome, Written), "nobody else writes"
-        await self.world.api.storage.wait_seen(kind, outcome.version)
-        return str(outcome.version)
+        key = kind.key(own.namespace, own.name)
+        await self._write([Write(key, None, int(own.resourceVersion))])
 
     async def clear(self) -> None:
-        """Remove all that was written since the last time, but what was there at the start."""
-        if kinds.NAMESPACE in self._written:
-            self._written.add(kinds.SERVICE_ACCOUNT)  # which come with them
-        for kind in self._written:
-            for obj in await self._all(kind):
-                if _key(kind, obj) not in self._kept:
-                    await self.remove(kind, obj)
-        self._written.clear()
+        """Bring the store back to what it was before the case."""
+        found = await self._stored()
+        changed = [
+            Write(record.key, self._kept.get(record.key), record.version)
+            for record in found.values()
+            if record.value != self._kept.get(record.key)
+        ]
+        lost = [Write(key, value, ABSENT) for key, value in self._kept.items() if key not in found]
+        await self._write([*changed, *lost])
 
-    async def _all(self, kind: Kind) -> list[Message]:
-        page = await self.world.store.list(kind.prefix)
-        return [decode(kind, record.value, record.version) for record in page.records]
+    async def _keep(self) -> None:
+        self._kept = {key: record.value for key, record in (await self._stored()).items()}
 
+    async def _stored(self) -> dict[str, Record]:
+        page = await self.world.store.list(ROOT)
+        return {record.key: record for record in page.records}
 
-def _key(kind: Kind, obj: Message) -> tuple[Kind, str, str]:
-    own = metadata(obj)
-    return kind, own.namespace, own.name
+    async def _write(self, writes: Sequence[Write]) -> list[int]:
+        """The versions of the writes; returns once the server has seen them."""
+        if not writes:
+            return []
+        versions = []
+        for write, outcome in zip(writes, await self.world.store.write(writes), strict=True):
+            assert isinstance(outcome, Written), "nobody else writes"
+            versions.append(outcome.version)
+            kind = next((kind for kind in kinds.KINDS if write.key.startswith(kind.prefix)), None)
+            if kind is not None:
+                await self.world.api.storage.wait_seen(kind, outcome.version)
+        return versions
 
 
 @asynccontextmanager
 async def server(store: Store | None = None) -> AsyncIterator[Server]:
     """A running server on a store, in memory unless one is given."""
     clock = ManualClock()
-    settings = ApiSettings(toleration_s=TOLERATION_S, refuse_unsupported=False)
-    async with api_world(store, settings=settings, clock=clock) as world:
+    async with api_world(store, settings=SETTINGS, clock=clock) as world:
         result = Server(world, clock)
         await result.begin()
         yield result
