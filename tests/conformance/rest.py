@@ -139,14 +139,11 @@ class Rest:
         return _answer(200, target, await self._world.reads.get(request))
 
     async def _list(self, target: Target, call: Call) -> Answer:
-        limit = call.query.get("limit", "0")
-        if not limit.isdecimal():
-            raise NotExpressible(f"limit={limit}")
         request = wire.ListRequest(
             reference=target.reference,
             label_selector=call.query.get("labelSelector", ""),
             field_selector=call.query.get("fieldSelector", ""),
-            limit=int(limit),
+            limit=_number(call, "limit"),
             continue_token=call.query.get("continue", ""),
             resource_version=call.query.get("resourceVersion", ""),
         )
@@ -239,13 +236,21 @@ def _options(call: Call, validation: "wire.FieldValidation.ValueType" = wire.IGN
     )
 
 
+def _number(call: Call, name: str) -> int:
+    text = call.query.get(name, "0")
+    try:
+        return int(text)
+    except ValueError:
+        raise NotExpressible(f"{name}={text}") from None
+
+
 def _delete_options(call: Call) -> meta.DeleteOptions:
     """What the body says or, without one, the query."""
     if call.body is not None:
         return received(meta.DeleteOptions, wire.Body(json=_bytes(call.body)), wire.IGNORE).message
     query, options = call.query, meta.DeleteOptions()
     if "gracePeriodSeconds" in query:
-        options.gracePeriodSeconds = int(query["gracePeriodSeconds"])
+        options.gracePeriodSeconds = _number(call, "gracePeriodSeconds")
     if "orphanDependents" in query:
         options.orphanDependents = query["orphanDependents"] == "true"
     options.propagationPolicy = query.get("propagationPolicy", "")
