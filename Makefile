@@ -71,7 +71,7 @@ FUZZ_SECONDS ?= 60
 TARGET ?=
 .PHONY: fuzz
 fuzz: $(VENV)/.ready ## What bad input gets, FUZZ_SECONDS for each target; TARGET=name, INPUTS=n, SEED=n
-	$(BIN)/python -m tests.fuzz $(TARGET) --seconds $(FUZZ_SECONDS) $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.fuzz $(TARGET) $(if $(INPUTS),--inputs $(INPUTS),--seconds $(FUZZ_SECONDS)) $(if $(SEED),--seed $(SEED))
 
 BENCH ?=
 .PHONY: bench

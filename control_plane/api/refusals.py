@@ -16,6 +16,8 @@ from knarr.errors import (
     TooLarge,
 )
 
+# Told of one object. Nobody reads more, and a request made to have a million must not hold up others.
+MOST_CAUSES = 1_000
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
@@ -84,6 +86,7 @@ def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> Invalid:
 def invalid_as(kind_name: str, group: str, name: str, causes: Sequence[Cause]) -> Invalid:
     """As `invalid`, of something that is no served kind (DeleteOptions, Scale)."""
     qualified = f"{kind_name}.{group}" if group else kind_name
+    causes = causes[:MOST_CAUSES]
     sentences = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     text = sentences[0] if len(sentences) == 1 else f"[{', '.join(sentences)}]"
     return Invalid(

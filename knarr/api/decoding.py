@@ -17,6 +17,9 @@ from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 # Unknown fields that are reported, as many as by Kubernetes: finding the name nearest to each takes time.
 MAX_UNKNOWN: Final = 100
+# Of so many problems some are no unknown fields, and the document is refused whatever else it says: the rest
+# is not looked at. Telling a million wrong numbers apart would hold up everybody else for a minute.
+_ENOUGH: Final = 2 * MAX_UNKNOWN
 
 
 class _Nothing:
@@ -123,6 +126,8 @@ def _list(convert: Convert, descriptor: FieldDescriptor) -> Convert:
             if type(item) is not plain:
                 # Go reads null in a list as the zero value.
                 item = zero if item is None else convert(item, f"{path}[{index}]", problems)
+                if len(problems) >= _ENOUGH:
+                    return None
             items.append(zero if item is None else item)
         return items or None
 
@@ -145,6 +150,8 @@ def _map(convert: Convert, descriptor: FieldDescriptor) -> Convert:
             if type(item) is not plain:
                 # Go reads null in a map as the zero value.
                 item = zero if item is None else convert(item, f"{path}[{key}]", problems)
+                if len(problems) >= _ENOUGH:
+                    return None
             entries[key] = zero if item is None else item
         return entries or None
 

@@ -19,6 +19,7 @@ from knarr.api.errors import ManifestError, NotYaml, show
 
 MAX_DOCUMENT_CHARS: Final = 3 * 1024 * 1024  # twice what a store takes; Kubernetes' request limit
 MAX_DEPTH: Final = 100
+MAX_VALUES: Final = 250_000  # per document: more do not fit into an object; a second's reading
 MAX_ALIASED_VALUES: Final = 100_000  # per document, counted as often as aliases repeat them
 
 _TAG: Final = "tag:yaml.org,2002:"
@@ -117,6 +118,8 @@ class _Composer:
             raise _Bad(f"nested deeper than {MAX_DEPTH} levels", event.start_mark)
         before = self._values
         self._values += 1
+        if self._values > MAX_VALUES:
+            raise _Bad(f"the document has more than {MAX_VALUES} values", event.start_mark)
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         value: Any

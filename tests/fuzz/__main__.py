@@ -22,7 +22,8 @@ def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     given = _arguments()
     names = given.targets or list(TARGETS)
-    plan = Plan(given.seed, given.inputs, given.seconds if given.inputs is None else None)
+    seconds = SECONDS if given.inputs is None and given.seconds is None else given.seconds
+    plan = Plan(given.seed, given.inputs, seconds)
     if len(names) == 1:
         limit_memory()
         report = fuzz(TARGETS[names[0]](), plan)
@@ -57,8 +58,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "targets", nargs="*", metavar="TARGET", choices=[*TARGETS, []], help=", ".join(TARGETS)
     )
-    parser.add_argument("--inputs", type=int, help="inputs of each target, instead of a time")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="time of each target (%(default)g)")
+    parser.add_argument("--inputs", type=int, help="inputs of each target; with a time, whatever comes first")
+    parser.add_argument("--seconds", type=float, help=f"time of each target ({SECONDS:g})")
     parser.add_argument("--seed", type=int, default=fresh_seed(), help="a run's choices; new each time")
     parser.add_argument("--jobs", type=int, default=2, help="targets at once (%(default)s)")
     return parser.parse_args()

@@ -15,6 +15,7 @@ from typing import Any, Final
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
+from control_plane.api.refusals import MOST_CAUSES
 from control_plane.api.rules.filling import Fill, compile_fill, filling_recent
 from control_plane.api.rules.shapes import descriptor_of, is_inline, is_map, is_struct
 from knarr.api.recent import Recent, key_of
@@ -225,13 +226,19 @@ def _check_list(table: Table, values: Iterable[Any], path: str, causes: Causes) 
     check = table.check
     for index, value in enumerate(values):
         check(value, f"{path}[{index}]", causes)
+        if len(causes) >= MOST_CAUSES:
+            return
 
 
 def _check_in_place(table: Table, values: Iterable[Any], path: str, causes: Causes) -> None:
     for value in values:
         table.check(value, path, causes)
+        if len(causes) >= MOST_CAUSES:
+            return
 
 
 def _check_map(table: Table, values: Any, path: str, causes: Causes) -> None:
     for key, value in values.items():
         table.check(value, f"{path}[{key}]", causes)
+        if len(causes) >= MOST_CAUSES:
+            return

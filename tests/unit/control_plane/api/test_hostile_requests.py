@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from control_plane.api.refusals import MOST_CAUSES
 from control_plane.server.bodies import received
 from control_plane.server.errors import MAX_STATUS_BYTES, status_bytes
 from knarr.api import codec
 from knarr.api.decoding import MAX_UNKNOWN
-from knarr.api.kinds import CONFIG_MAP, LIMIT_RANGE, NAMESPACE, NODE, POD, Kind
+from knarr.api.kinds import CLUSTER_ROLE, CONFIG_MAP, LIMIT_RANGE, NAMESPACE, NODE, POD, Kind
+from knarr.api.yaml_values import MAX_VALUES
 from knarr.errors import BadRequest, Invalid, NotFound, Subject, Timeout
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import object_service_pb2 as wire
@@ -52,6 +54,36 @@ def test_so_many_unknown_fields_are_reported_and_no_more() -> None:
     with pytest.raises(BadRequest) as caught:
         received(core.ConfigMap, wire.Body(protobuf=b"\x78\x01" * (3 * MAX_UNKNOWN)))
     assert len(caught.value.causes) == MAX_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"data": {str(n): n for n in range(9_000)}}, {"metadata": {"finalizers": [1] * 9_000}}]
+)
+def test_after_so_many_wrong_values_the_rest_is_not_looked_at(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest) as caught:
+        received(core.ConfigMap, body(wrong))
+    assert 1 <= len(caught.value.causes) <= 2 * MAX_UNKNOWN
+
+
+def test_unknown_fields_hide_no_wrong_value() -> None:
+    value = {**{f"unknown{index}": 1 for index in range(3 * MAX_UNKNOWN)}, "data": {"a": 1}}
+    with pytest.raises(BadRequest, match=r"data\[a\]: expected a string"):
+        received(core.ConfigMap, body(value), wire.IGNORE)
+
+
+def test_a_yaml_document_has_so_many_values_and_no_more() -> None:
+    text = b"data: [" + b"1," * (MAX_VALUES + 1) + b"]"
+    with pytest.raises(BadRequest, match="more than 250000 values"):
+        received(core.ConfigMap, wire.Body(yaml=text))
+
+
+async def test_an_object_is_told_so_many_causes_and_no_more() -> None:
+    async with api_world() as world:
+        value = {"metadata": {"name": "a"}, "rules": [{}] * 2_000}
+        create = wire.CreateRequest(reference=reference(CLUSTER_ROLE), body=body(value))
+        with pytest.raises(Invalid) as caught:
+            await world.writes.create(create)
+        assert len(caught.value.causes) == MOST_CAUSES
 
 
 def test_a_struct_of_nothing_but_unknown_fields_is_absent() -> None:
