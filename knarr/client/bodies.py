@@ -6,11 +6,12 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from knarr.client.set_fields import set_fields
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 from knarr.proto.services import object_service_pb2 as wire
 
 Document = Mapping[str, Any]
-Applied = bytes | str | Document
+Applied = bytes | str | Document | Message
 
 
 def protobuf(obj: Message) -> wire.Body:
@@ -19,15 +20,19 @@ def protobuf(obj: Message) -> wire.Body:
 
 
 def applied(body: Applied, named: wire.Reference) -> wire.Body:
-    """What is to be applied: JSON text in bytes, YAML text in a str, or a document, which need not say again
-    what object it is for. Not a message: that cannot say which fields are meant."""
+    """What is to be applied: JSON text in bytes, YAML text in a str, or a document, or a message of which the
+    set fields count. The latter two need not say again what object they are for."""
     match body:
         case bytes():
             return wire.Body(json=body)
         case str():
             return wire.Body(yaml=body.encode())
-    metadata = {"name": named.name, **body.get("metadata", {})}
-    document = {"apiVersion": named.api_version, "kind": named.kind, **body, "metadata": metadata}
+        case Message():
+            given: Document = set_fields(body)
+        case _:
+            given = body
+    metadata = {"name": named.name, **given.get("metadata", {})}
+    document = {"apiVersion": named.api_version, "kind": named.kind, **given, "metadata": metadata}
     return wire.Body(json=json.dumps(document).encode())
 
 

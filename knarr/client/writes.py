@@ -121,10 +121,10 @@ class Writes(Reads):
         dry_run: bool = False,
         subresource: str = "",
     ) -> WriteResult[Any]:
-        """Server-side apply of a document, of JSON text in bytes or of YAML text in a str: only the fields in
-        it are touched, and owned by this client's field manager from then on. A document need not name its
-        object again, a text must. Raises Conflict when another manager owns one of the fields and `force` is
-        not given."""
+        """Server-side apply of a document, of a message (the fields that are set in it), of JSON text in
+        bytes or of YAML text in a str: only the fields in it are touched, and owned by this client's field
+        manager from then on. Documents and messages need not name their object again, texts must. Raises
+        Conflict when another manager owns one of the fields and `force` is not given."""
         _check_form(subresource)
         row = kind_of(kind)
         named = reference(row, namespace, name)

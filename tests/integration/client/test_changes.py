@@ -106,6 +106,8 @@ async def test_forms_of_what_is_applied() -> None:
         assert isinstance(result.object, core.ConfigMap)
         # The first of these fields is no longer asked for by who owned it.
         assert dict(result.object.data) == {"b": "2"}
+        typed = await client.apply(core.ConfigMap, "default", "c", core.ConfigMap(data={"c": "3"}))
+        assert dict(typed.object.data) == {"c": "3"}
 
 
 async def test_what_would_mean_something_else_is_not_sent() -> None:
