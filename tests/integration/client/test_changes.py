@@ -59,7 +59,7 @@ async def test_changes_of_one_object_at_once_are_all_made() -> None:
 
 
 async def test_a_change_that_always_loses_ends_with_its_time() -> None:
-    async with served_api() as api, Unlucky.connect([api.address], timeout_s=0.3) as client:
+    async with served_api() as api, Unlucky.connect([api.address], timeout_s=1.0) as client:
         await client.create(config_map("c", n="0"))
         with pytest.raises(Conflict):
             await client.change(core.ConfigMap, "default", "c", add)
