@@ -7,15 +7,19 @@ from typing import Any
 from google.protobuf.message import Message
 
 from knarr.api.codec import object_to_dict
+from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
 
+HIDDEN = '"***"'
 _SERVERS_OWN = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
 
 
 def changes(before: Message, after: Message) -> list[wire.FieldChange]:
-    """The fields that differ, by path; what the server alone writes is left out."""
+    """The fields that differ, by path; what the server alone writes is left out, and of a secret its data are
+    not shown."""
+    hides = isinstance(after, core.Secret)
     return [
-        wire.FieldChange(path=path, before=_text(old), after=_text(new))
+        wire.FieldChange(path=path, before=_text(old, hides), after=_text(new, hides))
         for path, old, new in _differing(_shown(before), _shown(after), "")
     ]
 
@@ -28,8 +32,10 @@ def _shown(obj: Message) -> dict[str, Any]:
     return value
 
 
-def _text(value: Any) -> str:
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
+def _text(value: Any, hidden: bool) -> str:
+    if value is None:
+        return ""
+    return HIDDEN if hidden else json.dumps(value, ensure_ascii=False)
 
 
 def _differing(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]:

@@ -17,6 +17,7 @@ from control_plane.objects.interface import Objects
 from control_plane.scheduler.gangs.membership import policy_of
 from control_plane.scheduler.nodes import node_facts
 from control_plane.scheduler.selectors import compile_selector
+from knarr.api.codec import from_dict
 from knarr.errors import ApiError
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -63,7 +64,7 @@ class Run:
         if before is not None:
             told.changes.extend(changes(before, result.obj))
         if isinstance(result.obj, core.Node):
-            self._nodes[document.name] = result.obj
+            self._nodes[document.name] = result.obj if before is not None else joined(result.obj, document)
         return wanted_pods(result.obj)
 
     async def finish(self) -> wire.PlanResponse:
@@ -210,6 +211,16 @@ def _waits(pod: core.Pod) -> bool:
 def _left(before: core.Pod, now: core.Pod | None) -> bool:
     """Whether a pod that had a node is not there any more."""
     return bool(before.spec.nodeName) and (now is None or now.metadata.uid != before.metadata.uid)
+
+
+def joined(node: core.Node, document: Document) -> core.Node:
+    """A new node as if its agent had come: with what the document says that it has to give."""
+    made = core.Node()
+    made.CopyFrom(node)
+    made.status.CopyFrom(from_dict(document.value.get("status") or {}, core.NodeStatus))
+    if not made.status.allocatable:
+        made.status.allocatable.MergeFrom(made.status.capacity)
+    return made
 
 
 def stand_in(pod: core.Pod) -> core.Pod:

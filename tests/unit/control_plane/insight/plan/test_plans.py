@@ -172,6 +172,37 @@ async def test_a_node_that_a_document_cordons_takes_nothing() -> None:
         assert [change.path for change in answer.objects[0].changes] == ["spec.unschedulable"]
 
 
+async def test_a_new_node_counts_as_if_it_had_joined() -> None:
+    async with world() as it:
+        await it.node("a", cpu="1")
+        await it.api.writer.create(make_pod("waits", requests={"cpu": "8"}))
+        await it.api.writer.create(make_pod("waits-on", requests={"cpu": "20"}))
+        node = {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": "large"},
+            "status": {"capacity": {"cpu": "16", "memory": "32Gi", "pods": "110"}},
+        }
+        answer = await it.plan(node)
+        assert [(pod.reference.name, pod.node, pod.waited) for pod in answer.pods] == [
+            ("waits", "large", True)
+        ]
+
+
+async def test_secrets_are_not_shown() -> None:
+    async with world() as it:
+        value = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "s", "namespace": "default"},
+            "stringData": {"password": "one"},
+        }
+        await it.api.api.apply(kinds.SECRET, "default", "s", value, OPTIONS)
+        answer = await it.plan({**value, "stringData": {"password": "two"}})
+        (change,) = answer.objects[0].changes
+        assert (change.path, change.before, change.after) == ("data.password", '"***"', '"***"')
+
+
 async def test_victims_of_others_are_made_again_elsewhere() -> None:
     async with world() as it:
         await it.node("a", cpu="2")
