@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, start_http_server
 
 from control_plane.cluster import cluster_id
+from control_plane.collecting import settle
 from control_plane.scheduler.configuration.read import Configuration, read_configuration
 from control_plane.server.insight import InsightServicer
 from control_plane.server.nodes import NodeServicer
@@ -120,6 +121,7 @@ def _scheduling(path: Path | None) -> Configuration:
 async def _start(server: grpc.aio.Server, plane: ControlPlane, health: HealthServicer, replica: str) -> None:
     """Answer once there is something true to answer."""
     await plane.synced()
+    settle()
     await server.start()
     for service in ("", *SERVICES):
         await health.set(service, health_pb2.HealthCheckResponse.SERVING)

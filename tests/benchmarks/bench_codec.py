@@ -24,7 +24,7 @@ Report = Callable[..., None]
 _SECONDS: Final = 1.0
 _ROUNDS: Final = 3
 
-_DEPLOYMENT: Final = """\
+DEPLOYMENT_YAML: Final = """\
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -71,7 +71,7 @@ spec:
 
 def _pod() -> dict[str, Any]:
     """A running Pod of the Deployment, as a server has it."""
-    template = yaml.safe_load(_DEPLOYMENT)["spec"]["template"]
+    template = yaml.safe_load(DEPLOYMENT_YAML)["spec"]["template"]
     moment = "2026-01-31T08:00:00Z"
     container = {
         "name": "web",
@@ -125,12 +125,12 @@ def _round(once: Callable[[], object]) -> float:
 def run(report: Report) -> None:
     """All figures; `report(name, value, unit, **params)`."""
     gc.collect()
-    deployment = yaml.safe_load(_DEPLOYMENT)
+    deployment = yaml.safe_load(DEPLOYMENT_YAML)
     for name, value, kind in (("deployment", deployment, apps.Deployment), ("pod", _pod(), core.Pod)):
         _both_ways(report, name, value, kind)
-    yaml_rate = _rate(lambda: manifest.read_text(_DEPLOYMENT)[0].decode().strict())
-    report("codec.yaml_in.per_s", yaml_rate, "objects/s", bytes=len(_DEPLOYMENT))
-    stock = _rate(lambda: yaml.load(_DEPLOYMENT, Loader=yaml.CSafeLoader))
+    yaml_rate = _rate(lambda: manifest.read_text(DEPLOYMENT_YAML)[0].decode().strict())
+    report("codec.yaml_in.per_s", yaml_rate, "objects/s", bytes=len(DEPLOYMENT_YAML))
+    stock = _rate(lambda: yaml.load(DEPLOYMENT_YAML, Loader=yaml.CSafeLoader))
     report("codec.yaml_in.stock_loader_ratio", yaml_rate / stock, "x", per_s=round(stock))
     body = envelope.write(codec.from_dict(deployment, apps.Deployment))
     report("codec.envelope_in.per_s", _rate(lambda: envelope.read(body)), "objects/s", bytes=len(body))

@@ -9,7 +9,7 @@ class GateSettings:
 
     # Requests served at once. Enough for writes to share batches of the store, little enough that who comes
     # next is served within some tens of milliseconds.
-    at_once: int = 64
+    at_once: int = 32
     # Requests that wait, of all callers and of one; beyond, they are told to come again. Waiting costs a few
     # kilobytes each.
     waiting: int = 4_096
