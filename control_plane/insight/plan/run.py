@@ -41,6 +41,7 @@ class Run:
         self._homeless: dict[str, core.Pod] = {}  # stand in for pods outside of the fork that go
         self._placed: dict[str, tuple[core.Pod, str]] = {}
         self._outcome = Placing()
+        self._rounds = 0  # the first is made in any case: nodes alone may have changed
         self._story = Story(objects, fork.objects)
 
     async def apply(self, document: Document) -> int:
@@ -85,8 +86,9 @@ class Run:
         ended = await self._rehearsal.end_deleted(pods)
         waiting = self._waiting(pods)
         known = {*self._outcome.refused, *self._outcome.held}
-        if not (acted or ended) and {key_of(pod) for pod in waiting} <= known:
+        if self._rounds and not (acted or ended) and {key_of(pod) for pod in waiting} <= known:
             return False
+        self._rounds += 1
         layout = self._layout(pods, waiting)
         self._outcome = await self._pictures.ask(lambda picture: place(picture, layout))
         bound = await self._take_places(waiting)
