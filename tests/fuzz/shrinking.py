@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.fuzz.mutation.values import copied, to_text
 from tests.fuzz.target import Try
-from tests.fuzz.trying import attempt
+from tests.fuzz.trying import SLOW, attempt
 
 TRIES = 400
 _SLOW_TRIES = 12  # where each takes long
@@ -20,7 +20,7 @@ async def shrunk(run: Try, data: bytes, failure: str) -> bytes:
     while again:
         again = False
         for smaller in _smaller(best):
-            if tries >= (_SLOW_TRIES if "slow" in failure or "Endless" in failure else TRIES):
+            if tries >= (_SLOW_TRIES if failure.startswith(SLOW) or "Endless" in failure else TRIES):
                 return best
             tries += 1
             if (await attempt(run, smaller)).kind == failure:

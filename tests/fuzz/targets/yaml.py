@@ -19,6 +19,7 @@ from tests.fuzz.mutation import sizes, texts
 from tests.fuzz.seeds import every_kind_text
 from tests.fuzz.target import Try, Wrong, refusal
 from tests.fuzz.targets.documents import named_kind
+from tests.fuzz.world import one_in
 
 _SMALL: Final = 100_000  # bytes
 _DATA: Final = Path(__file__).parents[2] / "data"
@@ -159,17 +160,16 @@ async def tried(data: bytes) -> str:
     """Reads the text in every way, and again what was read when it is written."""
     text = sizes.expanded(data)
     words = [_read(text)]
-    for body in (wire.Body(yaml=text), wire.Body(json=text)):
-        kind = CONFIG_MAP
-        value = None
-        with contextlib.suppress(FormatError):
-            value = parse_json(text)[0] if body.json else _only(text)
-            kind = named_kind(value) or kind
-        try:
-            received(kind.message, body)
-            words.append(f"body {kind.name}")
-        except ApiError as error:
-            words.append(refusal(error, kind.message, value))
+    as_json = one_in(data, 3)
+    kind, value = CONFIG_MAP, None
+    with contextlib.suppress(FormatError):
+        value = parse_json(text)[0] if as_json else _only(text)
+        kind = named_kind(value) or kind
+    try:
+        received(kind.message, wire.Body(json=text) if as_json else wire.Body(yaml=text))
+        words.append(f"body {kind.name}")
+    except ApiError as error:
+        words.append(refusal(error, kind.message, value))
     return " ".join(words)
 
 
