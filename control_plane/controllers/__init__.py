@@ -14,6 +14,7 @@ from control_plane.controllers.podgc import PodCollector
 from control_plane.controllers.protection import ProtectionController
 from control_plane.controllers.replicaset import ReplicaSetController
 from control_plane.controllers.serviceaccounts import ServiceAccountController
+from control_plane.controllers.volumes import VolumeController
 from knarr.clock import Clock
 
 
@@ -30,6 +31,7 @@ def standard_controllers(
         ReplicaSetController(),
         DeploymentController(),
         DisruptionController(),
+        VolumeController(),
         GarbageController(),
         NamespaceController(),
         LivenessController(sessions, clock, patience),

@@ -57,6 +57,7 @@ _FIELDS: Final = {
     "core.LimitRangeItem": "default defaultRequest max maxLimitRequestRatio min type",
     "core.LimitRangeSpec": "limits",
     "core.LocalObjectReference": "name",
+    "core.LocalVolumeSource": "path",
     "core.Namespace": "metadata spec",
     "core.NamespaceSpec": "finalizers",
     "core.Node": "metadata spec",
@@ -69,6 +70,16 @@ _FIELDS: Final = {
     "core.NodeSpec": "externalID podCIDR podCIDRs providerID taints unschedulable",
     "core.ObjectFieldSelector": "apiVersion fieldPath",
     "core.ObjectReference": "apiVersion fieldPath kind name namespace resourceVersion uid",
+    "core.PersistentVolume": "metadata spec",
+    "core.PersistentVolumeClaim": "metadata spec",
+    "core.PersistentVolumeClaimSpec": (
+        "accessModes resources selector storageClassName volumeMode volumeName"
+    ),
+    "core.PersistentVolumeSource": "hostPath local",
+    "core.PersistentVolumeSpec": (
+        "accessModes capacity claimRef nodeAffinity persistentVolumeReclaimPolicy persistentVolumeSource "
+        "storageClassName volumeMode"
+    ),
     "core.Pod": "metadata spec",
     "core.PodAffinity": (
         "preferredDuringSchedulingIgnoredDuringExecution requiredDuringSchedulingIgnoredDuringExecution"
@@ -130,6 +141,8 @@ _FIELDS: Final = {
     "core.Volume": "name volumeSource",
     "core.VolumeMount": "mountPath mountPropagation name readOnly subPath subPathExpr",
     "core.VolumeProjection": "configMap downwardAPI secret",
+    "core.VolumeNodeAffinity": "required",
+    "core.VolumeResourceRequirements": "requests",
     "core.VolumeSource": "configMap downwardAPI emptyDir hostPath projected secret",
     "core.WeightedPodAffinityTerm": "podAffinityTerm weight",
     "meta.LabelSelector": "matchExpressions matchLabels",

@@ -27,8 +27,6 @@ REASONS: Final[dict[Kind, str]] = {
     kinds.ROLE_BINDING: "nothing is allowed or denied by it",
     kinds.CLUSTER_ROLE: "nothing is allowed or denied by it",
     kinds.CLUSTER_ROLE_BINDING: "nothing is allowed or denied by it",
-    kinds.PERSISTENT_VOLUME: "it is bound to no claim",
-    kinds.PERSISTENT_VOLUME_CLAIM: "it is bound to no volume",
     kinds.STORAGE_CLASS: "nothing makes volumes of it",
 }
 STORED: Final = {

@@ -155,4 +155,15 @@ _GROUPS: Final = (
     _ignored("scheduling.v1alpha3.PodGroupSpec.priorityClassName", "pods have priority classes of their own"),
 )
 
-UNSUPPORTED: Final[tuple[Row, ...]] = (*_POD, *_CONTAINER, *_VOLUME, *_OTHER, *_GROUPS)
+_STORAGE: Final = (
+    *(_refused(f"core.PersistentVolumeSource.{name}", _NO_DRIVER) for name in _VOLUME_SOURCES),
+    _refused("core.PersistentVolumeSpec.mountOptions", "volumes are directories that are there already"),
+    _refused("core.PersistentVolumeSpec.volumeAttributesClassName", _NO_DRIVER),
+    _ignored("core.LocalVolumeSource.fsType", "volumes are directories that are there already"),
+    _refused("core.PersistentVolumeClaimSpec.dataSource", "nothing makes volumes"),
+    _refused("core.PersistentVolumeClaimSpec.dataSourceRef", "nothing makes volumes"),
+    _refused("core.PersistentVolumeClaimSpec.volumeAttributesClassName", "nothing makes volumes"),
+    _ignored("core.VolumeResourceRequirements.limits", "a volume is as large as it is"),
+)
+
+UNSUPPORTED: Final[tuple[Row, ...]] = (*_POD, *_CONTAINER, *_VOLUME, *_OTHER, *_GROUPS, *_STORAGE)
