@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import click
 
+from knarr.api.errors import DecodeError
+from knarr.api.manifest import Document
 from knarr.cli.choosing import kind_and_name, namespace_of
 from knarr.cli.commands.create import (
     configmap,
@@ -19,7 +21,8 @@ from knarr.cli.creating import New, create
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.files import documents
 from knarr.cli.invocation import Invocation, knarr_group
-from knarr.cli.writing import Writing, writes
+from knarr.cli.writing import CLIENT, Writing, writes
+from knarr.proto.services import object_service_pb2 as wire
 
 
 @knarr_group("create", invoke_without_command=True, short_help="Create objects")
@@ -42,12 +45,24 @@ def command(
         return
     if not files:
         raise Failure("say what to create: -f FILE, or a kind; `knarr create --help` lists them", USAGE)
-    found = documents(files, recursive=recursive)
     objects = []
-    for document in found:
+    for document in documents(files, recursive=recursive):
         kind, _ = kind_and_name(document)
+        if writing.dry_run == CLIENT:
+            _check(document, strict=writing.validation == wire.STRICT)
         objects.append(New(kind, namespace_of(document, kind, invocation), document.value))
     create(invocation, objects, writing)
+
+
+def _check(document: Document, *, strict: bool) -> None:
+    """What the server would say of an object that does not fit its kind, where it is not asked; raises
+    Failure."""
+    try:
+        decoded = document.decode()
+        if strict:
+            decoded.strict()
+    except DecodeError as error:
+        raise Failure("\n".join(document.describe(problem) for problem in error.problems)) from error
 
 
 for part in (configmap, cronjob, deployment, job, namespace, quota, secret, serviceaccount):

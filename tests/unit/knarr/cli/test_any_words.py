@@ -1,5 +1,6 @@
 """Whatever words a command is given, it ends with an exit code and a reason, never with an internal error."""
 
+import json
 import shlex
 from collections.abc import Iterator
 
@@ -23,6 +24,18 @@ WORDS = shlex.split(
     "--hard=pods=1 --prune --wait=false --no-headers --show-labels '--selector=a in (b)' "
     "--field-selector=metadata.name=web --chunk-size=1 --to-revision=1 --overwrite -- bash é"
 )
+FILE_COMMANDS = (
+    "apply",
+    "apply --validate=warn",
+    "create",
+    "create --dry-run=client -o yaml",
+    "replace",
+    "diff",
+    "delete --wait=false",
+    "get",
+    "label a=b",
+)
+KINDS = ("ConfigMap", "Pod", "Deployment", "Namespace", "List")
 MANIFEST = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {a: b}\n"
 
 
@@ -32,7 +45,7 @@ def anybody() -> Iterator[Cli]:
         yield Cli(server, "anybody")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     some.sampled_from(COMMANDS),
     some.lists(some.sampled_from(WORDS), max_size=5),
@@ -45,3 +58,27 @@ def test_words(anybody: Cli, command: str, words: list[str], manifest: str) -> N
     assert outcome.code in (0, 1, 2, 3), outcome.err
     assert "internal error" not in outcome.err
     assert outcome.code == 0 or outcome.err or command == "diff"
+
+
+VALUES = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.text(max_size=4),
+    lambda inner: some.lists(inner, max_size=2) | some.dictionaries(some.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
+)
+DOCUMENTS = some.fixed_dictionaries(
+    {"apiVersion": some.sampled_from(["v1", "apps/v1"]) | VALUES, "kind": some.sampled_from(KINDS) | VALUES},
+    optional={
+        "metadata": some.fixed_dictionaries({"name": some.just("x") | VALUES}, optional={"labels": VALUES})
+        | VALUES,
+        "spec": VALUES,
+        "data": VALUES,
+    },
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(some.sampled_from(FILE_COMMANDS), DOCUMENTS.map(json.dumps) | some.text(max_size=30))
+def test_documents(anybody: Cli, command: str, manifest: str) -> None:
+    outcome = anybody(*shlex.split(command), "-f", "-", given=manifest)
+    assert outcome.code in (0, 1, 2), outcome.err
+    assert "internal error" not in outcome.err

@@ -43,6 +43,14 @@ def test_a_dry_run_of_the_client_asks_nobody(cli: Cli) -> None:
     assert cli.done("create", "namespace", "n", "--dry-run=client") == "namespace/n created (dry run)\n"
 
 
+def test_a_dry_run_of_the_client_reads_files_strictly(cli: Cli) -> None:
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndat: []\n"
+    refused = cli("create", "-f", "-", *DRY, given=text)
+    assert (refused.code, refused.err) == (1, "stdin:4:6: dat: unknown field; did you mean data?\n")
+    assert cli("create", "-f", "-", *DRY, "--validate=ignore", given=text).code == 0
+    assert cli("create", "-f", "-", *DRY, "--validate=ignore", given=text.replace("dat", "data")).code == 1
+
+
 def test_keys_from_files(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "index.html").write_text("<p>")
