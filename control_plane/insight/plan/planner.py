@@ -41,4 +41,4 @@ class Planner:
                 wanted += await run.apply(document)
             if wanted > MOST_PODS:
                 raise BadRequest(f"the documents ask for {wanted} pods: a plan follows at most {MOST_PODS}")
-            return await run.finish()
+            return await run.finish(self.clock)

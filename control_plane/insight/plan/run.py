@@ -18,13 +18,15 @@ from control_plane.scheduler.gangs.membership import policy_of
 from control_plane.scheduler.nodes import node_facts
 from control_plane.scheduler.selectors import compile_selector
 from knarr.api.codec import from_dict
+from knarr.clock import Clock
 from knarr.errors import ApiError
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as groups
 from knarr.proto.services import insight_service_pb2 as wire
 
-MOST_ROUNDS = 60
+MOST_ROUNDS = 1_000
+FOLLOWED_S = 15.0  # then the answer says how far it came
 _SLICE = 50  # pods dealt with before others run
 _FINISHED = ("Succeeded", "Failed")
 
@@ -68,14 +70,15 @@ class Run:
             self._nodes[document.name] = result.obj if before is not None else joined(result.obj, document)
         return wanted_pods(result.obj)
 
-    async def finish(self) -> wire.PlanResponse:
-        """Let controllers and scheduler take turns until all is at rest; the answer."""
+    async def finish(self, clock: Clock) -> wire.PlanResponse:
+        """Let controllers and scheduler take turns until all is at rest, or for as long as may be; the
+        answer. `clock`: the machine's; the fork has one of its own."""
+        ends_at = clock.monotonic() + FOLLOWED_S
         await self._lose_nodes()
-        for _ in range(MOST_ROUNDS):
-            if not await self._round():
+        while await self._round():
+            if self._rounds == MOST_ROUNDS or clock.monotonic() >= ends_at:
+                self._story.answer.unfinished = True
                 break
-        else:
-            self._story.answer.unfinished = True
         await self._tell()
         return self._story.answer
 

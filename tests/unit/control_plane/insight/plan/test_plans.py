@@ -8,8 +8,15 @@ import pytest
 from google.protobuf.message import Message
 
 from control_plane.api.messages import metadata
+from control_plane.controllers.actions import Create
+from control_plane.controllers.apply import Applier, ApplySettings
+from control_plane.controllers.deployment import DeploymentController
+from control_plane.controllers.loop import Controller
+from control_plane.controllers.replicaset import ReplicaSetController
 from control_plane.insight.insight import Insight
 from control_plane.insight.plan.documents import Document
+from control_plane.insight.plan.rehearsal import Silence
+from control_plane.objects.interface import Binding
 from control_plane.scheduler.profiles import Profiles
 from control_plane.store.memory import MemoryStore
 from knarr.api import kinds
@@ -21,7 +28,7 @@ from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 from knarr.proto.services import insight_service_pb2 as wire
 from knarr.proto.services import object_service_pb2 as objects_wire
-from tests.support.api import OPTIONS, ApiWorld, api_world
+from tests.support.api import OPTIONS, ApiWorld, ManualClock, api_world
 from tests.unit.control_plane.scheduler.objects_for_scheduling import make_node, make_pod
 
 CONTAINERS = [{"name": "main", "image": "shop/web:1", "resources": {"requests": {"cpu": "1"}}}]
@@ -76,6 +83,24 @@ class World:
         made.status.phase = "Running"
         made.status.conditions.add(type="Ready", status="True")
         await self.api.writer.update_status(made)
+
+    async def roll_out(self, node: str) -> None:
+        """The pods of all deployments run, as their controllers and the node's agent would have it."""
+        controllers: tuple[Controller[Any], ...] = (DeploymentController(), ReplicaSetController())
+        for controller in controllers:
+            for key in list(self.api.objects.keys(controller.primaries[0])):
+                snapshot = controller.snapshot(self.api.objects, key, None)
+                actions = controller.decide(snapshot, SystemClock().now())
+                writes = [one for one in actions if isinstance(one, Create)]
+                await Applier(self.api.writer, Silence(), ApplySettings()).apply(writes)
+        for pod in self.api.objects.list(core.Pod, "default"):
+            own = pod.metadata
+            await self.api.writer.bind([Binding(own.namespace, own.name, own.uid, node)])
+            bound = self.api.objects.get(core.Pod, own.namespace, own.name)
+            assert bound is not None
+            bound.status.phase = "Running"
+            bound.status.conditions.add(type="Ready", status="True").lastTransitionTime.seconds = 1
+            await self.api.writer.update_status(bound)
 
     async def plan(self, *values: Mapping[str, Any], without: Sequence[str] = ()) -> wire.PlanResponse:
         before = self.revision
@@ -294,6 +319,33 @@ async def test_pods_that_wait_already_come_first_and_get_room_that_the_plan_make
         answer = await it.plan(deployment(replicas=2))
         assert sorted((pod.reference.name, pod.node) for pod in answer.pods if pod.waited) == [("waits", "a")]
         assert where(answer) == [("", "a"), ("Deployment/web", ""), ("Deployment/web", "a")]
+
+
+async def test_a_rollout_of_one_pod_at_a_time_is_followed_to_its_end() -> None:
+    async with world() as it:
+        await it.node("a", cpu="200")
+        value = deployment(replicas=65)
+        value["spec"]["strategy"] = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+        await it.make(value)
+        await it.roll_out("a")
+        value["spec"]["template"]["spec"]["containers"] = [{**CONTAINERS[0], "image": "shop/web:2"}]
+        answer = await it.insight.plan([document(value, force=True)], [])
+        assert (len(answer.pods), len(answer.losses), answer.unfinished) == (65, 65, False)
+
+
+async def test_a_plan_that_takes_too_long_says_how_far_it_came() -> None:
+    class Hurried(ManualClock):
+        """Each look at it is ten seconds later."""
+
+        def monotonic(self) -> float:
+            self.time += 10.0
+            return self.time
+
+    async with world() as it:
+        await it.node("a")
+        it.insight = Insight(it.api.objects, Profiles(), Hurried())
+        answer = await it.insight.plan([document(deployment())], [])
+        assert answer.unfinished
 
 
 async def test_pods_with_finalizers_go_too() -> None:
