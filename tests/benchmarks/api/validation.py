@@ -1,4 +1,4 @@
-"""Rules and defaults alone: Deployments with their defaults set and found valid, one thread."""
+"""Defaults and rules alone: Deployments filled in, and found valid, one thread."""
 
 import copy
 import time
@@ -22,10 +22,12 @@ def run(report: Report) -> None:
     document: dict[str, Any] = yaml.safe_load(DEPLOYMENT_YAML)
     for specs in ("equal", "distinct"):
         own = specs == "distinct"
-        rounds = ([_made(document, first + at, own_spec=own) for at in range(COUNT)] for first in STARTS)
-        best_s = min(map(_taken, rounds))
+        rounds = [
+            _taken([_made(document, first + at, own_spec=own) for at in range(COUNT)]) for first in STARTS
+        ]
         params = {"kind": "Deployment", "specs": specs, "transport": "none"}
-        report("api.validate.per_s", COUNT / best_s, "per s", **params)
+        report("api.default.per_s", COUNT / min(default_s for default_s, _ in rounds), "per s", **params)
+        report("api.validate.per_s", COUNT / min(valid_s for _, valid_s in rounds), "per s", **params)
 
 
 def _made(document: dict[str, Any], number: int, *, own_spec: bool) -> Message:
@@ -36,11 +38,13 @@ def _made(document: dict[str, Any], number: int, *, own_spec: bool) -> Message:
     return codec.from_dict(own, apps.Deployment)
 
 
-def _taken(objects: list[Message]) -> float:
-    """Seconds for defaults and validation of all, in place."""
-    began = time.perf_counter()
+def _taken(objects: list[Message]) -> tuple[float, float]:
+    """Seconds of CPU for the defaults of all, in place, and for their validation."""
+    began = time.process_time()
     for obj in objects:
         default_object(DEPLOYMENT, obj)
-        causes = validate_create(DEPLOYMENT, obj)
-        assert not causes, causes
-    return time.perf_counter() - began
+    filled = time.process_time()
+    causes = [cause for obj in objects for cause in validate_create(DEPLOYMENT, obj)]
+    ended = time.process_time()
+    assert not causes, causes[0]
+    return filled - began, ended - filled
