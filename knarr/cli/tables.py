@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 import click
 
 from knarr.ages import age_since, ages_in
+from knarr.cli.decisions.colours import colour_of
 from knarr.proto.services import object_service_pb2 as wire
 
 GAP = "   "
+STATUS = "STATUS"  # the column that has colours
 
 
 def lined_up(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -52,11 +54,14 @@ class TablePrinter:
             rows.extend(self._cells(row, now, event) for row in table.rows)
         if not rows:
             return 0
-        first = not self._widths
-        lines = [self._header(), *rows] if first and self.headers else rows
-        self._widen(lines)
-        for line in lines:
-            click.echo(self._line(line))
+        names = self._header()
+        header = [names] if self.headers and not self._widths else []
+        self._widen([*header, *rows])
+        for line in header:
+            click.echo(self._line(line, ()))
+        coloured = [index for index, name in enumerate(names) if name == STATUS]
+        for line in rows:
+            click.echo(self._line(line, coloured))
         return len(rows)
 
     def _shown(self) -> list[int]:
@@ -100,8 +105,13 @@ class TablePrinter:
             for index, cell in enumerate(line):
                 self._widths[index] = max(self._widths[index], len(cell))
 
-    def _line(self, cells: Sequence[str]) -> str:
+    def _line(self, cells: Sequence[str], coloured: Sequence[int]) -> str:
+        """The cells, padded; colours are left out by click where nobody sees them."""
         padded = [cell.ljust(width) for cell, width in zip(cells, self._widths, strict=False)]
+        padded[-1] = padded[-1].rstrip()
+        for index in coloured:
+            if colour := colour_of(cells[index]):
+                padded[index] = click.style(padded[index], fg=colour)
         return GAP.join(padded).rstrip()
 
 
