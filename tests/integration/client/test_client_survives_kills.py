@@ -16,6 +16,7 @@ from tests.support.waiting import until
 
 pytestmark = [pytest.mark.etcd, pytest.mark.timeout(180)]
 
+START_S = 30.0
 COUNTERS = 4
 ROUNDS = 3
 BETWEEN_KILLS = 40  # confirmed writes
@@ -57,6 +58,8 @@ async def count_up(client: Client, count: Count) -> None:
 async def test_counters_are_right_after_kills(cluster: RealCluster) -> None:
     client = await cluster.client()
     async with client, client.informers() as informers:
+        async with asyncio.timeout(START_S):
+            await client.wait_for(core.Namespace, "", "default", bool)
         counts = [Count(f"counter-{number}") for number in range(COUNTERS)]
         for count in counts:
             made = core.ConfigMap(metadata=meta.ObjectMeta(name=count.name, namespace="default"))
