@@ -52,7 +52,7 @@ async def play(steps: list[Any], labels: str, start: Start) -> None:
             faults.cut = False
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     steps=st.lists(STEPS, max_size=40),
     labels=st.sampled_from(["", "app=web"]),
