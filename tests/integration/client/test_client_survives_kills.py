@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.etcd, pytest.mark.timeout(180)]
 
 START_S = 30.0
 COUNTERS = 4
-ROUNDS = 3
-BETWEEN_KILLS = 40  # confirmed writes
+ROUNDS = 2
+BETWEEN_KILLS = 30  # confirmed writes
 
 
 @pytest.fixture
