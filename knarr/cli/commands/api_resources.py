@@ -4,6 +4,7 @@ import click
 
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation, knarr_command
+from knarr.cli.tables import lined_up
 from knarr.client import Client
 from knarr.proto.services import object_service_pb2 as wire
 
@@ -29,20 +30,17 @@ def command(invocation: Invocation, namespaced: bool | None, output: str | None,
 
 
 def _print(found: list[wire.ResourcesResponse.Resource], output: str | None, no_headers: bool) -> None:
-    rows = [] if no_headers else [["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"]]
-    if output == "wide" and rows:
-        rows[0].append("VERBS")
-    for resource in found:
-        if output == "name":
+    if output == "name":
+        for resource in found:
             group = resource.api_version.rpartition("/")[0]
             click.echo(resource.plural + (f".{group}" if group else ""))
-            continue
-        short = ",".join(resource.short_names)
-        namespaced = "true" if resource.namespaced else "false"
-        row = [resource.plural, short, resource.api_version, namespaced, resource.kind]
-        rows.append(row + ([",".join(resource.verbs)] if output == "wide" else []))
-    if output == "name":
         return
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))] if rows else []
-    for row in rows:
-        click.echo("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    header = ["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND", "VERBS"]
+    rows = [] if no_headers else [header]
+    for resource in found:
+        short, verbs = ",".join(resource.short_names), ",".join(resource.verbs)
+        namespaced = "true" if resource.namespaced else "false"
+        rows.append([resource.plural, short, resource.api_version, namespaced, resource.kind, verbs])
+    shown = len(header) if output == "wide" else len(header) - 1
+    for line in lined_up([row[:shown] for row in rows]):
+        click.echo(line)

@@ -7,6 +7,7 @@ from knarr.cli import config as configuration
 from knarr.cli.arguments import KnarrGroup
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation
+from knarr.cli.tables import lined_up
 
 
 @click.group("config", cls=KnarrGroup, short_help="Contexts: which cluster to talk to")
@@ -23,9 +24,8 @@ def get_contexts(invocation: Invocation) -> None:
     for name, context in sorted(config.contexts.items()):
         current = "*" if name == config.current else ""
         rows.append((current, name, ",".join(context.servers), context.namespace))
-    widths = [max(len(row[index]) for row in rows) for index in range(4)]
-    for row in rows:
-        click.echo("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for line in lined_up(rows):
+        click.echo(line)
 
 
 @command.command("current-context")
