@@ -1,10 +1,10 @@
-"""What `knarr plan` says is what then happens: a change is planned, and made, on a whole control plane."""
+"""What `knarr plan` says then happens: changes are planned and made, a node is planned away and lost."""
 
 import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -19,6 +19,8 @@ from knarr.api.kinds import DEPLOYMENT
 from knarr.clock import SeededIds, SystemClock
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
+from tests.simulation.cluster import SimCluster
+from tests.support.cluster import is_ready
 from tests.support.waiting import until
 from tests.unit.control_plane.scheduler.objects_for_scheduling import make_node, make_pod
 
@@ -132,3 +134,65 @@ async def test_what_is_planned_happens(seed: int, tmp_path: Any) -> None:
 
         await until(at_rest, "every pod has been decided about")
         assert Counter(outcomes()) == planned(answer)
+
+
+def plain(name: str, replicas: int, cpu: str) -> dict[str, Any]:
+    """A deployment of pods that ask for nothing but CPU."""
+    container = {"name": "main", "image": "busybox", "resources": {"requests": {"cpu": cpu}}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {
+                "metadata": {"labels": {"app": name}},
+                "spec": {"terminationGracePeriodSeconds": 1, "containers": [container]},
+            },
+        },
+    }
+
+
+def active(plane: ControlPlane, *, off: str = "") -> list[core.Pod]:
+    """The pods that are to run, less those that are on a node that is lost."""
+    return [
+        pod
+        for pod in plane.objects.list(core.Pod, "default")
+        if not pod.metadata.HasField("deletionTimestamp") and pod.spec.nodeName != (off or "nowhere")
+    ]
+
+
+def placed_by_app(pods: Sequence[core.Pod]) -> Counter[str]:
+    return Counter(pod.metadata.labels["app"] for pod in pods if pod.spec.nodeName)
+
+
+@pytest.mark.timeout(120)
+async def test_the_loss_of_a_node_is_as_it_was_planned() -> None:
+    """Three nodes of two CPUs, with agents on engines that pretend; one of them dies."""
+    cluster = SimCluster(SystemClock(), random.Random(3), 1, ("a", "b", "c"))
+    await cluster.start()
+    try:
+        plane = cluster.plane()
+        assert plane is not None
+        await plane.synced()
+        await until(lambda: len(plane.objects.list(core.Node)) == 3, "the nodes have joined")
+        for value in (plain("large", 3, "1200m"), plain("small", 3, "300m")):
+            name = value["metadata"]["name"]
+            await plane.api.apply(DEPLOYMENT, "default", name, value, WriteOptions("tests"))
+        await until(lambda: sum(map(is_ready, active(plane))) == 6, "the pods run")
+        lost = next(pod.spec.nodeName for pod in active(plane) if pod.metadata.labels["app"] == "small")
+        answer = await plane.insight.plan([], [lost])
+        moved = Counter(pod.owner.partition("/")[2] for pod in answer.pods if pod.node)
+        expected = moved + placed_by_app(active(plane, off=lost))
+        await cluster.crash_agent(lost)
+
+        def settled() -> bool:
+            pods = active(plane, off=lost)
+            return len(pods) == 6 and None not in [decided(pod) for pod in pods]
+
+        await until(settled, "what was lost has been decided about", 60.0)
+        assert placed_by_app(active(plane, off=lost)) == expected
+        assert expected == {"large": 2, "small": 3}
+    finally:
+        await cluster.stop()
