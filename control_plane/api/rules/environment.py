@@ -180,11 +180,13 @@ _NAMED: Final = Table(core.LocalObjectReference, rules=(required("name"), rule("
 
 
 def _check_env_from(source: Any, path: str, causes: Causes) -> None:
+    """Kubernetes says this of the list, not of its element."""
     count = source.HasField("configMapRef") + source.HasField("secretRef")
+    here = path.rpartition("[")[0]
     if count == 0:
-        causes.append(say.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`"))
+        causes.append(say.invalid(here, "", "must specify one of: `configMapRef` or `secretRef`"))
     elif count > 1:
-        causes.append(say.invalid(path, "", "may not have more than one field specified at a time"))
+        causes.append(say.invalid(here, "", "may not have more than one field specified at a time"))
 
 
 ENV_FROM: Final = Table(

@@ -131,8 +131,8 @@ def _check_dns_config(config: Any, path: str, causes: Causes) -> None:
 
 
 def _check_aliases(aliases: Any, path: str, causes: Causes) -> None:
-    for index, alias in enumerate(aliases):
-        IP.check(alias.ip, f"{path}[{index}].ip", causes)
+    for alias in aliases:
+        IP.check(alias.ip, f"{path}.ip", causes)
         for hostname in alias.hostnames:
             DNS_SUBDOMAIN.check(hostname, f"{path}.hostnames", causes)
 

@@ -116,6 +116,14 @@ INIT = {"name": "p", "image": "i"}
                 ("spec.containers[0].volumeMounts[0].name", say.NOT_FOUND),
             ],
         ),
+        (
+            {"containers": [{**CONTAINER, "envFrom": [{"prefix": "A_"}]}]},
+            [("spec.containers[0].envFrom", say.INVALID)],
+        ),
+        (
+            {"hostAliases": [{"ip": "1.2.3", "hostnames": ["A_b"]}]},
+            [("spec.hostAliases.ip", say.INVALID), ("spec.hostAliases.hostnames", say.INVALID)],
+        ),
         ({"restartPolicy": "always"}, [("spec.restartPolicy", say.NOT_SUPPORTED)]),
         ({"dnsPolicy": "None"}, [("spec.dnsConfig", say.REQUIRED)]),
         (
