@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from control_plane.api.refusals import too_large_version
+from control_plane.api.refusals import not_found, too_large_version
 from control_plane.api.selection import Selection
 from control_plane.api.settings import ApiSettings
 from control_plane.api.storage import Storage
 from control_plane.objects.cache import CachedObjects
 from control_plane.store.interface import POSITIONS, Record
 from control_plane.store.paging import MOST, next_page
+from knarr.api.kinds import Kind
 from knarr.errors import BadRequest, Cause, Expired, Invalid, Subject
 from knarr.proto.services import object_service_pb2 as wire
 
@@ -74,12 +75,27 @@ class _Place:
 
 
 class Lister:
-    """Answers lists."""
+    """Answers lists, and reads of one object."""
 
     def __init__(self, storage: Storage, objects: CachedObjects, settings: ApiSettings) -> None:
         self._storage = storage
         self._objects = objects
         self._settings = settings
+
+    async def get(self, kind: Kind, namespace: str, name: str, resource_version: str = "") -> Record:
+        """One object as stored, not older than a version if one is named. Raises BadRequest, NotFound,
+        Unavailable, and Timeout for a version that is not there yet."""
+        least = parse_version(resource_version)
+        if resource_version and self._objects.version(kind) >= least:
+            cached = self._objects.record(kind, namespace, name)
+            if cached is None:
+                raise not_found(kind, name)
+            return Record(kind.key(namespace, name), cached.value, cached.version)
+        if least:
+            page = await self._storage.page(kind.key(namespace, name), 1, "", 0)
+            if page.version < least:
+                raise too_large_version(least, page.version)
+        return await self._storage.record(kind, namespace, name)
 
     async def list(self, wanted: Selection, options: ListOptions) -> AsyncIterator[Part]:
         """The list in parts. Raises BadRequest, Invalid, Expired, Unavailable, and Timeout for a version that

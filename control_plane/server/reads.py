@@ -36,7 +36,7 @@ class ReadRequests:
         check_subresource(kind, request.subresource)
         if request.subresource not in ("", STATUS, SCALE):
             raise MethodNotAllowed(f"{kind.plural}/{request.subresource} cannot be read")
-        record = await self._api.get_record(kind, reference.namespace, reference.name)
+        record = await self._lister.get(kind, reference.namespace, reference.name, request.resource_version)
         answer = wire.ObjectResponse(reference=reference)
         if request.subresource == SCALE:
             obj = decode(kind, record.value, record.version)

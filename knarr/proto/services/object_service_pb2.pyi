@@ -227,9 +227,12 @@ class GetRequest(_message.Message):
     REFERENCE_FIELD_NUMBER: _builtins.int
     AS_TABLE_FIELD_NUMBER: _builtins.int
     SUBRESOURCE_FIELD_NUMBER: _builtins.int
+    RESOURCE_VERSION_FIELD_NUMBER: _builtins.int
     as_table: _builtins.bool
     subresource: _builtins.str
     """"" for the object itself, "scale" or "status"."""
+    resource_version: _builtins.str
+    """Empty: as it is now. "0": any state that the server has. Else one that is not older than this."""
     @_builtins.property
     def reference(self) -> Global___Reference: ...
     def __init__(
@@ -238,10 +241,11 @@ class GetRequest(_message.Message):
         reference: Global___Reference | None = ...,
         as_table: _builtins.bool = ...,
         subresource: _builtins.str = ...,
+        resource_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_table", b"as_table", "reference", b"reference", "subresource", b"subresource"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_table", b"as_table", "reference", b"reference", "resource_version", b"resource_version", "subresource", b"subresource"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -11,10 +11,11 @@ from control_plane.objects.interface import DeleteOptions
 from control_plane.store.memory import MemoryStore
 from control_plane.store.memory_backend import MemoryBackend
 from knarr.api.kinds import CONFIG_MAP, NODE
-from knarr.errors import ApiError, BadRequest, Expired, Invalid, Timeout, from_status
+from knarr.errors import ApiError, BadRequest, Expired, Invalid, NotFound, Timeout, from_status
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import object_service_pb2 as wire
 from tests.support.api import OPTIONS, ApiWorld, api_world
+from tests.support.stores import Cut
 
 REFERENCE = wire.Reference(api_version="v1", kind="ConfigMap", namespace="default")
 SETTINGS = ApiSettings(list_page=4, part_bytes=2_000)
@@ -231,3 +232,30 @@ async def test_a_token_and_a_version_exclude_each_other() -> None:
             await listed(world, limit=1, continue_token=last.continue_token, resource_version="5")
         with pytest.raises(Invalid, match="resourceVersionMatch is forbidden when continue is provided"):
             await listed(world, limit=1, continue_token=last.continue_token, version_match=wire.EXACT)
+
+
+async def test_one_object_is_read_by_version_too() -> None:
+    backend, faults = MemoryBackend(), Cut()
+    async with (
+        api_world(MemoryStore(backend), settings=SETTINGS) as world,
+        api_world(MemoryStore(backend, faults), settings=SETTINGS) as other,
+    ):
+        known = await add(world, "a")
+        await other.objects.seen(int(known), CONFIG_MAP)
+        faults.cut = True
+        newest = await add(world, "b")
+
+        async def read(name: str, version: str) -> str:
+            reference = wire.Reference(api_version="v1", kind="ConfigMap", namespace="default", name=name)
+            got = await other.reads.get(wire.GetRequest(reference=reference, resource_version=version))
+            return core.ConfigMap.FromString(got.object).metadata.resourceVersion
+
+        assert [await read("a", version) for version in ("", "0", known, newest)] == [known] * 4
+        assert [await read("b", version) for version in ("", newest)] == [newest] * 2
+        for version in ("0", known):  # which its cache has
+            with pytest.raises(NotFound):
+                await read("b", version)
+        with pytest.raises(Timeout, match="Too large resource version"):
+            await read("a", str(int(newest) + 10**6))
+        with pytest.raises(BadRequest):
+            await read("a", "x")
