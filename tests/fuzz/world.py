@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from google.protobuf.message import Message
 
+from control_plane.server.explain import explained
 from control_plane.server.reads import ReadRequests
 from control_plane.server.requests import WriteRequests
 from knarr.api import codec
@@ -97,6 +98,7 @@ class World:
             await self._check_table(reference)
             if thorough:
                 await self._check_found(kind, reference, obj)
+                check_explained(kind, obj)
             await self._check_no_op(kind, reference, obj)
             await self.remove(kind, reference)
         except ApiError as error:
@@ -184,6 +186,20 @@ def check_forms(obj: Message, *, in_yaml: bool) -> None:
 def _differing(one: Message, other: Message) -> str:
     lines = str(one).splitlines(), str(other).splitlines()
     return "\n".join(line for line in unified_diff(*lines, lineterm="", n=1))[:2_000]
+
+
+def check_explained(kind: Kind, obj: Message) -> None:
+    """The server explains a field of the object, another one for each object; raises Wrong."""
+    value = codec.to_dict(obj)
+    paths = sorted(
+        f"{part}.{name}" for part, inner in value.items() if isinstance(inner, dict) for name in inner
+    )
+    struct = [path for path in paths if path.partition(".")[0] in ("metadata", "spec", "status")]
+    path = struct[zlib.crc32(obj.SerializeToString(deterministic=True)) % len(struct)]
+    request = wire.ExplainRequest(reference=reference_of(kind, ""), path=path)
+    told = explained(request).field
+    if told.path != path or not told.type:
+        raise Wrong(f"{kind} {path} is explained as {told}")
 
 
 def escaped(value: str) -> str:
