@@ -24,6 +24,7 @@ Call = Callable[[Link, float], Awaitable[T]]  # over a link, within so many seco
 FIRST_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 2.0
 SHORTEST_S = 0.1  # of a try: with less time than this the answer would be lost on the way
+LONGEST_S = 3600.0  # of a try, where its time has no end: gRPC takes no infinite ones
 SETTLE_S = 5.0  # to find out what became of a write, when its own time is over
 
 
@@ -51,7 +52,7 @@ class _Time:
 
     @property
     def left_s(self) -> float:
-        return max(SHORTEST_S, self._ends_at - self._loop.time())
+        return min(LONGEST_S, max(SHORTEST_S, self._ends_at - self._loop.time()))
 
     async def pause(self, least_s: float) -> bool:
         """Wait before the next try; False, at once, when there is no time for one."""

@@ -4,7 +4,6 @@ Events are handed on as they come. Only where the servers have forgotten what ha
 events, in the same form.
 """
 
-import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 
@@ -13,7 +12,7 @@ from google.protobuf.message import Message
 from knarr.api import kinds
 from knarr.client.following import reader
 from knarr.client.known import Known, Seen, Step
-from knarr.client.streams import Batches, resumed
+from knarr.client.streams import Batches
 from knarr.errors import Expired
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 from knarr.proto.services import object_service_pb2 as wire
@@ -69,30 +68,31 @@ def form_of(request: wire.ListRequest) -> Objects | Rows:
 async def follow(
     request: wire.ListRequest,
     chunks: Chunks,
-    list_again: Callable[[wire.ListRequest], Awaitable[Chunks]],
-    open_at: Callable[[str], Batches],
-    patience_s: float,
-    rng: random.Random,
+    list_again: Callable[[], Awaitable[Chunks]],
+    resumed_at: Callable[[str], Batches],
 ) -> AsyncGenerator[wire.WatchEvent, None]:
-    """See Watching.follow_events."""
+    """See Watching.follow_events; `resumed_at` gives a watch after a version that goes on by itself."""
     form = form_of(request)
     known = Known()
     for _ in known.replace(list(form.listed(chunks))):
         pass
     while True:
         try:
-            async with aclosing(resumed(open_at, chunks[-1].resource_version, patience_s, rng)) as stream:
+            async with aclosing(resumed_at(chunks[-1].resource_version)) as stream:
                 async for events in stream:
                     for event in events:
-                        if event.type == wire.WatchEvent.BOOKMARK:
-                            continue
-                        for seen in form.of_event(event):
-                            if event.type == wire.WatchEvent.DELETED:
-                                known.drop(seen.key)
-                            else:
-                                known.put(seen)
-                        yield event
+                        if event.type != wire.WatchEvent.BOOKMARK:
+                            _take(form, known, event)
+                            yield event
         except Expired:
-            chunks = await list_again(request)
+            chunks = await list_again()
             for step in known.replace(list(form.listed(chunks))):
                 yield form.event(step)
+
+
+def _take(form: Objects | Rows, known: Known, event: wire.WatchEvent) -> None:
+    for seen in form.of_event(event):
+        if event.type == wire.WatchEvent.DELETED:
+            known.drop(seen.key)
+        else:
+            known.put(seen)

@@ -89,13 +89,15 @@ class Reads(Sending):
             if not token:
                 return
 
-    async def list_chunks(self, request: wire.ListRequest) -> Sequence[wire.ListChunk]:
+    async def list_chunks(
+        self, request: wire.ListRequest, *, timeout_s: float | None = None
+    ) -> Sequence[wire.ListChunk]:
         """The raw answer to a list request; at least one chunk, of which the last has the version."""
 
         async def call(link: Link, left_s: float) -> Sequence[wire.ListChunk]:
             return [chunk async for chunk in link.objects.List(request, timeout=left_s)]
 
-        return await self._attempts.read(call)
+        return await self._attempts.read(call, timeout_s)
 
     async def resources(self) -> Sequence[wire.ResourcesResponse.Resource]:
         """The kinds that the server serves."""

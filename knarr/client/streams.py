@@ -51,12 +51,17 @@ async def batches(servers: Servers, request: wire.WatchRequest) -> Batches:
 
 
 async def resumed(
-    open_at: Callable[[str], Batches], version: str, patience_s: float, rng: random.Random
+    open_at: Callable[[str], Batches],
+    version: str,
+    patience_s: float,
+    rng: random.Random,
+    on_lost: Callable[[ApiError], object] | None = None,
 ) -> Batches:
     """A watch that begins again after the last event that it had, at whichever server answers.
 
     Raises Expired when the servers have forgotten that version, what a request can be refused with, and the
-    last error when for `patience_s` no watch could be had.
+    last error when for `patience_s` no watch could be had. `on_lost` is told of the first failure after each
+    time that there was one.
     """
     loop = asyncio.get_running_loop()
     backoff = Backoff(rng, 0.1, 5.0)
@@ -80,6 +85,8 @@ async def resumed(
             failing_since = None
             backoff.reset()
         if reason is not None:
+            if failing_since is None and on_lost is not None:
+                on_lost(reason)
             failing_since = now if failing_since is None else failing_since
             if now - failing_since >= patience_s:
                 raise reason

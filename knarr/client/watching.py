@@ -14,6 +14,7 @@ from knarr.client.results import Change, WatchedObject
 from knarr.client.servers import Link
 from knarr.client.streams import Batches, batches, resumed
 from knarr.client.subresources import Changes
+from knarr.errors import ApiError
 from knarr.proto.services import object_service_pb2 as wire
 
 M = TypeVar("M", bound=Message)
@@ -87,11 +88,17 @@ class Watching(Changes):
                     yield Change(step.type, kind.FromString(step.value), previous)
 
     async def follow_events(
-        self, request: wire.ListRequest, chunks: Sequence[wire.ListChunk], *, patience_s: float | None = None
+        self,
+        request: wire.ListRequest,
+        chunks: Sequence[wire.ListChunk],
+        *,
+        patience_s: float | None = None,
+        on_lost: Callable[[ApiError], object] | None = None,
     ) -> AsyncGenerator[wire.WatchEvent, None]:
         """The raw events, objects or rows of tables as the request says, after a list that `list_chunks` has
         answered with `chunks`. Where the servers have forgotten what happened meanwhile, a new list is told
-        as events, deletions included; those have no resource_version. Bookmarks are left out."""
+        as events, deletions included; those have no resource_version. Bookmarks are left out. `on_lost` is
+        told why, each time that the watch is lost and is to be resumed."""
         watch = wire.WatchRequest(
             reference=request.reference,
             label_selector=request.label_selector,
@@ -99,8 +106,12 @@ class Watching(Changes):
             bookmarks=True,
             as_table=request.as_table,
         )
+        patience = self._patience(patience_s)
         stream = raw.follow(
-            request, chunks, self.list_chunks, self._opener(watch), self._patience(patience_s), self.rng
+            request,
+            chunks,
+            lambda: self.list_chunks(request, timeout_s=patience),
+            lambda version: resumed(self._opener(watch), version, patience, self.rng, on_lost),
         )
         async with aclosing(stream):
             async for event in stream:

@@ -1,13 +1,10 @@
 """Objects as they change: a watch that goes on where it stopped when a server goes away."""
 
-import asyncio
-import random
-from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import click
 from google.protobuf.message import Message
 
-from knarr.backoff import Backoff
 from knarr.cli.choosing import Named
 from knarr.cli.getting.query import Query
 from knarr.cli.invocation import warn
@@ -15,13 +12,9 @@ from knarr.cli.output import name_of, print_columns, shown, text_of
 from knarr.cli.tables import TablePrinter
 from knarr.client import Client
 from knarr.clock import SystemClock
-from knarr.errors import Expired, Unavailable
 from knarr.proto.services import object_service_pb2 as wire
 
 GIVE_UP_S = 120.0  # without an answer of any server
-
-FIRST_PAUSE_S = 0.2
-MOST_PAUSE_S = 5.0
 
 
 async def watch(client: Client, query: Query, printer: TablePrinter, *, first: bool, events: bool) -> None:
@@ -36,46 +29,15 @@ async def watch(client: Client, query: Query, printer: TablePrinter, *, first: b
     view = _View(each, query, printer, events)
     for chunk in chunks:
         view.listed(chunk, show=first)
-    async for event in changes(client, request, chunks[-1].resource_version):
-        view.changed(event)
-
-
-async def changes(client: Client, request: wire.ListRequest, version: str) -> AsyncIterator[wire.WatchEvent]:
-    """Every change after `version` of what the request lists, connections lost or not. Where the server has
-    forgotten that version, all objects come again. Ends only with an error."""
-    loop = asyncio.get_running_loop()
-    backoff = Backoff(random.Random(), FIRST_PAUSE_S, MOST_PAUSE_S)
-    answered_s = loop.time()
-    told = ""
-    while True:
-        try:
-            async for event in client.watch_events(_watch_of(request, version)):
-                answered_s = loop.time()
-                backoff.reset()
-                told = ""
-                version = event.resource_version or version
-                yield event
-        except Expired:
-            warn("changes were missed; everything is shown again")
-            version = ""
-        except Unavailable as error:
-            if loop.time() - answered_s > GIVE_UP_S:
-                raise
-            if not told:
-                told = f"{error.message}; trying again"
-                warn(told)
-        await asyncio.sleep(backoff.next_s())
-
-
-def _watch_of(request: wire.ListRequest, version: str) -> wire.WatchRequest:
-    return wire.WatchRequest(
-        reference=request.reference,
-        label_selector=request.label_selector,
-        field_selector=request.field_selector,
-        resource_version=version,
-        bookmarks=True,
-        as_table=request.as_table,
+    stream = client.follow_events(
+        request,
+        chunks,
+        patience_s=GIVE_UP_S,
+        on_lost=lambda error: warn(f"{error.message}; trying again"),
     )
+    async with aclosing(stream):
+        async for event in stream:
+            view.changed(event)
 
 
 class _View:

@@ -105,6 +105,22 @@ def test_pauses_grow_and_are_bounded_and_begin_anew_after_an_event() -> None:
     assert pauses[8] <= 0.1  # after the event
 
 
+def test_each_loss_is_told_once() -> None:
+    lost: list[str] = []
+    away: list[tuple[Sequence[wire.WatchEvent], ApiError | str | None]] = [((), Unavailable("away"))] * 3
+    server = Server(*away, ([event(6)], Unavailable("gone")), *away, ([event(7)], None))
+
+    async def run() -> None:
+        stream = resumed(server.open, "5", 60.0, random.Random(1), lambda error: lost.append(error.message))
+        async with aclosing(stream):
+            async for events in stream:
+                if events[-1].resource_version == "7":
+                    break
+
+    on_virtual_time(run())
+    assert lost == ["away", "gone"]
+
+
 def followed(
     server: Server,
     lists: list[Sequence[Seen] | ApiError],
