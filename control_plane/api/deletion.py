@@ -116,12 +116,13 @@ def decide(kind: Kind, obj: Message, options: DeleteOptions, now: float) -> Remo
 def _decide_namespace(
     namespace: core.Namespace, options: DeleteOptions, now: float
 ) -> Remove | Mark | Nothing:
-    """A namespace is marked first in any case, so that nothing new comes into it, and has no grace. What
-    becomes of what it owns is settled once it is empty."""
+    """A namespace is marked first in any case, so that nothing new comes into it, and has no grace. Until it
+    is empty, later requests change nothing."""
     result = copy(namespace)
     if not namespace.metadata.HasField("deletionTimestamp"):
         result.metadata.deletionTimestamp.CopyFrom(time_of(now))
         result.status.phase = "Terminating"
+        _set_propagation(result.metadata, options.propagation)
         return Mark(result)
     if not result.spec.finalizers:
         _set_propagation(result.metadata, options.propagation)

@@ -167,7 +167,7 @@ def test_a_namespace_goes_when_its_finalizers_are_gone() -> None:
     assert deletion.decide(NAMESPACE, free, PLAIN, NOW) == Remove(free)
 
 
-def test_what_a_namespace_owns_waits_until_it_is_empty() -> None:
+def test_what_becomes_of_what_a_namespace_owns_is_said_first_or_when_it_is_empty() -> None:
     foreground = DeleteOptions(propagation=Propagation.FOREGROUND)
     steps = [
         deletion.decide(NAMESPACE, obj, foreground, NOW)
@@ -177,7 +177,7 @@ def test_what_a_namespace_owns_waits_until_it_is_empty() -> None:
     for step in steps:
         assert isinstance(step, Mark | Nothing)
         found.append((type(step), list(metadata(step.obj).finalizers)))
-    assert found == [(Mark, []), (Nothing, []), (Mark, ["foregroundDeletion"])]
+    assert found == [(Mark, ["foregroundDeletion"]), (Nothing, []), (Mark, ["foregroundDeletion"])]
 
 
 @pytest.mark.parametrize(
