@@ -1,5 +1,6 @@
 """InsightService over gRPC: hands questions to those who answer them, and tells their errors."""
 
+import asyncio
 from typing import Any
 
 import grpc.aio
@@ -10,7 +11,7 @@ from control_plane.insight.plan.documents import Document
 from control_plane.server.answering import answered
 from control_plane.server.bodies import kind_of, received
 from control_plane.server.requests import check_reference
-from knarr.errors import BadRequest, TooLarge
+from knarr.errors import ApiError, BadRequest, TooLarge
 from knarr.proto.services import insight_service_pb2 as wire
 from knarr.proto.services.insight_service_pb2_grpc import InsightServiceServicer
 from knarr.proto.services.object_service_pb2 import ApplyRequest, Reference
@@ -38,8 +39,21 @@ class InsightServicer(InsightServiceServicer):
     async def _plan(self, request: wire.PlanRequest) -> wire.PlanResponse:
         if len(request.documents) > MOST_DOCUMENTS:
             raise TooLarge(f"a plan is about {MOST_DOCUMENTS} documents at most")
-        documents = [planned(document) for document in request.documents]
-        return await self._insight.plan(documents, list(dict.fromkeys(request.without_nodes)))
+        documents: list[Document] = []
+        refused: dict[int, wire.ObjectPlan] = {}
+        for number, asked in enumerate(request.documents):
+            try:
+                documents.append(planned(asked))
+            except ApiError as error:
+                refused[number] = wire.ObjectPlan(reference=asked.reference, refusal=error.status())
+            await asyncio.sleep(0)  # a document may be large
+        answer = await self._insight.plan(documents, list(dict.fromkeys(request.without_nodes)))
+        told = list(answer.objects)
+        for number, one in refused.items():
+            told.insert(number, one)
+        del answer.objects[:]
+        answer.objects.extend(told)
+        return answer
 
     async def _why(self, reference: Reference) -> wire.WhyResponse:
         return await self._insight.why(kind_of(reference), reference.namespace, reference.name)

@@ -8,6 +8,7 @@ from control_plane.store.memory import MemoryStore
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import policy_v1_pb2 as policy
+from knarr.proto.services import object_service_pb2 as wire
 from tests.support.cli import Cli, Server, api_server
 
 DEPLOYMENT = """\
@@ -270,3 +271,26 @@ def test_what_would_be_refused(cli: Cli) -> None:
 def test_nothing_to_plan(cli: Cli) -> None:
     outcome = cli("plan")
     assert (outcome.code, outcome.err) == (2, "say what to plan: -f FILE|DIR|URL|-, or --without NODE\n")
+
+
+def test_a_document_that_cannot_be_read_is_refused_in_its_place(cli: Cli) -> None:
+    make_node(cli, "alpha", "4")
+    bodies = [
+        f'{{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {{"name": "{name}"}}{more}}}'
+        for name, more in _MAPS
+    ]
+    requests = [
+        wire.ApplyRequest(
+            reference=wire.Reference(api_version="v1", kind="ConfigMap", namespace="shop", name=name),
+            body=wire.Body(json=body.encode()),
+            options=wire.WriteOptions(field_manager="tests"),
+        )
+        for (name, _), body in zip(_MAPS, bodies, strict=True)
+    ]
+    answer = cli.server.call(cli.server.client.plan(requests))
+    assert [one.reference.name for one in answer.objects] == ["a", "b", "c"]
+    assert [one.outcome for one in answer.objects] == [wire.CREATED, wire.UNSPECIFIED, wire.CREATED]
+    assert "dat: unknown field; did you mean data?" in answer.objects[1].refusal.message
+
+
+_MAPS = (("a", ""), ("b", ', "dat": {}'), ("c", ""))
