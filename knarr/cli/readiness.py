@@ -9,7 +9,10 @@ from enum import Enum
 
 from google.protobuf.message import Message
 
+from knarr.api import kinds
+from knarr.api.support_stored import REASONS
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
+from knarr.proto.kubernetes import batch_v1_pb2 as batch
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 
@@ -32,15 +35,29 @@ class Readiness:
 
 def readiness(obj: Message) -> Readiness:
     """How far this object has come; kinds that nothing acts upon are ready at once."""
+    stored = REASONS.get(kinds.of(obj))
+    if stored is not None:
+        return Readiness(Verdict.READY, f"stored; nothing acts on it yet: {stored}")
+    return by_status(obj)
+
+
+def by_status(obj: Message) -> Readiness:
+    """What the object's status says of it."""
     match obj:
         case apps.Deployment():
             return deployment_readiness(obj)
         case apps.ReplicaSet():
             return _replica_set(obj)
+        case apps.StatefulSet():
+            return _stateful_set(obj)
+        case apps.DaemonSet():
+            return _daemon_set(obj)
+        case batch.Job():
+            return _job(obj)
         case core.Pod():
             return _pod(obj)
         case _:
-            return Readiness(Verdict.READY, "ready")
+            return Readiness(Verdict.READY, "nothing to wait for")
 
 
 def deployment_readiness(deployment: apps.Deployment, revision: int = 0) -> Readiness:
@@ -103,6 +120,46 @@ def _replica_set(replica_set: apps.ReplicaSet) -> Readiness:
     if replica_set.status.observedGeneration < replica_set.metadata.generation or ready < wanted:
         return _waiting(f"{ready} of {wanted} pods are ready")
     return Readiness(Verdict.READY, f"{ready} of {wanted} pods are ready")
+
+
+def _stateful_set(found: apps.StatefulSet) -> Readiness:
+    spec, status = found.spec, found.status
+    wanted = spec.replicas if spec.HasField("replicas") else 1
+    if found.metadata.generation > status.observedGeneration:
+        return _waiting("Waiting for statefulset spec update to be observed...")
+    if status.readyReplicas < wanted:
+        return _waiting(f"Waiting for {wanted - status.readyReplicas} pods to be ready...")
+    new = max(0, wanted - spec.updateStrategy.rollingUpdate.partition)
+    if spec.updateStrategy.type != "OnDelete" and status.updatedReplicas < new:
+        counts = f"{status.updatedReplicas} out of {new} new pods have been updated"
+        return _waiting(f'Waiting for statefulset "{found.metadata.name}" rollout to finish: {counts}...')
+    return Readiness(Verdict.READY, f'statefulset "{found.metadata.name}" successfully rolled out')
+
+
+def _daemon_set(found: apps.DaemonSet) -> Readiness:
+    status, name = found.status, found.metadata.name
+    wanted = status.desiredNumberScheduled
+    prefix = f'Waiting for daemon set "{name}" rollout to finish: '
+    if found.metadata.generation > status.observedGeneration:
+        return _waiting("Waiting for daemon set spec update to be observed...")
+    if found.spec.updateStrategy.type != "OnDelete" and status.updatedNumberScheduled < wanted:
+        updated = status.updatedNumberScheduled
+        return _waiting(f"{prefix}{updated} out of {wanted} new pods have been updated...")
+    if status.numberAvailable < wanted:
+        return _waiting(f"{prefix}{status.numberAvailable} of {wanted} updated pods are available...")
+    return Readiness(Verdict.READY, f'daemon set "{name}" successfully rolled out')
+
+
+def _job(job: batch.Job) -> Readiness:
+    for condition in job.status.conditions:
+        if condition.status == "True" and condition.type == "Complete":
+            return Readiness(Verdict.READY, "complete")
+        if condition.status == "True" and condition.type == "Failed":
+            return Readiness(Verdict.FAILED, f"failed: {condition.reason} {condition.message}".strip())
+    if job.spec.suspend:
+        return Readiness(Verdict.READY, "suspended")
+    wanted = job.spec.completions if job.spec.HasField("completions") else 1
+    return _waiting(f"{job.status.succeeded} of {wanted} pods have succeeded, {job.status.failed} failed")
 
 
 def _pod(pod: core.Pod) -> Readiness:

@@ -13,9 +13,11 @@ from knarr.cli.resources import Target
 from knarr.client import Client, metadata_of
 from knarr.errors import NotFound
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
+from knarr.proto.kubernetes import batch_v1_pb2 as batch
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 TROUBLE_EVERY_S = 2.0
+SELECTING = (apps.Deployment, apps.ReplicaSet, apps.StatefulSet, apps.DaemonSet, batch.Job)
 
 Judge = Callable[[Message], Readiness]
 
@@ -78,13 +80,14 @@ async def wait_gone(client: Client, namespace: str, target: Target, timeout_s: f
 
 async def _pods(client: Client, namespace: str, target: Target) -> Sequence[core.Pod]:
     """The pods that belong to the target, as far as its selector says."""
-    message = target.kind.message
-    if message not in (apps.Deployment, apps.ReplicaSet):
+    if target.kind.message not in SELECTING:
         return []
     try:
-        owner = await client.get(message, namespace, target.name)
+        owner = await client.get(target.kind.message, namespace, target.name)
     except NotFound:
         return []
-    assert isinstance(owner, apps.Deployment | apps.ReplicaSet)
-    selector = str(from_message(owner.spec.selector))
-    return (await client.list(core.Pod, namespace, labels=selector)).items
+    assert isinstance(owner, SELECTING)
+    selector = from_message(owner.spec.selector)
+    if selector.everything or selector.nothing:
+        return []
+    return (await client.list(core.Pod, namespace, labels=str(selector))).items

@@ -1,10 +1,13 @@
 """When a rollout is over, in kubectl's sentences."""
 
 import pytest
+from google.protobuf.message import Message
 
+from knarr.api import kinds
 from knarr.api.codec import from_dict
-from knarr.cli.readiness import Verdict, deployment_readiness, pod_trouble, readiness
+from knarr.cli.readiness import Readiness, Verdict, by_status, deployment_readiness, pod_trouble, readiness
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
+from knarr.proto.kubernetes import batch_v1_pb2 as batch
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 
@@ -75,6 +78,84 @@ def test_pods() -> None:
     assert readiness(pod(conditions=[{"type": "Ready", "status": "True"}])).verdict is Verdict.READY
     assert readiness(pod(phase="Pending")).message == "Pending"
     assert readiness(from_dict({"metadata": {"name": "c"}}, core.ConfigMap)).verdict is Verdict.READY
+
+
+def of(message: type[Message], spec: dict[str, object], **status: object) -> Message:
+    value = {"metadata": {"name": "x", "generation": 2}, "spec": spec, "status": status}
+    return from_dict(value, message)
+
+
+PARTITION = {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict", "sentence"),
+    [
+        (of(apps.StatefulSet, {"replicas": 3}), Verdict.WAITING, "spec update to be observed"),
+        (
+            of(apps.StatefulSet, {"replicas": 3}, **SEEN, readyReplicas=1),
+            Verdict.WAITING,
+            "2 pods to be ready",
+        ),
+        (
+            of(apps.StatefulSet, {"replicas": 3}, **SEEN, readyReplicas=3, updatedReplicas=1),
+            Verdict.WAITING,
+            "1 out of 3 new pods",
+        ),
+        (
+            of(
+                apps.StatefulSet,
+                {"replicas": 3, "updateStrategy": PARTITION},
+                **SEEN,
+                readyReplicas=3,
+                updatedReplicas=1,
+            ),
+            Verdict.READY,
+            "successfully rolled out",
+        ),
+        (of(apps.DaemonSet, {}), Verdict.WAITING, "spec update to be observed"),
+        (
+            of(apps.DaemonSet, {}, **SEEN, desiredNumberScheduled=2, updatedNumberScheduled=1),
+            Verdict.WAITING,
+            "1 out of 2 new pods",
+        ),
+        (
+            of(
+                apps.DaemonSet,
+                {},
+                **SEEN,
+                desiredNumberScheduled=2,
+                updatedNumberScheduled=2,
+                numberAvailable=1,
+            ),
+            Verdict.WAITING,
+            "1 of 2 updated pods are available",
+        ),
+        (of(apps.DaemonSet, {}, **SEEN), Verdict.READY, "successfully rolled out"),
+        (of(batch.Job, {"completions": 3}, succeeded=1), Verdict.WAITING, "1 of 3 pods have succeeded"),
+        (of(batch.Job, {}, conditions=[{"type": "Complete", "status": "True"}]), Verdict.READY, "complete"),
+        (of(batch.Job, {"suspend": True}), Verdict.READY, "suspended"),
+        (
+            of(
+                batch.Job,
+                {},
+                conditions=[{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}],
+            ),
+            Verdict.FAILED,
+            "BackoffLimitExceeded",
+        ),
+    ],
+)
+def test_other_workloads(found: Message, verdict: Verdict, sentence: str) -> None:
+    result = by_status(found)
+    assert (result.verdict, sentence in result.message) == (verdict, True), result.message
+
+
+def test_what_nothing_acts_on_is_not_waited_for() -> None:
+    found = readiness(of(kinds.INGRESS.message, {}))
+    assert found == Readiness(
+        Verdict.READY, "stored; nothing acts on it yet: no traffic is led to its backends"
+    )
 
 
 def test_trouble_is_told_once_with_its_count() -> None:
