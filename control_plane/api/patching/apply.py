@@ -169,13 +169,16 @@ class _Apply:
         stored = codec.to_dict(self.live)
         stored.get("metadata", {}).pop("managedFields", None)
         merged = typed.merge(stored, self.document, self.type)
-        if before is not None and before.fields:
+        if before is not None and field_sets.difference(before.fields, mine):
+            # It no longer says all that it said.
             merged = self._pruned(merged, before.fields, owners)
         result = codec.from_dict(merged or {}, self.kind.message)
         change = ownable(compare(self.live, result))
         # Zero and absent are one in a stored object: who says zero says something new, as in Kubernetes.
-        shown = typed.fields_of(codec.to_dict(result), self.type)
-        zeros = field_sets.difference(typed.zeros_of(self.document, self.type), shown)
+        zeros = typed.zeros_of(self.document, self.type)
+        if zeros:
+            shown = typed.fields_of(codec.to_dict(result), self.type)
+            zeros = field_sets.difference(zeros, shown)
         said = field_sets.union(change.changed, zeros)
         if not force:
             self._refuse_conflicts(said)

@@ -71,7 +71,11 @@ def _canonical(key: str) -> str:
 
 def element(prefix: str, value: Any) -> str:
     """A path element of the kind `k` (an object of key fields) or `v` (a value)."""
-    return f"{prefix}:{json.dumps(value, sort_keys=True, separators=(',', ':'), ensure_ascii=False)}"
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # integers of more than 64 bits, and text that is no Unicode
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return f"{prefix}:{text}"
 
 
 def encode(fields: FieldSet) -> bytes:
