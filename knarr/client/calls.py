@@ -17,8 +17,6 @@ from knarr.errors import (
 )
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
-__all__ = ["STATUS_KEY", "Unreachable", "api_error", "failed"]
-
 STATUS_KEY = "knarr-status-bin"
 
 

@@ -1,8 +1,7 @@
 """The client: one connection to the control plane and everything that can be asked of it.
 
-What it can do stands in its bases, each in a module of its own: Reads, Writes, Changes, Watching,
-Pods, Events,
-Manifests, InsightCalls.
+What it can do stands in its bases, each in a module of its own: Reads, Writes, Changes, Watching, Events,
+Manifests, Pods, InsightCalls.
 """
 
 import random
@@ -20,11 +19,8 @@ from knarr.client.informers import Informers
 from knarr.client.insight import InsightCalls
 from knarr.client.manifests import Manifests
 from knarr.client.pods import Pods
-from knarr.client.references import metadata_of, of_object, reference
 from knarr.client.servers import Link, Servers
 from knarr.clock import Clock, SystemClock
-
-__all__ = ["Client", "metadata_of", "of_object", "reference"]
 
 DEFAULT_TIMEOUT_S = 30.0
 
@@ -45,8 +41,8 @@ class Client(Events, Manifests, Pods, InsightCalls):
         """A client over a channel, which it closes in the end; usually one is made by `connect`.
 
         `timeout_s` bounds each call with all its tries; `field_manager` says who writes; `rng` is the source
-        of jitter; `on_warning` is given what servers warn of in answers to writes.
-        """
+        of jitter, `clock` of the times that it writes; `on_warning` is given what servers warn of in answers
+        to writes."""
         servers = channel if isinstance(channel, Servers) else Servers([Link(channel, "the channel given")])
         super().__init__(
             servers,

@@ -7,13 +7,13 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from knarr.client import raw
+from knarr.client.changes import Changes
 from knarr.client.following import Source, Trim, in_slices, progress, reader
 from knarr.client.known import ChangeType, Known, Seen
 from knarr.client.references import kind_of, reference
 from knarr.client.results import Change, WatchedObject
 from knarr.client.servers import Link
 from knarr.client.streams import Batches, batches, resumed
-from knarr.client.subresources import Changes
 from knarr.errors import ApiError
 from knarr.proto.services import object_service_pb2 as wire
 

@@ -10,7 +10,7 @@ from control_plane.server.explain_texts import named
 from knarr.api.kinds import DEPLOYMENT, KINDS, POD, Kind
 from knarr.api.schema import fields
 from knarr.api.support_stored import REASONS
-from knarr.client.client import reference
+from knarr.client import reference
 from knarr.errors import NotFound
 from knarr.proto.services import object_service_pb2 as wire
 

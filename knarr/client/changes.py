@@ -1,4 +1,4 @@
-"""What is done to objects through their subresources, and the read-modify-write that all changes need."""
+"""Changes made from what is there: the read-modify-write that most need, and subresources."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
