@@ -140,17 +140,19 @@ def is_over(obj: Message) -> bool:
 
 
 def _shorten(pod: core.Pod, asked_s: int | None) -> None:
-    """Grace that runs can be cut short, never made longer: the end moves by what is cut off."""
+    """Grace that runs can be cut short by who says so, never made longer: the end moves by what is cut."""
+    if asked_s is None:
+        return
     own = pod.metadata
     running_s = own.deletionGracePeriodSeconds
-    wanted_s = _grace_s(pod, asked_s)
+    wanted_s = _bounded(asked_s)
     if wanted_s < running_s:
         own.deletionTimestamp.seconds += wanted_s - running_s
         own.deletionGracePeriodSeconds = wanted_s
 
 
 def _grace_s(obj: Message, asked_s: int | None) -> int:
-    """Only pods that run somewhere have grace. A negative one counts as the shortest there is."""
+    """Only pods that run somewhere have grace."""
     if not isinstance(obj, core.Pod) or not obj.spec.nodeName or obj.status.phase in FINISHED:
         return 0
     grace_s = asked_s
@@ -158,6 +160,11 @@ def _grace_s(obj: Message, asked_s: int | None) -> int:
         spec = obj.spec
         given = spec.HasField("terminationGracePeriodSeconds")
         grace_s = spec.terminationGracePeriodSeconds if given else DEFAULT_POD_GRACE_S
+    return _bounded(grace_s)
+
+
+def _bounded(grace_s: int) -> int:
+    """A negative grace counts as the shortest there is."""
     return 1 if grace_s < 0 else min(grace_s, LONGEST_GRACE_S)
 
 
