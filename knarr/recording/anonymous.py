@@ -39,9 +39,12 @@ _NAMES: Final = (
     "podGroupName",
     "schedulerName",
     "priorityClassName",
+    "claimName",
+    "storageClassName",
+    "volumeName",
 )
 _LABELS: Final = ("labels", "nodeSelector", "matchLabels")
-_AMOUNTS: Final = ("requests", "limits", "allocatable", "overhead")
+_AMOUNTS: Final = ("requests", "limits", "allocatable", "capacity", "overhead")
 _KEYS: Final = ("matchLabelKeys", "mismatchLabelKeys")
 
 
@@ -58,13 +61,25 @@ def compared_keys(objects: Collection[Message]) -> frozenset[str]:
     return frozenset(found)
 
 
+def ordered_names(objects: Collection[Message]) -> frozenset[str]:
+    """The names whose order decides: of two volumes of one size the first by name is taken, and the claims of
+    a pod choose in the order of theirs."""
+    kinds = (core.PersistentVolume, core.PersistentVolumeClaim)
+    return frozenset(obj.metadata.name for obj in objects if isinstance(obj, kinds))
+
+
+def anonymiser_for(objects: Collection[Message], salt: str) -> "Anonymiser":
+    """The anonymiser of a recording."""
+    return Anonymiser(salt, compared_keys(objects), ordered_names(objects))
+
+
 class Anonymiser:
     """See the module's docstring. `salt`: unguessable, so that names cannot be found by trying."""
 
-    def __init__(self, salt: str, compared: Collection[str] = ()) -> None:
+    def __init__(self, salt: str, compared: Collection[str] = (), ordered: Collection[str] = ()) -> None:
         self._salt = hashlib.blake2s(salt.encode()).digest()
         self._compared = frozenset(compared)
-        self._words: dict[str, str] = {}
+        self._words = {name: f"x{rank:016x}" for rank, name in enumerate(sorted(ordered))}
 
     def object(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """A recorded object without names."""

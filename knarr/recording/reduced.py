@@ -11,6 +11,8 @@ from knarr.api.codec import object_to_dict
 from knarr.api.kinds import (
     NAMESPACE,
     NODE,
+    PERSISTENT_VOLUME,
+    PERSISTENT_VOLUME_CLAIM,
     POD,
     POD_DISRUPTION_BUDGET,
     POD_GROUP,
@@ -19,6 +21,7 @@ from knarr.api.kinds import (
     REPLICATION_CONTROLLER,
     SERVICE,
     STATEFUL_SET,
+    STORAGE_CLASS,
     Kind,
 )
 
@@ -55,6 +58,7 @@ _POD: Final[Fields] = {
         ),
         "containers": _CONTAINER,
         "initContainers": _CONTAINER,
+        "volumes": {"name": None, "persistentVolumeClaim": {"claimName": None}},
     },
     "status": dict.fromkeys(("phase", "startTime", "nominatedNodeName")),
 }
@@ -77,6 +81,22 @@ RECORDED: Final[Mapping[Kind, Fields]] = {
         "spec": None,
         "status": {"conditions": dict.fromkeys(("type", "status"))},
     },
+    STORAGE_CLASS: {"metadata": _OBJECT, **dict.fromkeys(("volumeBindingMode", "allowedTopologies"))},
+    PERSISTENT_VOLUME: {
+        "metadata": {**_OBJECT, "deletionTimestamp": None},
+        "spec": {
+            **dict.fromkeys(("accessModes", "capacity", "nodeAffinity", "storageClassName", "volumeMode")),
+            "claimRef": dict.fromkeys(("namespace", "name", "uid")),
+        },
+        "status": {"phase": None},
+    },
+    PERSISTENT_VOLUME_CLAIM: {
+        "metadata": {**_OBJECT, "deletionTimestamp": None},
+        "spec": dict.fromkeys(
+            ("accessModes", "resources", "selector", "storageClassName", "volumeMode", "volumeName")
+        ),
+        "status": {"phase": None},
+    },
     NODE: {
         "metadata": _OBJECT,
         "spec": dict.fromkeys(("taints", "unschedulable")),
@@ -90,6 +110,9 @@ def reduced(kind: Kind, obj: Message) -> dict[str, Any]:
     """The object's JSON with nothing in it but what is recorded of its kind."""
     value = object_to_dict(obj)
     picked = _picked(value, RECORDED[kind])
+    if kind is POD and "volumes" in picked["spec"]:
+        claims = [volume for volume in picked["spec"]["volumes"] if "persistentVolumeClaim" in volume]
+        picked["spec"]["volumes"] = claims
     return {"apiVersion": value["apiVersion"], "kind": value["kind"], **picked}
 
 

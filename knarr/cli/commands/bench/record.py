@@ -16,7 +16,7 @@ from knarr.cli.failure import Failure
 from knarr.cli.invocation import Invocation, knarr_command
 from knarr.client import Client
 from knarr.clock import RandomIds, SystemClock
-from knarr.recording.anonymous import Anonymiser, compared_keys
+from knarr.recording.anonymous import Anonymiser, anonymiser_for
 from knarr.recording.files import Header, write_recording
 from knarr.recording.reduced import RECORDED, reduced
 
@@ -46,7 +46,7 @@ def command(invocation: Invocation, path: Path, anonymise: bool) -> None:
 
     objects, configuration = invocation.run(work)
     now = datetime.fromtimestamp(SystemClock().now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    anonymiser = Anonymiser(RandomIds().token(), compared_keys(objects)) if anonymise else None
+    anonymiser = anonymiser_for(objects, RandomIds().token()) if anonymise else None
     if anonymiser is not None and configuration is not None:
         configuration = anonymiser.configuration(configuration)
     header = Header(now, anonymise, __version__, configuration)

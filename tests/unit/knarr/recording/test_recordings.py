@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from knarr.api.codec import from_dict
-from knarr.api.kinds import NODE, POD
+from knarr.api.kinds import NODE, PERSISTENT_VOLUME_CLAIM, POD
 from knarr.proto.kubernetes import core_v1_pb2 as core
-from knarr.recording.anonymous import Anonymiser, compared_keys
+from knarr.proto.kubernetes import meta_v1_pb2 as meta
+from knarr.recording.anonymous import Anonymiser, anonymiser_for
 from knarr.recording.files import Header, RecordingError, read_recording, write_recording
 from knarr.recording.reduced import reduced
 
@@ -54,7 +55,10 @@ POD_VALUE: dict[str, Any] = {
                 "resources": {"requests": {"cpu": "1", "shop.example/widget": "2"}},
             }
         ],
-        "volumes": [{"name": "v", "secret": {"secretName": SECRET}}],
+        "volumes": [
+            {"name": "v", "secret": {"secretName": SECRET}},
+            {"name": "data", "persistentVolumeClaim": {"claimName": "web-data"}},
+        ],
     },
 }
 
@@ -66,12 +70,13 @@ def pod() -> core.Pod:
 def test_what_scheduling_does_not_depend_on_is_left_out() -> None:
     text = json.dumps(reduced(POD, pod()))
     assert SECRET not in text
-    assert "volumes" not in text
+    claims = [{"name": "data", "persistentVolumeClaim": {"claimName": "web-data"}}]
+    assert json.loads(text)["spec"]["volumes"] == claims
     assert json.loads(text)["spec"]["nodeSelector"] == POD_VALUE["spec"]["nodeSelector"]
 
 
 def test_names_are_taken_out_and_what_the_scheduler_knows_stays() -> None:
-    anonymiser = Anonymiser("salt", compared_keys([pod()]))
+    anonymiser = anonymiser_for([pod()], "salt")
     value = anonymiser.object(reduced(POD, pod()))
     word, spec = anonymiser.word, value["spec"]
     assert value["metadata"]["labels"] == {word("app"): word("web"), "kubernetes.io/os": "linux"}
@@ -96,7 +101,7 @@ def test_names_are_taken_out_and_what_the_scheduler_knows_stays() -> None:
 
 
 def test_nothing_that_was_named_is_left() -> None:
-    value = Anonymiser("salt", compared_keys([pod()])).object(reduced(POD, pod()))
+    value = anonymiser_for([pod()], "salt").object(reduced(POD, pod()))
     text = json.dumps(value)
     for name in (
         "web-1",
@@ -124,6 +129,33 @@ def test_labels_of_a_node_and_its_name_stay_the_same_word() -> None:
     )
     value = Anonymiser("salt").object(reduced(NODE, node))
     assert value["metadata"]["labels"]["kubernetes.io/hostname"] == value["metadata"]["name"]
+
+
+def test_volumes_and_claims_keep_their_order() -> None:
+    """By name the first of equal volumes is taken: that must stay the same one."""
+    volumes = [core.PersistentVolume(metadata=meta.ObjectMeta(name=f"disk-{n}")) for n in (3, 1, 2)]
+    claim = from_dict(
+        {
+            "metadata": {"name": "web-data", "namespace": "shop"},
+            "spec": {
+                "storageClassName": "fast",
+                "volumeName": "disk-2",
+                "resources": {"requests": {"storage": "1Gi"}},
+            },
+        },
+        core.PersistentVolumeClaim,
+    )
+    anonymiser = anonymiser_for([*volumes, claim], "salt")
+    words = [anonymiser.word(f"disk-{number}") for number in (1, 2, 3)]
+    assert words == sorted(words)
+    assert len(set(words)) == 3
+    value = anonymiser.object(reduced(PERSISTENT_VOLUME_CLAIM, claim))
+    assert value["metadata"]["name"] == anonymiser.word("web-data")
+    assert value["spec"] == {
+        "resources": {"requests": {"storage": "1Gi"}},
+        "storageClassName": anonymiser.word("fast"),
+        "volumeName": words[1],
+    }
 
 
 def test_profiles_are_made_anonymous_with_their_objects() -> None:

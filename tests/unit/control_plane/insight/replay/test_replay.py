@@ -17,7 +17,7 @@ from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import policy_v1_pb2 as policy
 from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as groups
-from knarr.recording.anonymous import Anonymiser, compared_keys
+from knarr.recording.anonymous import Anonymiser, anonymiser_for
 from knarr.recording.files import Header, read_recording, write_recording
 from knarr.recording.reduced import reduced
 from tests.unit.control_plane.scheduler.objects_for_scheduling import make_node, make_pod
@@ -62,10 +62,6 @@ def recorded(objects: Sequence[Message], path: Path, anonymiser: Anonymiser | No
     return list(read_recording(path).objects)
 
 
-def anonymiser_of(objects: Sequence[Message]) -> Anonymiser:
-    return Anonymiser("salt", compared_keys(objects))
-
-
 def renamed(anonymiser: Anonymiser, key: str) -> str:
     return "/".join(map(anonymiser.word, key.split("/")))
 
@@ -82,7 +78,7 @@ def test_a_recording_decides_alike_with_and_without_names(seed: int, all_pods: b
         wanted.refused.keys(),
         wanted.held,
     )
-    anonymiser = anonymiser_of(objects)
+    anonymiser = anonymiser_for(objects, "salt")
     hidden = played(recorded(objects, tmp_path / "hidden", anonymiser), all_pods=all_pods)
 
     def hide(keys: dict[str, str]) -> dict[str, str]:
