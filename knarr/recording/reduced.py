@@ -1,5 +1,5 @@
-"""What scheduling depends on, kind by kind: nothing else is recorded. Environment, commands, volumes and
-annotations never leave the cluster. Pure.
+"""What scheduling depends on, kind by kind: nothing else is recorded. Environment, commands and annotations
+never leave the cluster. Pure.
 """
 
 from collections.abc import Mapping

@@ -28,7 +28,7 @@ from knarr.recording.reduced import RECORDED, reduced
 @click.option("--anonymise", is_flag=True, help="Without names: decisions stay the same, and ties too.")
 def command(invocation: Invocation, path: Path, anonymise: bool) -> None:
     """Write what scheduling depends on to a file: nodes, pods, priority classes, disruption budgets, pod
-    groups, selectors, profiles. Environment, commands, volumes and annotations are never in it.
+    groups, claims, volumes, selectors, profiles. Environment, commands and annotations are never in it.
 
     The file is gzip'd text, one object a line: look into it with zcat.
 
