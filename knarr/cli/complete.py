@@ -15,7 +15,7 @@ from knarr.cli import config as configuration
 from knarr.client import Client, reference
 from knarr.proto.services import object_service_pb2 as wire
 
-DEADLINE_S = 1.0
+DEADLINE_S = 2.0
 MOST_NAMES = 500
 FORMATS = ("wide", "yaml", "json", "name", "jsonpath=", "custom-columns=")
 

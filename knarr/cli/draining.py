@@ -18,7 +18,7 @@ from knarr.cli.resources import Target
 from knarr.cli.waiting import wait_gone
 from knarr.cli.writing import NO, SUFFIX
 from knarr.client import Client, reference
-from knarr.errors import ApiError, NotFound, TooManyRequests
+from knarr.errors import ApiError, NotFound, Timeout, TooManyRequests, Unavailable
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import object_service_pb2 as wire
 
@@ -83,8 +83,8 @@ class Drainer:
                 return
             except NotFound:
                 return
-            except TooManyRequests as error:
-                self._tell(pod, _why(error))
+            except (TooManyRequests, Unavailable, Timeout) as error:
+                self._tell(pod, _why(error))  # the uid makes that it is not done to another pod
             await asyncio.sleep(backoff.next_s())
 
     def _tell(self, pod: core.Pod, why: str) -> None:

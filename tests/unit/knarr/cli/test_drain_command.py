@@ -154,12 +154,12 @@ def test_a_disruption_budget_is_waited_for(cli: Cli) -> None:
     budget.status.observedGeneration = budget.metadata.generation
     budget.status.desiredHealthy = budget.status.currentHealthy = budget.status.expectedPods = 1
     budget = cli.set_status(budget)
-    outcome = cli("drain", "drain-c", "--timeout=2500ms")
+    outcome = cli("drain", "drain-c", "--timeout=4s")
     assert outcome.code == 3
     why = "The disruption budget web needs 1 healthy pods and has 1 currently"
     assert outcome.err.splitlines() == [
         f"Warning: pod {cli.namespace}/web-1 may not be evicted yet: {why}",
-        "timed out after 2.5 s; still there:",
+        "timed out after 4 s; still there:",
         f"  pod {cli.namespace}/web-1: {why}",
     ]
     assert is_there(cli, "web-1")
