@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 
 from control_plane.api.messages import copy, metadata, time_of
-from control_plane.api.refusals import invalid_as, precondition_failed
+from control_plane.api.refusals import conflict, failed, invalid_as, precondition_failed
 from control_plane.api.registry import row
 from control_plane.objects.interface import DeleteOptions, Propagation
-from knarr.api.kinds import EVENT, Kind
+from knarr.api.kinds import EVENT, NAMESPACE, Kind
 from knarr.errors import Cause
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
@@ -76,6 +76,8 @@ def _invalid(field: str, reason: str, message: str) -> Exception:
 def check_preconditions(kind: Kind, obj: Message, options: DeleteOptions) -> None:
     """Raises Conflict when the object is not the one, or not in the state, that the request is about."""
     own = metadata(obj)
+    if kind is NAMESPACE:
+        _check_namespace(own, options)
     if options.uid is not None and options.uid != own.uid:
         why = (
             f"the UID in the precondition ({options.uid}) does not match the UID in record ({own.uid}). "
@@ -88,6 +90,16 @@ def check_preconditions(kind: Kind, obj: Message, options: DeleteOptions) -> Non
             f"ResourceVersion in record ({own.resourceVersion}). The object might have been modified"
         )
         raise precondition_failed(kind, own.name, why)
+
+
+def _check_namespace(own: meta.ObjectMeta, options: DeleteOptions) -> None:
+    """The same, as Kubernetes words it for namespaces."""
+    for what, wanted, found in (
+        ("UID", options.uid, own.uid),
+        ("ResourceVersion", options.resource_version, own.resourceVersion),
+    ):
+        if wanted is not None and wanted != found:
+            raise conflict(NAMESPACE, own.name, failed(what, wanted, found))
 
 
 def decide(kind: Kind, obj: Message, options: DeleteOptions, now: float) -> Remove | Mark | Nothing:

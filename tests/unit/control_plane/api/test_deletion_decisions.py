@@ -199,6 +199,20 @@ def test_preconditions(options: DeleteOptions, says: str) -> None:
     deletion.check_preconditions(POD, obj, DeleteOptions(uid="u1", resource_version="8"))
 
 
+def test_preconditions_of_a_namespace() -> None:
+    obj = namespace()
+    obj.metadata.uid, obj.metadata.resourceVersion = "u1", "8"
+    with pytest.raises(
+        Conflict, match=r'on namespaces "team": .* UID in precondition: u2, UID in object meta: u1'
+    ):
+        deletion.check_preconditions(NAMESPACE, obj, DeleteOptions(uid="u2"))
+    with pytest.raises(
+        Conflict, match="ResourceVersion in precondition: 7, ResourceVersion in object meta: 8"
+    ):
+        deletion.check_preconditions(NAMESPACE, obj, DeleteOptions(resource_version="7"))
+    deletion.check_preconditions(NAMESPACE, obj, DeleteOptions(uid="u1", resource_version="8"))
+
+
 OPTION_CASES = {
     "policy": (meta.DeleteOptions(propagationPolicy="Orphan"), DeleteOptions(propagation=Propagation.ORPHAN)),
     "orphan dependents": (
@@ -255,7 +269,7 @@ OPTIONS = st.builds(
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_STATES, ids=str)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_deletion_only_ever_moves_towards_the_end(kind: Kind, data: st.DataObject) -> None:
     """Whatever is asked, in whatever order: deletion is never taken back, grace never grows, a repeated
