@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from control_plane.insight.why.answers import blank
 from control_plane.insight.why.containers import Trouble, troubles
 from control_plane.insight.why.facts import PodFacts, last_seen
-from control_plane.insight.why.sentences import ended, exit_text, listed, since
+from control_plane.insight.why.sentences import exit_text, listed, since
 from knarr.api.kinds import POD
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
@@ -130,8 +130,8 @@ def _add_finalizers(pod: core.Pod, answer: wire.WhyResponse) -> None:
     finalizers = list(pod.metadata.finalizers)
     if finalizers:
         answer.verdict = wire.TERMINATING
-        what = "finalizer" if len(finalizers) == 1 else "finalizers"
-        answer.details.append(f"the {what} {listed(finalizers)} must be taken away by whoever set them")
+        what, them = ("finalizer", "it") if len(finalizers) == 1 else ("finalizers", "them")
+        answer.details.append(f"the {what} {listed(finalizers)} must be taken away by whoever set {them}")
 
 
 def _silent(node: core.Node) -> bool:
@@ -187,7 +187,11 @@ def _on_node(facts: PodFacts, answer: wire.WhyResponse) -> None:
 
 def _on_its_way(facts: PodFacts, answer: wire.WhyResponse) -> None:
     pod = facts.pod
-    waits = [one for one in facts.events if one.type == "Warning" and one.reason.startswith("Failed")]
+    waits = [
+        one
+        for one in facts.events
+        if one.type == "Warning" and one.reason.startswith("Failed") and one.reason not in _HARMLESS_EVENTS
+    ]
     conditions = {one.type: one.status for one in pod.status.conditions}
     gates = [gate.conditionType for gate in pod.spec.readinessGates]
     missing = [gate for gate in gates if conditions.get(gate) != "True"]
@@ -231,6 +235,6 @@ def _last_restart(pod: core.Pod, now: float) -> str:
 def _tell(answer: wire.WhyResponse, trouble: Trouble) -> None:
     answer.containers.append(trouble.container)
     if trouble.sentence != answer.summary:
-        answer.details.append(ended(trouble.sentence).removesuffix("."))
+        answer.details.append(trouble.sentence)
     if trouble.remedy and trouble.remedy not in answer.remedies:
         answer.remedies.append(trouble.remedy)

@@ -44,8 +44,3 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     if len(names) > most:
         return f"{', '.join(shown)} and {len(names) - most} more"
     return " and ".join((", ".join(shown[:-1]), shown[-1])) if len(shown) > 1 else "".join(shown)
-
-
-def ended(sentence: str) -> str:
-    """The sentence with a full stop."""
-    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."

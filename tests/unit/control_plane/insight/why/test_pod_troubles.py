@@ -260,6 +260,13 @@ CASES = {
         containers=[waiting("ContainerCreating")],
         events=[event("FailedMount", 'secret "key" not found')],
     ),
+    "bound a moment ago, after it had waited": Case(
+        wire.PROGRESSING,
+        "node alpha is starting it, since 60s",
+        containers=[waiting("ContainerCreating")],
+        conditions=[{"type": "PodScheduled", "status": "True", "lastTransitionTime": MINUTE_AGO}],
+        events=[event("FailedScheduling", "0/1 nodes are available: 1 Insufficient cpu.")],
+    ),
     "bound a moment ago": Case(
         wire.PROGRESSING,
         "node alpha is starting it, since 60s",
@@ -359,7 +366,7 @@ CASES = {
     "failed, deleted, with a finalizer": Case(
         wire.TERMINATING,
         "it failed and will not run again (DeadlineExceeded: it ran too long)",
-        details=["the finalizer batch.kubernetes.io/job-tracking must be taken away by whoever set them"],
+        details=["the finalizer batch.kubernetes.io/job-tracking must be taken away by whoever set it"],
         status=DEADLINE,
         metadata={
             "deletionTimestamp": MINUTE_AGO,
