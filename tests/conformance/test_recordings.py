@@ -6,7 +6,7 @@ from tests.conformance.recording import HERE
 from tests.conformance.runs import FILES, broken, play
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("file", FILES)
 async def test_answers_are_those_recorded(file: str) -> None:
     score = await play(HERE / file)

@@ -57,15 +57,17 @@ class Server:
         await self.world.api.create(kinds.PRIORITY_CLASS, "", found, OPTIONS)
         await self._keep()
 
-    async def add_namespace(self, name: str) -> None:
-        """A namespace that stays, with the two service accounts that were in each. Before a case only."""
+    async def add_namespace(self, name: str, *, keep: bool = True) -> None:
+        """A namespace with the two service accounts that were in each, to `keep` from case to case, and then
+        to be added before a case only."""
         if name in self._namespaces:
             return
         await add_namespace(self.world, name)
         for account in ACCOUNTS:
             await self._add_account(name, account)
-        self._namespaces.add(name)
-        await self._keep()
+        if keep:
+            self._namespaces.add(name)
+            await self._keep()
 
     async def _add_account(self, namespace: str, name: str) -> None:
         """An account whose pods get no token, whether the server has made it already or not."""

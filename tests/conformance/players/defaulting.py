@@ -21,7 +21,7 @@ async def play(server: Server, records: Iterable[Record]) -> AsyncIterator[Case]
 
 
 async def _played(server: Server, record: Record, namespace: str) -> Iterator[Difference]:
-    await server.add_namespace(namespace)
+    await server.add_namespace(namespace, keep=False)
     for document in record.get("setup", ()):
         kind = kind_named(document["kind"])
         made = await server.call(Call("POST", path_of(kind, namespace), current(document)))
