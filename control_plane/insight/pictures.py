@@ -7,8 +7,10 @@ while, as it takes as much memory as the scheduler's own.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+import structlog
 
 from control_plane.insight.picture import Picture
 from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
@@ -18,6 +20,8 @@ from knarr.clock import Clock
 from knarr.errors import TooManyRequests
 
 T = TypeVar("T")
+
+log = structlog.get_logger()
 
 KEPT_S = 300.0
 MOST_WAITING = 16
@@ -61,7 +65,8 @@ class Pictures:
         try:
             picture = await self._filled()
             # Apart from the question, which may be called off before it begins: changes come only once.
-            self._thread.submit(picture.take_in, tuple(self._changes.values()))
+            fed = self._thread.submit(picture.take_in, tuple(self._changes.values()))
+            fed.add_done_callback(_tell_failure)
             self._changes.clear()
             return await asyncio.wrap_future(self._thread.submit(picture.answer, question))
         finally:
@@ -96,3 +101,10 @@ class Pictures:
             self._unsubscribe()
         self._unsubscribe = self._picture = None
         self._changes.clear()
+
+
+def _tell_failure(fed: "Future[None]") -> None:
+    """The questions that follow are told that there is no picture; the cause is for the log."""
+    error = None if fed.cancelled() else fed.exception()
+    if error is not None:
+        log.error("picture_was_not_brought_up_to_date", exc_info=error)

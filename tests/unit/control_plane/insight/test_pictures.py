@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from control_plane.controllers.actions import key_of
 from control_plane.insight.picture import Picture
 from control_plane.insight.pictures import MOST_WAITING, Pictures
 from control_plane.scheduler.profiles import Profiles
@@ -91,6 +92,21 @@ async def test_nothing_is_answered_from_a_broken_picture() -> None:
     picture.broken = True
     with pytest.raises(InternalError):
         picture.answer(names)
+
+
+async def test_changes_that_cannot_be_taken_in_cost_the_picture() -> None:
+    model = Model()
+    model.put_new(make_node("a"))
+    async with pictures(model) as asked:
+        assert await asked.ask(names) == ["a"]
+        bad = make_node("b")
+        bad.status.allocatable["cpu"].string = "a lot"
+        model.put_new(bad)
+        with pytest.raises(InternalError, match="ask again"):
+            await asked.ask(names)
+        assert not asked.kept
+        model.remove(key_of(bad))
+        assert await asked.ask(names) == ["a"]
 
 
 async def test_a_question_called_off_loses_no_changes() -> None:
