@@ -38,6 +38,16 @@ async def from_cache(objects: CachedObjects, wanted: Selection, size: int) -> As
     yield Existing([], version)
 
 
+async def in_turns(turns: asyncio.Semaphore, parts: AsyncIterator[Existing]) -> AsyncIterator[Existing]:
+    """The same, each part made in a turn: many watches that begin at once do not hold up everybody else."""
+    while True:
+        async with turns:
+            part = await anext(parts, None)
+        if part is None:
+            return
+        yield part
+
+
 async def from_store(
     store: Store, wanted: Selection, settings: ApiSettings, least: int
 ) -> AsyncIterator[Existing]:

@@ -13,7 +13,7 @@ from control_plane.api import refusals
 from control_plane.api.reading import parse_version
 from control_plane.api.selection import Selection
 from control_plane.api.settings import ApiSettings
-from control_plane.api.watching.beginning import Existing, from_cache, from_store
+from control_plane.api.watching.beginning import Existing, from_cache, from_store, in_turns
 from control_plane.api.watching.events import Event, bookmark, event_of
 from control_plane.api.watching.hub import Feed, Hub
 from control_plane.api.watching.ring import Entry
@@ -24,6 +24,7 @@ from knarr.api.kinds import Kind
 from knarr.errors import Expired, Unavailable
 
 Events = list[Event]
+BEGINNING = 4  # watches for which a part of what exists is made at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Watches:
         self._objects = objects
         self._settings = settings
         self._hub = Hub(objects, kinds, settings)
+        self._turns = asyncio.Semaphore(BEGINNING)
 
     async def run(self) -> None:
         """Follow the cache until cancelled."""
@@ -94,8 +96,10 @@ class Watches:
         """What exists: as the cache has it where that is enough, and as it is now where nothing is said."""
         kind, text = watch.wanted.kind, watch.options.resource_version
         if text and self._objects.version(kind) >= least:
-            return watch.initial(from_cache(self._objects, watch.wanted, self._settings.watch_batch))
-        return watch.initial(from_store(self._store, watch.wanted, self._settings, least))
+            parts = from_cache(self._objects, watch.wanted, self._settings.watch_batch)
+        else:
+            parts = from_store(self._store, watch.wanted, self._settings, least)
+        return watch.initial(in_turns(self._turns, parts))
 
     async def _whole(self, feed: Feed) -> None:
         try:
