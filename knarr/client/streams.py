@@ -77,9 +77,7 @@ async def resumed(
                     backoff.reset()
                     yield events
         except LOST as error:
-            reason = (
-                error if isinstance(error, ApiError) else Unavailable("the watch was silent for too long")
-            )
+            reason = _reason(error)
         now = loop.time()
         if reason is None or now - began > STEADY_S:
             failing_since = None
@@ -96,3 +94,7 @@ async def resumed(
 async def _next(stream: Batches) -> Sequence[wire.WatchEvent] | None:
     async with asyncio.timeout(STALLED_S):
         return await anext(stream, None)
+
+
+def _reason(error: Exception) -> ApiError:
+    return error if isinstance(error, ApiError) else Unavailable("the watch was silent for too long")
