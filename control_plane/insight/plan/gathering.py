@@ -26,8 +26,9 @@ OWNED: dict[type[Message], tuple[type[Message], ...]] = {
     batch.CronJob: (batch.Job,),
     batch.Job: (core.Pod,),
 }
-# What admission asks for.
+# What admission asks for, and what volumes are bound by.
 _OF_NAMESPACE: tuple[type[Message], ...] = (
+    core.PersistentVolumeClaim,
     core.ServiceAccount,
     core.LimitRange,
     core.ResourceQuota,
@@ -35,6 +36,7 @@ _OF_NAMESPACE: tuple[type[Message], ...] = (
 )
 _OF_CLUSTER: tuple[type[Message], ...] = (
     scheduling.PriorityClass,
+    core.PersistentVolume,
     storage.StorageClass,
     networking.IngressClass,
 )

@@ -36,10 +36,11 @@ class NobodyConnected:
         return lambda: None
 
 
-def makers_of_pods(clock: Clock) -> tuple[Controller[Any], ...]:
-    """The controllers whose decisions a plan follows: those that make pods, or what makes pods. Not that of
-    CronJobs, which makes jobs when their time has come and not when they are applied."""
-    followed = set(OWNED) - {batch.CronJob}
+def followed_controllers(clock: Clock) -> tuple[Controller[Any], ...]:
+    """The controllers whose decisions a plan follows: those that make pods, or what makes pods, and those
+    that bind volumes. Not that of CronJobs, which makes jobs when their time has come, not when they are
+    applied."""
+    followed = {*OWNED, core.PersistentVolumeClaim, core.PersistentVolume} - {batch.CronJob}
     every = standard_controllers(clock, NobodyConnected())
     return tuple(one for one in every if one.primaries and followed.issuperset(one.primaries))
 

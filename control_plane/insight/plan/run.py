@@ -11,7 +11,7 @@ from control_plane.insight.plan.documents import Document, wanted_pods
 from control_plane.insight.plan.fork import Fork
 from control_plane.insight.plan.layout import Layout, Placing
 from control_plane.insight.plan.placing import advice, key_of, place
-from control_plane.insight.plan.rehearsal import Rehearsal, makers_of_pods
+from control_plane.insight.plan.rehearsal import Rehearsal, followed_controllers
 from control_plane.insight.plan.telling import Story
 from control_plane.objects.interface import Objects
 from control_plane.scheduler.gangs.membership import policy_of
@@ -36,7 +36,7 @@ class Run:
 
     def __init__(self, objects: Objects, pictures: Pictures, fork: Fork, without: tuple[str, ...]) -> None:
         self._objects, self._pictures, self._fork, self._without = objects, pictures, fork, without
-        self._rehearsal = Rehearsal(fork, makers_of_pods(fork.clock))
+        self._rehearsal = Rehearsal(fork, followed_controllers(fork.clock))
         self._before = {key_of(pod): pod for pod in fork.objects.list(core.Pod)}
         self._nodes: dict[str, core.Node] = {}
         self._gone: set[str] = set()

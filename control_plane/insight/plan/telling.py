@@ -74,7 +74,8 @@ class Story:
     def failures(self, failures: Mapping[ObjectKey, Failure]) -> None:
         """What controllers may not do."""
         for key, failure in failures.items():
-            self.answer.warnings.append(f"{key.kind}/{key.name}: its pods are refused: {failure.message}")
+            what = "its pods are refused" if failure.action == "Create" else "it cannot be changed"
+            self.answer.warnings.append(f"{key.kind}/{key.name}: {what}: {failure.message}")
 
     def broken_budgets(self, budgets: Mapping[ObjectKey, Budget]) -> None:
         """The budgets of which more pods go than may."""
