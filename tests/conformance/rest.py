@@ -118,10 +118,8 @@ class Rest:
             match call.method:
                 case "GET":
                     return await self._get(target, call)
-                case "POST":
-                    return await self._create(target, call)
-                case "PUT":
-                    return await self._update(target, call)
+                case "POST" | "PUT":
+                    return await self._write(target, call)
                 case "PATCH" if call.content_type == APPLY:
                     return await self._apply(target, call)
                 case "PATCH":
@@ -159,23 +157,17 @@ class Rest:
             continue_token=last.continue_token,
         )
 
-    async def _create(self, target: Target, call: Call) -> Answer:
-        request = wire.CreateRequest(
-            reference=target.reference,
-            body=_body(call),
-            options=_options(call),
-            subresource=target.subresource,
-        )
-        return _answer(201, target, await self._world.writes.create(request))
-
-    async def _update(self, target: Target, call: Call) -> Answer:
-        request = wire.UpdateRequest(
-            reference=target.reference,
-            body=_body(call),
-            options=_options(call),
-            subresource=target.subresource,
-        )
-        return _answer(200, target, await self._world.writes.update(request))
+    async def _write(self, target: Target, call: Call) -> Answer:
+        """A new object, or one instead of another."""
+        said: Any = {
+            "reference": target.reference,
+            "body": _body(call),
+            "options": _options(call),
+            "subresource": target.subresource,
+        }
+        if call.method == "POST":
+            return _answer(201, target, await self._world.writes.create(wire.CreateRequest(**said)))
+        return _answer(200, target, await self._world.writes.update(wire.UpdateRequest(**said)))
 
     async def _patch(self, target: Target, call: Call) -> Answer:
         request = wire.PatchRequest(
