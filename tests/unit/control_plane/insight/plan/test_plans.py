@@ -59,7 +59,7 @@ class World:
 
     def __init__(self, api: ApiWorld) -> None:
         self.api = api
-        self.insight = Insight(api.objects, Profiles(), SystemClock())
+        self.insight = Insight(api.objects, Profiles(), ManualClock(SystemClock().now()))  # nobody is hurried
 
     @property
     def revision(self) -> int:
@@ -324,13 +324,13 @@ async def test_pods_that_wait_already_come_first_and_get_room_that_the_plan_make
 async def test_a_rollout_of_one_pod_at_a_time_is_followed_to_its_end() -> None:
     async with world() as it:
         await it.node("a", cpu="200")
-        value = deployment(replicas=65)
+        value = deployment(replicas=12)
         value["spec"]["strategy"] = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
         await it.make(value)
         await it.roll_out("a")
         value["spec"]["template"]["spec"]["containers"] = [{**CONTAINERS[0], "image": "shop/web:2"}]
         answer = await it.insight.plan([document(value, force=True)], [])
-        assert (len(answer.pods), len(answer.losses), answer.unfinished) == (65, 65, False)
+        assert (len(answer.pods), len(answer.losses), answer.unfinished) == (12, 12, False)
 
 
 async def test_a_plan_that_takes_too_long_says_how_far_it_came() -> None:
