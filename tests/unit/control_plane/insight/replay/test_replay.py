@@ -1,5 +1,6 @@
 """Replays of recordings: the same decisions as from the objects themselves, and without their names."""
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import policy_v1_pb2 as policy
 from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as groups
+from knarr.proto.kubernetes import storage_v1_pb2 as storage
 from knarr.recording.anonymous import Anonymiser, anonymiser_for
 from knarr.recording.files import Header, read_recording, write_recording
 from knarr.recording.reduced import reduced
@@ -89,6 +91,67 @@ def test_a_recording_decides_alike_with_and_without_names(seed: int, all_pods: b
     assert {key: verdict.counts.values() for key, verdict in hidden.refused.items()}.keys() == {
         renamed(anonymiser, key) for key in wanted.refused
     }
+
+
+def stored(seed: int) -> list[Message]:
+    """Pods with claims, and volumes of few sizes on a few nodes: names decide which is taken."""
+    rng = random.Random(seed)
+    nodes = [make_node(f"n{number}") for number in range(4)]
+    made = from_dict(
+        {"metadata": {"name": "local"}, "volumeBindingMode": "WaitForFirstConsumer"}, storage.StorageClass
+    )
+    found: list[Message] = [made]
+    names = rng.sample("abcdefghij", 10)
+    for name in names[:6]:
+        terms = [
+            {
+                "matchExpressions": [
+                    {
+                        "key": "kubernetes.io/hostname",
+                        "operator": "In",
+                        "values": [rng.choice(nodes).metadata.name],
+                    }
+                ]
+            }
+        ]
+        spec = {
+            "capacity": {"storage": rng.choice(("1Gi", "2Gi"))},
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "local",
+            "nodeAffinity": {"required": {"nodeSelectorTerms": terms}},
+        }
+        found.append(from_dict({"metadata": {"name": f"disk-{name}"}, "spec": spec}, core.PersistentVolume))
+    for name in names[:8]:
+        spec = {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "local",
+            "resources": {"requests": {"storage": rng.choice(("1Gi", "2Gi"))}},
+        }
+        metadata = {"name": f"data-{name}", "namespace": "default"}
+        found.append(from_dict({"metadata": metadata, "spec": spec}, core.PersistentVolumeClaim))
+    pods = [
+        make_pod(
+            f"p{number}",
+            volumes=[
+                {"name": f"v{name}", "persistentVolumeClaim": {"claimName": f"data-{name}"}}
+                for name in names[2 * number : 2 * number + rng.choice((1, 2))]
+            ],
+        )
+        for number in range(4)
+    ]
+    return [*found, *nodes, *pods]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_volumes_are_taken_alike_without_names(seed: int, tmp_path: Path) -> None:
+    objects = stored(seed)
+    wanted = played(objects)
+    assert wanted.placed
+    anonymiser = anonymiser_for(objects, "salt")
+    hidden = played(recorded(objects, tmp_path / "hidden", anonymiser))
+    assert list(hidden.placed.items()) == [
+        (renamed(anonymiser, key), anonymiser.word(node)) for key, node in wanted.placed.items()
+    ]
 
 
 def test_all_pods_leaves_those_made_for_their_node() -> None:
