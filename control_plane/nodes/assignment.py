@@ -1,8 +1,11 @@
-"""Which pods, config maps and secrets a node shall have, and what changed since it was last told. Pure."""
+"""Which pods, config maps and secrets a node shall have, and what changed since it was last told. Pure.
+
+Claims of pods are told as the directories of the volumes that they are bound to."""
 
 from collections.abc import Callable, Iterable, MutableSequence
 from dataclasses import dataclass, field
 
+from control_plane.volumes.mounting import VolumeOf, claims_of, mounted
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import node_service_pb2 as wire
 
@@ -13,10 +16,11 @@ Name = tuple[str, str]  # namespace, name
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """The config maps and secrets that a pod names, all in its own namespace."""
+    """The config maps, secrets and claims that a pod names, all in its own namespace."""
 
     config_maps: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
+    claims: frozenset[str] = frozenset()
 
 
 def references(spec: core.PodSpec) -> References:
@@ -27,7 +31,7 @@ def references(spec: core.PodSpec) -> References:
         _of_environment(container, config_maps, secrets)
     for volume in spec.volumes:
         _of_volume(volume.volumeSource, config_maps, secrets)
-    return References(frozenset(config_maps - {""}), frozenset(secrets - {""}))
+    return References(frozenset(config_maps - {""}), frozenset(secrets - {""}), claims_of(spec))
 
 
 def _of_environment(container: core.Container, config_maps: set[str], secrets: set[str]) -> None:
@@ -63,6 +67,7 @@ class NodeAssignment:
     """What one node was told, and the messages that bring it up to date."""
 
     node_name: str
+    volume_of: VolumeOf = lambda namespace, name: None
     pods: dict[Name, tuple[str, References]] = field(default_factory=dict)  # uid and references
     config_maps: dict[Name, str] = field(default_factory=dict)  # resourceVersion
     secrets: dict[Name, str] = field(default_factory=dict)
@@ -105,10 +110,16 @@ class NodeAssignment:
         """Whether a pod of the node names this ConfigMap or Secret."""
         return (kind, namespace, name) in self.wanted
 
+    def using(self, namespace: str, claim: str) -> list[Name]:
+        """The pods of the node that name this claim."""
+        return [
+            name for name, (_, named) in self.pods.items() if name[0] == namespace and claim in named.claims
+        ]
+
     def _add(self, pod: core.Pod, message: wire.Assignment) -> None:
         named = references(pod.spec)
         self.pods[pod.metadata.namespace, pod.metadata.name] = (pod.metadata.uid, named)
-        message.pods.append(pod)
+        message.pods.append(mounted(pod, self.volume_of))
 
     def _refresh_references(
         self,

@@ -10,7 +10,7 @@ from control_plane.nodes.registration import with_conditions
 from control_plane.nodes.reports import Verdict, effect
 from control_plane.nodes.settings import SessionSettings
 from control_plane.objects.interface import DeleteOptions, Objects, Writer
-from knarr.api.kinds import POD
+from knarr.api.kinds import PERSISTENT_VOLUME_CLAIM, POD
 from knarr.clock import Clock
 from knarr.errors import ApiError, Conflict, NotFound, Timeout, TooManyRequests, Unavailable
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -44,7 +44,7 @@ class Session:
         self.node_name = node_name
         self.epoch = epoch
         self.connection = connection
-        self.assignment = NodeAssignment(node_name)
+        self.assignment = NodeAssignment(node_name, self._volume_of)
         self._objects = objects
         self._writer = writer
         self._clock = clock
@@ -65,7 +65,11 @@ class Session:
         self._wake.set()
 
     def reference_changed(self, kind: str, namespace: str, name: str) -> None:
-        """Tell the agent about this config map or secret soon, if it has a pod that names it."""
+        """Tell the agent about this config map or secret soon, or about the volume of this claim, if it has a
+        pod that names it."""
+        if kind == PERSISTENT_VOLUME_CLAIM.name:
+            for pod in self.assignment.using(namespace, name):
+                self.pod_changed(pod)
         if self.assignment.refers_to(kind, namespace, name):
             self._touched.add((kind, namespace, name))
             self._wake.set()
@@ -90,6 +94,12 @@ class Session:
 
     def _secret(self, namespace: str, name: str) -> core.Secret | None:
         return self._objects.get(core.Secret, namespace, name)
+
+    def _volume_of(self, namespace: str, name: str) -> core.PersistentVolume | None:
+        claim = self._objects.get(core.PersistentVolumeClaim, namespace, name)
+        if claim is None or claim.status.phase != "Bound":
+            return None
+        return self._objects.get(core.PersistentVolume, "", claim.spec.volumeName)
 
     async def _send_full(self) -> None:
         self._dirty.clear()

@@ -70,7 +70,7 @@ class NodeSessions:
         """Keep the replica's lease and wake sessions at changes of their pods, for ever."""
         await self._objects.synced()
         await self._directory.synced()
-        kinds = (core.Pod, core.ConfigMap, core.Secret, core.Node)
+        kinds = (core.Pod, core.ConfigMap, core.Secret, core.PersistentVolumeClaim, core.Node)
         unsubscribe = self._objects.subscribe(kinds, self._changed)
         try:
             while True:

@@ -18,6 +18,8 @@ from control_plane.scheduler.population import Population
 from control_plane.scheduler.ports import PortTable
 from control_plane.scheduler.selectors import Selector
 from control_plane.scheduler.shape import PodTerm, Shape
+from control_plane.scheduler.storage import Storage
+from control_plane.scheduler.volume_choice import choose
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Cluster:
         self.ports = PortTable()
         self.memo = Memo()
         self.default_selectors = DefaultSelectors()
+        self.storage = Storage()
         self.pods: dict[str, PlacedPod] = {}
         self.on_node: dict[str, dict[str, PlacedPod]] = {}  # also for nodes that are not known
         self.changes: Counter[int] = Counter()  # of the pods on each row
@@ -93,6 +96,7 @@ class Cluster:
         pod = self.pods.pop(key, None)
         if pod is None:
             return None
+        self.storage.give_back(key)
         there = self.on_node[pod.node]
         del there[key]
         if not there:
@@ -114,11 +118,19 @@ class Cluster:
                 there = self.on_node[name] = {}
             there[key] = pod
             placed.append(pod)
+            if shape.claims:
+                self._keep_volumes(pod, row)
         if len(placed) == 1:
             self._count(placed[0], int(rows[0]), 1)
         else:
             self._count_many(shape, rows)
         return placed
+
+    def _keep_volumes(self, pod: PlacedPod, row: int) -> None:
+        asked = self.storage.asked(pod.shape.namespace, pod.shape.claims)
+        chosen = choose(self.nodes, self.nodes.size, asked, row)
+        if chosen:
+            self.storage.keep(pod.key, chosen)
 
     def _count_many(self, shape: Shape, rows: Rows) -> None:
         distinct, copies = np.unique(rows, return_counts=True)

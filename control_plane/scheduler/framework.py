@@ -38,7 +38,17 @@ class Cause(Flag):
     POD_GONE = auto()  # from a node: deleted, finished or terminating
     POD_PLACED = auto()  # on a node: bound, or its labels have changed
     NAMESPACE = auto()  # its labels
-    ANY = NODE_ADDED | NODE_ALLOCATABLE | NODE_LABELS | NODE_TAINTS | POD_GONE | POD_PLACED | NAMESPACE
+    STORAGE = auto()  # a claim, a volume or a class
+    ANY = (
+        NODE_ADDED
+        | NODE_ALLOCATABLE
+        | NODE_LABELS
+        | NODE_TAINTS
+        | POD_GONE
+        | POD_PLACED
+        | NAMESPACE
+        | STORAGE
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 from knarr.proto.kubernetes import policy_v1_pb2 as policy
 from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as scheduling
+from knarr.proto.kubernetes import storage_v1_pb2 as storage
 
 NOTHING = Cause(0)
 _FINISHED = ("Succeeded", "Failed")
@@ -37,6 +38,9 @@ LOOKED_AT: tuple[type[Message], ...] = (
     core.Namespace,
     core.Service,
     policy.PodDisruptionBudget,
+    storage.StorageClass,
+    core.PersistentVolume,
+    core.PersistentVolumeClaim,
     scheduling.PodGroup,
     *_CONTROLLERS,
     core.Node,
@@ -116,6 +120,8 @@ class Intake:
                 self._cluster.default_selectors.put_service(key.namespace, key.name, selector)
             case "PodDisruptionBudget":
                 self._apply_budget(key, new if isinstance(new, policy.PodDisruptionBudget) else None)
+            case "PersistentVolumeClaim" | "PersistentVolume" | "StorageClass":
+                self._apply_storage(key, new)
             case "PodGroup":
                 self._apply_group(key, new if isinstance(new, scheduling.PodGroup) else None)
             case _:
@@ -134,6 +140,17 @@ class Intake:
             status, selector = budget.status, compile_selector(budget.spec.selector)
             going = frozenset(status.disruptedPods)
             self.budgets[key] = Budget(key.namespace, selector, status.disruptionsAllowed, going)
+
+    def _apply_storage(self, key: ObjectKey, new: Message | None) -> None:
+        known = self._cluster.storage
+        if key.kind == "PersistentVolumeClaim":
+            claim = new if isinstance(new, core.PersistentVolumeClaim) else None
+            known.put_claim((key.namespace, key.name), claim)
+        elif key.kind == "PersistentVolume":
+            known.put_volume(key.name, new if isinstance(new, core.PersistentVolume) else None)
+        else:
+            known.put_class(key.name, new if isinstance(new, storage.StorageClass) else None)
+        self.wakes.add(Cause.STORAGE, None)
 
     def _apply_group(self, key: ObjectKey, group: scheduling.PodGroup | None) -> None:
         gang = f"{key.namespace}/{key.name}"

@@ -3,6 +3,8 @@ they fit."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from control_plane.scheduler.queue import Queue
+
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
 
@@ -43,3 +45,10 @@ class SchedulerMetrics:
         self.victims = Counter(
             "scheduler_preemption_victims", "Pods evicted to make room for others.", registry=registry
         )
+
+    def count_pending(self, queue: Queue) -> None:
+        """How many pods wait, and what for."""
+        parked, resting = queue.parked, queue.resting
+        self.pending.labels("unschedulable").set(parked)
+        self.pending.labels("backoff").set(resting)
+        self.pending.labels("active").set(len(queue) - parked - resting)

@@ -12,6 +12,7 @@ from control_plane.scheduler.filters.node_resources_fit import NodeResourcesFit
 from control_plane.scheduler.filters.node_unschedulable import NodeUnschedulable
 from control_plane.scheduler.filters.pod_topology_spread import PodTopologySpread
 from control_plane.scheduler.filters.taint_toleration import TaintToleration
+from control_plane.scheduler.filters.volume_binding import VolumeBinding
 from control_plane.scheduler.framework import Profile
 from control_plane.scheduler.scores.balanced_allocation import BalancedAllocation
 from control_plane.scheduler.scores.image_locality import ImageLocality
@@ -30,6 +31,7 @@ DEFAULT = Profile(
         NodeAffinity(),
         NodePorts(),
         NodeResourcesFit(),
+        VolumeBinding(),
         PodTopologySpread(),
         InterPodAffinity(),
     ),

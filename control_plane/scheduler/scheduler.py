@@ -32,6 +32,7 @@ from control_plane.scheduler.queue import Crowd, Queue
 from control_plane.scheduler.reporter import Bucket, Recorder, Reporter
 from control_plane.scheduler.settings import SchedulerSettings
 from control_plane.scheduler.shape import Shape
+from control_plane.scheduler.volume_taker import VolumeTaker
 from control_plane.scheduler.why.hint import hint
 from knarr.clock import Clock
 from knarr.errors import ApiError
@@ -75,11 +76,19 @@ class Scheduler:
         self._binder = Binder(
             self._writer, self._clock, self._settings, self._metrics, self._bound, self._not_bound
         )
+        self._outbox = VolumeTaker(
+            self._objects,
+            self._writer,
+            self._settings.volumes_timeout_s,
+            self.cluster.storage.kept_for,
+            self._binder,
+            self._not_bound,
+        )
         self._intake = Intake(
             self.cluster,
             self.queue,
             self._profiles,
-            self._binder.__contains__,
+            self._outbox.__contains__,
             self._reporter.report,
             self._forget,
         )
@@ -105,6 +114,7 @@ class Scheduler:
                 group.create_task(self._evictor.run(), name="scheduler-evictor")
                 group.create_task(self._reporter.run(), name="scheduler-reporter")
                 group.create_task(self._keeper.run(), name="scheduler-gangs")
+                group.create_task(self._outbox.run(), name="scheduler-volumes")
                 group.create_task(self._loop(), name="scheduler-loop")
         finally:
             unsubscribe()
@@ -122,7 +132,7 @@ class Scheduler:
             if busy:
                 await asyncio.sleep(0)  # let everything else run between two slices
             else:
-                self._count_pending()
+                self._metrics.count_pending(self.queue)
                 await self._wait()
 
     async def _wait(self) -> None:
@@ -238,7 +248,7 @@ class Scheduler:
         verdict = refused[0] if refused else None
         leaving = [d.pod.key for d in placed] + [p.pod.key for p in preemptions]
         self.queue.settle(crowd, leaving, verdict, now)
-        self._binder.add(placed)
+        self._outbox.add(placed)
         for preemption in preemptions:
             self._metrics.victims.inc(self._nominations.make_room(preemption, now))
         for decision in refused:
@@ -286,9 +296,3 @@ class Scheduler:
         else:
             self._intake.apply_pod(pod.key, current)
         self._awake.set()
-
-    def _count_pending(self) -> None:
-        parked, resting = self.queue.parked, self.queue.resting
-        self._metrics.pending.labels("unschedulable").set(parked)
-        self._metrics.pending.labels("backoff").set(resting)
-        self._metrics.pending.labels("active").set(len(self.queue) - parked - resting)

@@ -19,6 +19,8 @@ class SchedulerSettings:
     bind_backlog: int = 4_000
     # How long a binding may take before it is looked at as failed.
     bind_timeout_s: float = 15.0
+    # How long claims of a class that waits for its consumer may take to be bound once their pod has a node.
+    volumes_timeout_s: float = 15.0
     # First and longest wait before a pod that failed is tried again; doubles, with jitter, as in Kubernetes.
     backoff_first_s: float = 1.0
     backoff_most_s: float = 10.0

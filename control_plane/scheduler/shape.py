@@ -102,6 +102,7 @@ class Shape:
     scored_cpu_millis: int
     scored_memory_bytes: int
     ports: tuple[HostPort, ...]
+    claims: tuple[str, ...]  # names of PersistentVolumeClaims
     wishes: NodeWishes
     affinity: tuple[PodTerm, ...]
     anti_affinity: tuple[PodTerm, ...]

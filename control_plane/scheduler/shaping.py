@@ -19,6 +19,7 @@ from control_plane.scheduler.shape import (
     WeightedNodeTerm,
     WeightedPodTerm,
 )
+from control_plane.volumes.mounting import claims_of
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 _RECENT = 8_192  # digests remembered, so that a pod like another is not compiled again
@@ -86,6 +87,7 @@ def compile_shape(pod: core.Pod, node_name: str = "") -> Shape:
         scored_cpu_millis=cpu,
         scored_memory_bytes=memory,
         ports=_ports(spec),
+        claims=tuple(sorted(claims_of(spec))),
         wishes=_wishes(spec, node_name),
         spread=tuple(compile_spread(row, labels) for row in spec.topologySpreadConstraints),
         **_pod_terms(spec.affinity, metadata.namespace, labels),

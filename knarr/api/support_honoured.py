@@ -75,6 +75,7 @@ _FIELDS: Final = {
     "core.PersistentVolumeClaimSpec": (
         "accessModes resources selector storageClassName volumeMode volumeName"
     ),
+    "core.PersistentVolumeClaimVolumeSource": "claimName readOnly",
     "core.PersistentVolumeSource": "hostPath local",
     "core.PersistentVolumeSpec": (
         "accessModes capacity claimRef nodeAffinity persistentVolumeReclaimPolicy persistentVolumeSource "
@@ -143,7 +144,7 @@ _FIELDS: Final = {
     "core.VolumeProjection": "configMap downwardAPI secret",
     "core.VolumeNodeAffinity": "required",
     "core.VolumeResourceRequirements": "requests",
-    "core.VolumeSource": "configMap downwardAPI emptyDir hostPath projected secret",
+    "core.VolumeSource": "configMap downwardAPI emptyDir hostPath persistentVolumeClaim projected secret",
     "core.WeightedPodAffinityTerm": "podAffinityTerm weight",
     "meta.LabelSelector": "matchExpressions matchLabels",
     "meta.LabelSelectorRequirement": "key operator values",
@@ -166,6 +167,7 @@ _FIELDS: Final = {
     ),
     "scheduling.v1alpha3.PodGroupTemplateReference": "workload",
     "scheduling.v1alpha3.WorkloadPodGroupTemplateReference": "podGroupTemplateName workloadName",
+    "storage.StorageClass": "metadata volumeBindingMode",
 }
 
 HONOURED: Final = frozenset(

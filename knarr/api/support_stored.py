@@ -27,7 +27,6 @@ REASONS: Final[dict[Kind, str]] = {
     kinds.ROLE_BINDING: "nothing is allowed or denied by it",
     kinds.CLUSTER_ROLE: "nothing is allowed or denied by it",
     kinds.CLUSTER_ROLE_BINDING: "nothing is allowed or denied by it",
-    kinds.STORAGE_CLASS: "nothing makes volumes of it",
 }
 STORED: Final = {
     kind.name: f"{kind.name} is stored, but nothing acts on it yet: {reason}"

@@ -37,6 +37,7 @@ _NO_SELINUX: Final = "containers run without SELinux labels"
 _NO_WINDOWS: Final = "nodes run Linux"
 _NO_OWNER: Final = "files of volumes belong to the agent's user"
 _NO_DRIVER: Final = "there is no driver for this kind of volume"
+_NOTHING_MADE: Final = "nothing makes volumes"
 _NO_TOKENS: Final = "pods get no tokens for the API"
 _NO_RESIZE: Final = "containers keep the resources they started with"
 
@@ -122,10 +123,9 @@ _VOLUME_SOURCES: Final = (
 )
 _VOLUME: Final = (
     *(_refused(f"core.VolumeSource.{name}", _NO_DRIVER) for name in _VOLUME_SOURCES),
-    _refused("core.VolumeSource.ephemeral", "claims are not served"),
+    _refused("core.VolumeSource.ephemeral", "nothing makes volumes; use a PersistentVolumeClaim"),
     _refused("core.VolumeSource.gitRepo", "use an init container that clones"),
     _refused("core.VolumeSource.image", "images are not mounted"),
-    _refused("core.VolumeSource.persistentVolumeClaim", "claims are not served; use hostPath"),
     _refused("core.EmptyDirVolumeSource.medium", "it is a directory or memory", "", "Memory"),
     _refused("core.EmptyDirVolumeSource.mode", "everyone may write to it"),
     _ignored("core.EmptyDirVolumeSource.sizeLimit", "nothing measures it"),
@@ -160,9 +160,15 @@ _STORAGE: Final = (
     _refused("core.PersistentVolumeSpec.mountOptions", "volumes are directories that are there already"),
     _refused("core.PersistentVolumeSpec.volumeAttributesClassName", _NO_DRIVER),
     _ignored("core.LocalVolumeSource.fsType", "volumes are directories that are there already"),
-    _refused("core.PersistentVolumeClaimSpec.dataSource", "nothing makes volumes"),
-    _refused("core.PersistentVolumeClaimSpec.dataSourceRef", "nothing makes volumes"),
-    _refused("core.PersistentVolumeClaimSpec.volumeAttributesClassName", "nothing makes volumes"),
+    _refused("core.PersistentVolumeClaimSpec.dataSource", _NOTHING_MADE),
+    _refused("core.PersistentVolumeClaimSpec.dataSourceRef", _NOTHING_MADE),
+    _refused("core.PersistentVolumeClaimSpec.volumeAttributesClassName", _NOTHING_MADE),
+    _ignored("storage.StorageClass.allowVolumeExpansion", _NOTHING_MADE, False),
+    _ignored("storage.StorageClass.allowedTopologies", _NOTHING_MADE),
+    _ignored("storage.StorageClass.mountOptions", _NOTHING_MADE),
+    _ignored("storage.StorageClass.parameters", _NOTHING_MADE),
+    _ignored("storage.StorageClass.provisioner", _NOTHING_MADE, "kubernetes.io/no-provisioner"),
+    _ignored("storage.StorageClass.reclaimPolicy", "the volume's own policy counts", "Delete", "Retain"),
     _ignored("core.VolumeResourceRequirements.limits", "a volume is as large as it is"),
 )
 

@@ -30,6 +30,9 @@ def payload(
 
     Raises ConfigError when something is missing, leads out of the volume, or is not supported."""
     namespace = pod.metadata.namespace
+    if source.HasField("persistentVolumeClaim"):  # else the control plane has put its directory in its place
+        claim = source.persistentVolumeClaim.claimName
+        raise ConfigError(f'persistentvolumeclaim "{claim}" is bound to no volume')
     if source.HasField("configMap"):
         found = source.configMap
         name, optional = found.localObjectReference.name, found.optional

@@ -18,6 +18,7 @@ from control_plane.scheduler.filters.node_resources_fit import NodeResourcesFit
 from control_plane.scheduler.filters.node_unschedulable import NodeUnschedulable
 from control_plane.scheduler.filters.pod_topology_spread import PodTopologySpread
 from control_plane.scheduler.filters.taint_toleration import TaintToleration
+from control_plane.scheduler.filters.volume_binding import VolumeBinding
 from control_plane.scheduler.framework import Filter, PreemptionRules, Score
 from control_plane.scheduler.requests import CPU, MEMORY
 from control_plane.scheduler.scores.allocation import (
@@ -130,7 +131,7 @@ PLUGINS: Final[Mapping[str, Plugin]] = {
     "NodeResourcesFit": Plugin(messages.NodeResourcesFitArgs, _resources_fit, _allocation),
     "VolumeRestrictions": Plugin(),
     "NodeVolumeLimits": Plugin(),
-    "VolumeBinding": Plugin(),
+    "VolumeBinding": Plugin(filter=lambda args: VolumeBinding()),
     "VolumeZone": Plugin(),
     "PodTopologySpread": Plugin(
         messages.PodTopologySpreadArgs,

@@ -19,6 +19,7 @@ from control_plane.scheduler.nodes import PODS_ROW
 from control_plane.scheduler.shape import PodTerm, Shape
 from control_plane.scheduler.tolerations import REPELLING, tolerated
 from control_plane.scheduler.topology import domain_of, domain_totals
+from control_plane.scheduler.volume_choice import has_free, reached
 from control_plane.scheduler.why.words import (
     amount_text,
     node_term_text,
@@ -169,6 +170,19 @@ def _place(view: View, key: str, row: int) -> str:
     return f"{key} {label.values[label.column[row]]}"
 
 
+def _volumes(filter_: Filter, view: View, row: int) -> Iterator[str]:
+    asked = view.cluster.storage.asked(view.shape.namespace, view.shape.claims)
+    if asked.problem:
+        yield asked.problem
+        return
+    for volume in asked.bound:
+        if not reached(view.nodes, view.size, volume)[row]:
+            yield f"cannot reach the volume {volume.name}, to which the pod's claim is bound"
+    if not has_free(view.nodes, view.size, asked)[row]:
+        claims = " and ".join(name for (_, name), _ in asked.open)
+        yield f"has no free volume for the claim {claims}"
+
+
 _SAY: Final[Mapping[str, Callable[[Filter, View, int], Iterator[str]]]] = {
     "NodeUnschedulable": _unschedulable,
     "NodeName": _name,
@@ -176,6 +190,7 @@ _SAY: Final[Mapping[str, Callable[[Filter, View, int], Iterator[str]]]] = {
     "NodeAffinity": _node_affinity,
     "NodePorts": _ports,
     "NodeResourcesFit": _resources,
+    "VolumeBinding": _volumes,
     "PodTopologySpread": _spread,
     "InterPodAffinity": _inter_pod,
 }

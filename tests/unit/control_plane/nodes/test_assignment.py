@@ -202,3 +202,78 @@ def changed(path: str) -> core.Pod:
 )
 def test_which_changes_concern_the_agent(path: str, expected: bool) -> None:
     assert concerns_agent(pod("a"), changed(path)) is expected
+
+
+def claiming(read_only: bool = False) -> core.Pod:
+    value = {
+        "metadata": {"name": "db", "namespace": "default", "uid": "u1"},
+        "spec": {
+            "nodeName": NODE,
+            "containers": [
+                {
+                    "name": "c",
+                    "image": "busybox",
+                    "volumeMounts": [
+                        {"name": "data", "mountPath": "/data"},
+                        {"name": "scratch", "mountPath": "/tmp"},
+                    ],
+                }
+            ],
+            "volumes": [
+                {"name": "data", "persistentVolumeClaim": {"claimName": "db", "readOnly": read_only}},
+                {"name": "scratch", "emptyDir": {}},
+            ],
+        },
+    }
+    return from_dict(value, core.Pod)
+
+
+def volume(*modes: str, **source: object) -> core.PersistentVolume:
+    return from_dict({"spec": {"accessModes": list(modes), **source}}, core.PersistentVolume)
+
+
+def told(assignment: NodeAssignment, pod: core.Pod) -> core.Pod:
+    stored = Stored()
+    (found,) = assignment.full([pod], stored.config_map, stored.secret).pods
+    return found
+
+
+LOCAL = volume("ReadWriteOnce", local={"path": "/srv/db"})
+HOST = volume("ReadWriteOnce", hostPath={"path": "/srv/db", "type": "DirectoryOrCreate"})
+SHARED = volume("ReadOnlyMany", local={"path": "/srv/db"})
+
+
+@pytest.mark.parametrize(
+    ("bound", "read_only", "expected"),
+    [
+        pytest.param(LOCAL, False, ("/srv/db", "Directory", False), id="local"),
+        pytest.param(HOST, False, ("/srv/db", "DirectoryOrCreate", False), id="a path of the host"),
+        pytest.param(LOCAL, True, ("/srv/db", "Directory", True), id="mounted to be read"),
+        pytest.param(SHARED, False, ("/srv/db", "Directory", True), id="a volume only to be read"),
+    ],
+)
+def test_claims_are_told_as_directories(
+    bound: core.PersistentVolume, read_only: bool, expected: tuple[str, str, bool]
+) -> None:
+    pod = claiming(read_only)
+    found = told(NodeAssignment(NODE, lambda namespace, name: bound), pod)
+    source = found.spec.volumes[0].volumeSource
+    mounts = found.spec.containers[0].volumeMounts
+    assert (source.hostPath.path, source.hostPath.type, mounts[0].readOnly) == expected
+    assert not mounts[1].readOnly
+    assert found.spec.volumes[1].volumeSource.HasField("emptyDir")
+    assert pod == claiming(read_only)  # the pod in the cache is left as it is
+
+
+def test_a_claim_without_a_volume_stays_and_is_told_again() -> None:
+    bound: list[core.PersistentVolume] = []
+    assignment = NodeAssignment(NODE, lambda namespace, name: bound[0] if bound else None)
+    assert told(assignment, claiming()).spec.volumes[0].volumeSource.HasField("persistentVolumeClaim")
+    assert assignment.using("default", "db") == [("default", "db")]
+    assert assignment.using("default", "other") == []
+    assert assignment.using("other", "db") == []
+    bound.append(LOCAL)
+    stored = Stored()
+    message = delta(assignment, stored, ("db", claiming()))
+    assert message is not None
+    assert message.pods[0].spec.volumes[0].volumeSource.hostPath.path == "/srv/db"

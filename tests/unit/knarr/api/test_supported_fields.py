@@ -14,6 +14,7 @@ from knarr.api.support_table import UNSUPPORTED, Verdict
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as scheduling
+from knarr.proto.kubernetes import storage_v1_pb2 as storage
 from tests.support.generate import messages
 
 PAGE = Path(__file__).parents[4] / "docs" / "supported-fields.md"
@@ -59,7 +60,7 @@ def test_no_field_is_decided_twice_or_does_not_exist() -> None:
     assert reachable >= HONOURED
     for name in names:
         package, message, field = name.rsplit(".", 2)
-        module = {"core": core, "apps": apps, "scheduling.v1alpha3": scheduling}[package]
+        module = {"core": core, "apps": apps, "scheduling.v1alpha3": scheduling, "storage": storage}[package]
         assert field in getattr(module, message).DESCRIPTOR.fields_by_name
 
 
@@ -82,7 +83,7 @@ def pod(**spec: Any) -> core.Pod:
         ({"container": {"livenessProbe": {"grpc": {"port": 1}}}}, "spec.containers[0].livenessProbe.grpc"),
         ({"container": {"restartPolicy": "Never"}}, "spec.containers[0].restartPolicy"),
         ({"volumes": [{"name": "v", "nfs": {}}]}, "spec.volumes[0].nfs"),
-        ({"volumes": [{"name": "v", "persistentVolumeClaim": {}}]}, "spec.volumes[0].persistentVolumeClaim"),
+        ({"volumes": [{"name": "v", "ephemeral": {}}]}, "spec.volumes[0].ephemeral"),
         (
             {"volumes": [{"projected": {"sources": [{}, {"serviceAccountToken": {"path": "t"}}]}}]},
             "spec.volumes[0].projected.sources[1].serviceAccountToken",
