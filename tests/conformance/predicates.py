@@ -190,6 +190,11 @@ def of_collection(case: Case, difference: Difference) -> bool:
     return deletes and (difference.aspect == "events" or difference.path.endswith(paths))
 
 
+def evicted_says_so(case: Case, difference: Difference) -> bool:
+    """A pod that was evicted has a condition that says so."""
+    return difference.path.endswith("status.conditions") and "DisruptionTarget" in str(difference.ours)
+
+
 def ends_with_a_stop(case: Case, difference: Difference) -> bool:
     """Messages alike but for the stop at the end."""
     return difference.aspect == "message" and str(difference.ours).rstrip(" .") == difference.recorded

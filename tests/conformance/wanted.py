@@ -144,6 +144,7 @@ _DELETION: Final = (
         "the grace of one object of a collection is its own; 1.20 hands it on to the next",
         on.of_collection,
     ),
+    _ours("an evicted pod has a condition that says so, as since 1.26", on.evicted_says_so),
 )
 _DECISIONS: Final = (
     _readme(

@@ -149,7 +149,7 @@ def _of_answer(step: Record, answer: Answer) -> Iterator[Difference]:
     yield from differing_sets("conflict", _conflicts(answer.causes), _conflicts(recorded_causes))
     yield from differing_sets("cause", _others(answer.causes), _others(recorded_causes))
     if step["code"] == answer.code == 409 and len(answer.causes) == 1:
-        yield from differing("message", answer.message, step["message"])
+        yield from differing("message", answer.message, step.get("message"))
 
 
 def _conflicts(causes: Iterable[Cause]) -> set[tuple[str, str]]:

@@ -132,7 +132,8 @@ class Sequence:
             return
         if not answer.accepted:
             yield from differing("reason", answer.reason, step.get("reason"))
-            yield from differing("message", _plain(answer.message), _plain(step["message"]))
+            if step.get("message"):
+                yield from differing("message", _plain(answer.message), _plain(step["message"]))
             return
         yield from self._compare_response(answer, step.get("response"))
         yield from self._compare_offset(answer, step.get(_OFFSET))
