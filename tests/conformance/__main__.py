@@ -11,9 +11,9 @@ from pathlib import Path
 
 from tests.conformance.recording import HERE
 from tests.conformance.report import table, write_json
-from tests.conformance.runs import AIMS, STORES, broken, run
+from tests.conformance.runs import AIMS, FILES, STORES, broken, run
 
-RESULT = Path("build/conformance.json")
+RESULT = HERE.parent.parent / "build" / "conformance.json"
 
 
 def main() -> int:
@@ -23,13 +23,15 @@ def main() -> int:
     parser.add_argument("--file", help="only the files whose names contain this")
     given = parser.parse_args()
     scores = asyncio.run(run(given.dir, given.store, given.file or ""))
+    if not scores:
+        parser.error(f"{given.dir} has none of the files {', '.join(FILES)}")
     for score in scores:
         for line in score.lines:
             print(line)
     for line in table(scores, AIMS):
         print(line)
     write_json(RESULT, scores)
-    return 0 if scores and not any(map(broken, scores)) else 1
+    return 1 if any(map(broken, scores)) else 0
 
 
 if __name__ == "__main__":
