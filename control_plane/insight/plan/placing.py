@@ -152,6 +152,9 @@ def _note(trial: Trial, decisions: Sequence[Decision], outcome: Placing) -> None
             case Placed(node=node):
                 outcome.placed[key] = node
                 trial.forget(key)
+                volumes = trial.cluster.storage.kept_for(key)
+                if volumes:
+                    outcome.volumes[key] = dict(volumes)
             case Preemption(node=node, victims=victims):
                 outcome.placed[key] = node
                 trial.forget(key)

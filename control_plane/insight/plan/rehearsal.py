@@ -1,6 +1,6 @@
 """Lets controllers act on a fork until they come to rest, and plays the agents' part. No scheduling."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +14,7 @@ from control_plane.controllers.loop import Controller
 from control_plane.insight.plan.fork import Fork
 from control_plane.insight.plan.gathering import OWNED
 from control_plane.objects.interface import Binding, DeleteOptions, ObjectKey
+from control_plane.volumes.matching import point_at
 from knarr.api.kinds import POD
 from knarr.clock import Clock
 from knarr.errors import NotFound
@@ -121,6 +122,15 @@ class Rehearsal:
             current.status.startTime.CopyFrom(now)
             current.status.conditions.add(type="Ready", status="True", lastTransitionTime=now)
             await self._fork.writer.update_status(current)
+
+    async def take_volumes(self, volumes: Mapping[tuple[str, str], str]) -> None:
+        """Claims get the volumes that the scheduler has chosen for them; the controller tells the claims."""
+        for (namespace, name), volume_name in volumes.items():
+            claim = self._fork.objects.get(core.PersistentVolumeClaim, namespace, name)
+            volume = self._fork.objects.get(core.PersistentVolume, "", volume_name)
+            if claim is not None and volume is not None:
+                point_at(volume, claim)
+                await self._fork.writer.update(volume)
 
     def pass_time(self) -> None:
         """As long as it takes until what is ready counts as available."""

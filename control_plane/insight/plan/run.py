@@ -1,15 +1,18 @@
 """One plan as it is followed: controllers and scheduler take turns on the fork until all is at rest."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+from google.protobuf.message import Message
 
 from control_plane.api.api import WriteOptions
+from control_plane.api.messages import copy, encode, metadata
 from control_plane.controllers.owners import controller_of
 from control_plane.insight.pictures import Pictures
 from control_plane.insight.plan.differences import changes
 from control_plane.insight.plan.documents import Document, wanted_pods
 from control_plane.insight.plan.fork import Fork
-from control_plane.insight.plan.layout import Layout, Placing
+from control_plane.insight.plan.layout import Layout, Placing, Stored
 from control_plane.insight.plan.placing import advice, key_of, place
 from control_plane.insight.plan.rehearsal import Rehearsal, followed_controllers
 from control_plane.insight.plan.telling import Story
@@ -23,12 +26,18 @@ from knarr.errors import ApiError
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as groups
+from knarr.proto.kubernetes import storage_v1_pb2 as storage
 from knarr.proto.services import insight_service_pb2 as wire
 
 MOST_ROUNDS = 1_000
 FOLLOWED_S = 15.0  # then the answer says how far it came
 _SLICE = 50  # pods dealt with before others run
 _FINISHED = ("Succeeded", "Failed")
+_STORAGE: tuple[type[Message], ...] = (
+    core.PersistentVolumeClaim,
+    core.PersistentVolume,
+    storage.StorageClass,
+)
 
 
 class Run:
@@ -133,11 +142,21 @@ class Run:
                 for one in fork.list(apps.ReplicaSet)
                 if self._objects.get(apps.ReplicaSet, one.metadata.namespace, one.metadata.name) is None
             },
+            storage=tuple(self._storage()),
             policies={
                 f"{one.metadata.namespace}/{one.metadata.name}": policy_of(one)
                 for one in fork.list(groups.PodGroup)
             },
         )
+
+    def _storage(self) -> Iterator[Stored]:
+        """Claims, volumes and classes that are not as they are in the cluster."""
+        for kind in _STORAGE:
+            for planned in self._fork.objects.list(kind):
+                own = metadata(planned)
+                known = self._objects.get(kind, own.namespace, own.name)
+                if known is None or _content(known) != _content(planned):
+                    yield Stored(kind, own.namespace, own.name, planned, known)
 
     async def _take_places(self, waiting: Sequence[core.Pod]) -> bool:
         nodes = self._outcome.placed
@@ -145,6 +164,8 @@ class Run:
         inside = [(pod, node) for pod, node in placed if key_of(pod) not in self._homeless]
         for first in range(0, len(inside), _SLICE):
             await self._rehearsal.bind(inside[first : first + _SLICE])
+        for volumes in self._outcome.volumes.values():
+            await self._rehearsal.take_volumes(volumes)
         self._placed |= {key_of(pod): (pod, node) for pod, node in placed}
         return bool(placed)
 
@@ -202,6 +223,10 @@ class Run:
                 self._story.lost(pod, wire.PodLoss.SCALED_DOWN)
         self._story.failures(self._rehearsal.failures)
         self._story.broken_budgets(await self._pictures.ask(lambda picture: picture.named_budgets))
+
+
+def _content(obj: Message) -> bytes:
+    return encode(copy(obj))
 
 
 def _age(pod: core.Pod) -> tuple[int, str]:

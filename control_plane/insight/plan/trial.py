@@ -3,10 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from control_plane.insight.plan.layout import Layout
+from google.protobuf.message import Message
+
+from control_plane.insight.plan.layout import Layout, Stored
 from control_plane.scheduler.cluster import Cluster, PlacedPod
 from control_plane.scheduler.nodes import NodeFacts
 from control_plane.scheduler.shaping import Shapes
+from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.kubernetes import storage_v1_pb2 as storage_wire
 
 
 class Trial:
@@ -27,6 +31,9 @@ class Trial:
         for uid, selector in layout.selectors.items():
             cluster.default_selectors.put_controller(uid, selector)
             self._undo.append(lambda uid=uid: cluster.default_selectors.remove_controller(uid))  # type: ignore[misc]
+        for stored in layout.storage:
+            self._put_stored(stored, stored.planned)
+            self._undo.append(lambda stored=stored: self._put_stored(stored, stored.known))  # type: ignore[misc]
         for facts in layout.nodes:
             self._put_node(facts)
         for name in layout.gone_nodes:
@@ -50,6 +57,16 @@ class Trial:
         gone = self.cluster.remove_pod(key)
         if gone is not None:
             self._undo.append(lambda: self.cluster.put_pod(gone))
+
+    def _put_stored(self, stored: Stored, obj: Message | None) -> None:
+        storage, name = self.cluster.storage, stored.name
+        if stored.kind is core.PersistentVolumeClaim:
+            claim = obj if isinstance(obj, core.PersistentVolumeClaim) else None
+            storage.put_claim((stored.namespace, name), claim)
+        elif stored.kind is core.PersistentVolume:
+            storage.put_volume(name, obj if isinstance(obj, core.PersistentVolume) else None)
+        else:
+            storage.put_class(name, obj if isinstance(obj, storage_wire.StorageClass) else None)
 
     def _put_node(self, facts: NodeFacts) -> None:
         nodes = self.cluster.nodes
