@@ -50,17 +50,18 @@ def supported(kind: Kind, obj: Message, *, refuse: bool) -> tuple[list[Cause], l
 def drop_repeated_owners(obj: Message) -> list[str]:
     """Take out, in place, owner references that are there twice; warnings about them."""
     own = metadata(obj)
-    kept: list[meta.OwnerReference] = []
+    kept: dict[bytes, meta.OwnerReference] = {}  # by what they say
     repeated: list[str] = []
     for owner in own.ownerReferences:
-        if owner in kept:
+        said = owner.SerializeToString(deterministic=True)
+        if said in kept:
             repeated.append(owner.uid)
         else:
-            kept.append(copy(owner))
+            kept[said] = copy(owner)
     if not repeated:
         return []
     del own.ownerReferences[:]
-    own.ownerReferences.extend(kept)
+    own.ownerReferences.extend(kept.values())
     return [f".metadata.ownerReferences contains duplicate entries; duplicate UID(s): {', '.join(repeated)}"]
 
 

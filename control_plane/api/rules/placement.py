@@ -3,6 +3,7 @@
 Source: Kubernetes' pkg/apis/core/validation (validateAffinity, ValidateTolerations, …).
 """
 
+from collections import Counter
 from typing import Any, Final
 
 from control_plane.api.rules import causes as say
@@ -181,8 +182,10 @@ def _check_spread_pairs(constraints: Any, path: str, causes: Causes) -> None:
     if len(constraints) < 2:
         return
     pairs = [(constraint.topologyKey, constraint.whenUnsatisfiable) for constraint in constraints]
+    left = Counter(pairs)
     for index, pair in enumerate(pairs):
-        if pair in pairs[index + 1 :]:
+        left[pair] -= 1
+        if left[pair]:
             where = f"{path}[{index}].{{topologyKey, whenUnsatisfiable}}"
             causes.append(say.duplicate(where, f"{{{pair[0]}, {pair[1]}}}"))
 

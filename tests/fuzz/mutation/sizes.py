@@ -7,12 +7,14 @@ import re
 from random import Random
 from typing import Final
 
-_PLACEHOLDER: Final = re.compile(rb'"<<(text|list|map|deep-list|deep-map) (\d{1,8})>>"')
+_PLACEHOLDER: Final = re.compile(rb'"<<(text|list|map|objects|named|deep-list|deep-map) (\d{1,8})>>"')
 MOST: Final = 10_000_000
 _CHOICES: Final = (
     ("text", (1_000, 70_000, 1_200_000, 10_000_000)),
     ("list", (1_000, 100_000)),
     ("map", (1_000, 100_000)),
+    ("objects", (1_000, 100_000)),
+    ("named", (1_000, 50_000)),
     ("deep-list", (90, 101, 1_000, 100_000)),
     ("deep-map", (90, 101, 1_000, 100_000)),
 )
@@ -47,6 +49,10 @@ def _value(shape: str, count: int) -> bytes:
             return b"[" + b",".join([b'"x"'] * count) + b"]"
         case "map":
             return b"{" + b",".join(b'"k%d":"x"' % index for index in range(count)) + b"}"
+        case "objects":
+            return b"[" + b",".join([b"{}"] * count) + b"]"
+        case "named":
+            return b"[" + b",".join(b'{"name":"n%d"}' % index for index in range(count)) + b"]"
         case "deep-list":
             return b"[" * count + b"]" * count
     return b'{"a":' * count + b"0" + b"}" * count

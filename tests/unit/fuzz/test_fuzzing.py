@@ -101,6 +101,8 @@ def test_errors_of_the_server_are_failures() -> None:
 
 def test_placeholders_are_written_out() -> None:
     assert expanded(b'{"a": "<<text 5>>", "b": "<<deep-list 3>>"}') == b'{"a": "xxxxx", "b": [[[]]]}'
+    assert expanded(b'"<<objects 2>>"') == b"[{},{}]"
+    assert expanded(b'"<<named 2>>"') == b'[{"name":"n0"},{"name":"n1"}]'
     assert expanded(b'"<<map 2>>"') == b'{"k0":"x","k1":"x"}'
     assert len(expanded(b'["<<text 10000000>>","<<text 10000000>>"]')) < 11_000_000
 
