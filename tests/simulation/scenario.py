@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from control_plane.api.api import WriteOptions
 from control_plane.objects.interface import DeleteOptions, Propagation
 from control_plane.wiring import ControlPlane
-from knarr.api.codec import from_dict
 from knarr.api.kinds import DEPLOYMENT, POD, POD_GROUP
 from knarr.clock import Clock
 from knarr.errors import AlreadyExists, ApiError, NotFound, Timeout
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
-from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as scheduling
 from node_agent.runtime.interface import Phase, Role
 from tests.simulation.cluster import SimCluster
 from tests.simulation.invariants import Violation, always, in_the_end, pods_of
+from tests.simulation.workloads import group, made
 
 CHECK_EVERY_S = 0.25
 QUIET_LIMIT_S = 240.0
@@ -106,16 +105,12 @@ class Story:
             return
         self._number += 1
         name = f"{GANG}-{self._number}"
-        group = scheduling.PodGroup()
-        group.metadata.name, group.metadata.namespace = name, "default"
-        group.spec.schedulingPolicy.gang.minCount = replicas
-        group.spec.scheduleTimeoutSeconds = 20
         deployment = made(name, replicas, "app:1")
         deployment.spec.template.spec.schedulingGroup.podGroupName = name
 
         async def create() -> None:
             plane = self._plane()
-            await plane.api.create(POD_GROUP, "default", group, OPTIONS)
+            await plane.api.create(POD_GROUP, "default", group(name, replicas), OPTIONS)
             await plane.api.create(DEPLOYMENT, "default", deployment, OPTIONS)
 
         await self._write(name, create, replicas)
@@ -282,22 +277,3 @@ class Story:
                     break
                 except ApiError:
                     await asyncio.sleep(0.5)
-
-
-def made(name: str, replicas: int, image: str) -> apps.Deployment:
-    """A deployment whose pods ask for 200 millis of CPU each."""
-    value = {
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": {"app": name}},
-            "template": {
-                "metadata": {"labels": {"app": name}},
-                "spec": {
-                    "terminationGracePeriodSeconds": 2,
-                    "containers": [{"name": "c", "image": image, "resources": {"requests": {"cpu": "200m"}}}],
-                },
-            },
-        },
-    }
-    return from_dict(value, apps.Deployment)
