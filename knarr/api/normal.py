@@ -18,7 +18,7 @@ from knarr.api import quantity, times
 from knarr.api.decoding import MAX_UNKNOWN
 from knarr.api.decoding_values import MAX_RAW_DEPTH, depth_left
 from knarr.api.errors import DecodeError, Problem, QuantityError, show
-from knarr.api.recent import REPEATED, Recent, key_of
+from knarr.api.recent import REPEATED, Recent
 from knarr.api.schema import META, SPECIAL, Field, fields
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
@@ -79,12 +79,12 @@ def _remembering(run: _Step) -> _Step:
     normal = Recent[bool](_REMEMBERED)
 
     def run_unless_normal(message: Message, path: str, problems: _Problems) -> None:
-        key = key_of(message)
+        key = normal.key(message)
         if normal.get(key):
             return
-        before = len(problems)
+        before, value = len(problems), message.SerializeToString() if key else b""
         run(message, path, problems)
-        if len(problems) == before and key_of(message) == key:
+        if key and len(problems) == before and message.SerializeToString() == value:
             normal.put(key, True)
 
     return run_unless_normal

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from knarr.api.errors import show
 from knarr.api.kinds import Kind
-from knarr.api.recent import REPEATED, Recent, key_of
+from knarr.api.recent import REPEATED, Recent
 from knarr.api.schema import SPECIAL, fields
 from knarr.api.support_stored import STORED
 from knarr.api.support_table import UNSUPPORTED, Row, Verdict
@@ -93,7 +93,7 @@ def _remembering(walk: _Walk) -> _Walk:
     clean = Recent[bool](_REMEMBERED)
 
     def walk_unless_clean(message: Message, path: str, found: _Found) -> None:
-        key = key_of(message)
+        key = clean.key(message)
         if clean.get(key):
             return
         before = len(found)

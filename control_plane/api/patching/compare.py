@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from control_plane.api.patching import field_sets
 from control_plane.api.patching.field_sets import EMPTY, FieldSet, with_self
 from control_plane.api.patching.schema import Shape, Type, object_type
-from knarr.api.recent import REPEATED, Recent, key_of
+from knarr.api.recent import REPEATED, Recent
 from knarr.api.schema import Field, fields, message_class
 
 _Below = Callable[[Any], FieldSet]  # a value -> the fields below it
@@ -164,7 +164,7 @@ def _recalling(walk: _Walk, absent: Message) -> _Walk:
         if old is not absent:
             walk(old, new, changed, removed)
             return
-        key = key_of(new)
+        key = found.key(new)
         known = found.get(key)
         if known is None:
             known = {}

@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from control_plane.api.refusals import MOST_CAUSES
 from control_plane.api.rules.filling import Fill, compile_fill, filling_recent
 from control_plane.api.rules.shapes import descriptor_of, is_inline, is_map, is_struct
-from knarr.api.recent import Recent, key_of
+from knarr.api.recent import Recent
 from knarr.errors import Cause
 
 Causes = list[Cause]
@@ -199,7 +199,7 @@ def _remembering(check: Check) -> Check:
     passed = Recent[bool](_REMEMBERED)
 
     def check_unless_passed(message: Any, path: str, causes: Causes) -> None:
-        key = key_of(message)
+        key = passed.key(message)
         if passed.get(key):
             return
         before = len(causes)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from control_plane.api.rules.shapes import descriptor_of, is_map, is_struct
-from knarr.api.recent import Recent, key_of
+from knarr.api.recent import Recent
 
 if TYPE_CHECKING:
     from control_plane.api.rules.engine import Table
@@ -32,7 +32,7 @@ def filling_recent(fill: Fill) -> Fill:
     filled = Recent[bytes]()
 
     def fill_or_recall(message: Any) -> None:
-        key = key_of(message)
+        key = filled.key(message)
         known = filled.get(key)
         if known is not None:
             message.ParseFromString(known)
