@@ -14,6 +14,7 @@ from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import storage_v1_pb2 as storage
 
 Name = tuple[str, str]  # namespace and name of a claim
+UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,10 @@ class Storage:
         self.version += 1
         (self._waiting.add if waits_for_consumer(found) else self._waiting.discard)(name)
 
+    def claim(self, name: Name) -> core.PersistentVolumeClaim | None:
+        """A claim, which is not to be changed; None when there is none."""
+        return self._claims.get(name)
+
     def asked(self, namespace: str, claims: Iterable[str]) -> Asked:
         """What these claims of one pod come to now."""
         bound: list[Volume] = []
@@ -93,7 +98,7 @@ class Storage:
             else:
                 unbound = True
         if unbound:
-            return Asked("pod has unbound immediate PersistentVolumeClaims")
+            return Asked(UNBOUND)
         return Asked(bound=tuple(bound), open=tuple(open_))
 
     def keep(self, pod: str, chosen: Sequence[tuple[Name, str]]) -> None:

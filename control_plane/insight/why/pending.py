@@ -1,7 +1,7 @@
 """Why a pod has no node: gates, a scheduler that nobody is, a gang, or nodes that do not take it. Pure but
 for the picture, which it puts back."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from control_plane.insight.picture import Picture
@@ -11,6 +11,7 @@ from control_plane.scheduler.cluster import Cluster
 from control_plane.scheduler.decide import decide
 from control_plane.scheduler.decisions import PendingPod, Placed, Preemption, Unschedulable
 from control_plane.scheduler.gangs.attempt import decide_gang
+from control_plane.scheduler.storage import UNBOUND
 from control_plane.scheduler.why.advice import Advice, advise
 from control_plane.scheduler.why.changes import RemovePod
 from knarr.api.kinds import POD
@@ -145,6 +146,17 @@ def _advised(advice: Advice, answer: wire.WhyResponse) -> None:
     answer.verdict = wire.UNSCHEDULABLE
     answer.summary = advice.refusal.message.removesuffix(".")
     answer.refusals.CopyFrom(refusals(advice))
+    answer.remedies.extend(_about_claims(advice.refusal))
+
+
+def _about_claims(refusal: Unschedulable) -> Iterator[str]:
+    """What to do about claims that keep the pod off every node."""
+    for reason in refusal.counts:
+        if reason.startswith("persistentvolumeclaim") and reason.endswith("not found"):
+            name = reason.split('"')[1]
+            yield f"create the claim {name}, or take it out of the pod"
+    if UNBOUND in refusal.counts:
+        yield "a claim of the pod has no volume yet: knarr why pvc/NAME says why"
 
 
 def refusals(advice: Advice) -> wire.Refusals:

@@ -14,7 +14,7 @@ from control_plane.scheduler.framework import Profile
 from control_plane.scheduler.preemption import Budget
 from control_plane.scheduler.why.changes import Trial
 from control_plane.scheduler.why.nearest import Near, nearest
-from control_plane.scheduler.why.proposals import displacing, nodes, resources, taints, wishes
+from control_plane.scheduler.why.proposals import displacing, nodes, resources, taints, volumes, wishes
 from control_plane.scheduler.why.proposals.proposal import Proposal, Proposer
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -78,6 +78,7 @@ def _proposers(classes: Mapping[str, int]) -> tuple[Proposer, ...]:
         wishes.drop_host_ports,
         displacing.evict_pod,
         displacing.raise_priority(classes),
+        volumes.add_volume,
         nodes.add_node,
     )
 

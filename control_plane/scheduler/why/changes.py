@@ -47,7 +47,14 @@ class RemovePod:
     key: str
 
 
-Change = EditPod | RaisePriority | PutNode | RemovePod
+@dataclass(frozen=True, slots=True)
+class PutVolume:
+    """A volume that is new."""
+
+    volume: core.PersistentVolume
+
+
+Change = EditPod | RaisePriority | PutNode | RemovePod | PutVolume
 
 
 class Trial:
@@ -70,6 +77,8 @@ class Trial:
                 return self._with_node(facts)
             case RemovePod(key):
                 return self._without(key)
+            case PutVolume(volume):
+                return self._with_volume(volume)
 
     def mask(self, pod: core.Pod) -> Mask:
         """The rows on which another spec of the pod may run."""
@@ -98,6 +107,14 @@ class Trial:
             else:
                 self.cluster.put_node(before)
         return facts.name if fits else ""
+
+    def _with_volume(self, volume: core.PersistentVolume) -> str:
+        storage, name = self.cluster.storage, volume.metadata.name
+        storage.put_volume(name, volume)
+        try:
+            return self._best(look(self.cluster, self.view.shape))
+        finally:
+            storage.put_volume(name, None)
 
     def _without(self, key: str) -> str:
         gone = self.cluster.remove_pod(key)

@@ -52,6 +52,7 @@ class Case:
     details: Sequence[str] = ()
     others: Sequence[Message] = ()
     helps: Sequence[str] = field(default_factory=tuple)
+    remedies: Sequence[str] | None = None  # None: not looked at
 
 
 CASES = {
@@ -86,6 +87,21 @@ CASES = {
         wire.UNSCHEDULABLE,
         "0/1 nodes are available: 1 Insufficient cpu",
         helps=["lower the cpu request of container main from 5 to 4"],
+    ),
+    "no such claim": Case(
+        [pod(volumes=[{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}])],
+        wire.UNSCHEDULABLE,
+        '0/1 nodes are available: 1 persistentvolumeclaim "data" not found',
+        remedies=["create the claim data, or take it out of the pod"],
+    ),
+    "a claim that is to be bound first": Case(
+        [pod(volumes=[{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}])],
+        wire.UNSCHEDULABLE,
+        "0/1 nodes are available: 1 pod has unbound immediate PersistentVolumeClaims",
+        others=[
+            from_dict({"metadata": {"name": "data", "namespace": "default"}}, core.PersistentVolumeClaim)
+        ],
+        remedies=["a claim of the pod has no volume yet: knarr why pvc/NAME says why"],
     ),
     "no such group": Case(
         [of_gang("p")], wire.HELD, "it waits for its PodGroup default/train, which does not exist"
@@ -141,4 +157,5 @@ def test_what_is_said_of_a_pod_without_a_node(case: Case) -> None:
     assert (answer.verdict, answer.summary) == (case.verdict, case.summary)
     assert list(answer.details) == list(case.details)
     assert [one.text for one in answer.refusals.suggestions] == list(case.helps)
+    assert case.remedies in (None, list(answer.remedies))
     assert state(picture.cluster) == before
