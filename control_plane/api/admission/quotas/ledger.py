@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from control_plane.api.admission.quotas.accounts import Account, Change
 from control_plane.api.admission.quotas.counting import Counter
 from control_plane.api.admission.quotas.known import KnownQuotas
-from control_plane.api.admission.quotas.rounds import Charged, Entry, Round, next_round
+from control_plane.api.admission.quotas.rounds import ROUND_WRITES, Charged, Entry, Round, next_round
 from control_plane.api.records import Records
 from control_plane.objects.cache import CachedObjects
 from control_plane.store.interface import Outcome
 from knarr.errors import ApiError
 
+CROWD = 3  # entries of one round: where so many came together, more are coming
+GATHER_S = 0.002  # how long a round that is not full waits for them
 COMMIT_TIMEOUT_S = 20.0  # several rounds; a store that does not answer ends each of them in five
 
 
@@ -76,9 +78,14 @@ class Ledger:
 
     async def _drain(self, namespace: str, queue: deque[Entry]) -> None:
         """Rounds until nobody waits, each bounded by the deadlines of the store and a number of tries."""
+        crowded = False
         while queue:
-            entries = next_round(queue, self._known.count(namespace))
+            entries: list[Entry] = []
             try:
+                if crowded and len(queue) < ROUND_WRITES:
+                    await asyncio.sleep(GATHER_S)
+                entries = next_round(queue, self._known.count(namespace))
+                crowded = len(entries) >= CROWD
                 await Round(self._storage, self._known, self._counter, namespace, entries).run()
             except BaseException as error:
                 for entry in (*entries, *queue) if isinstance(error, asyncio.CancelledError) else entries:
