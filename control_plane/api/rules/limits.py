@@ -6,6 +6,7 @@ pkg/apis/core/v1/defaults.go.
 
 from typing import Any, Final
 
+from control_plane.api.refusals import MOST_CAUSES
 from control_plane.api.rules import causes as say
 from control_plane.api.rules.checks import QUALIFIED_NAME, nanos
 from control_plane.api.rules.engine import Causes, Checker, Table
@@ -187,12 +188,16 @@ def _applies(scope: str, resource: str) -> bool:
 
 def _check_scopes(spec: Any, path: str, causes: Causes) -> None:
     here, scopes = f"{path}.scopes", list(spec.scopes)
+    # Each cause shows all scopes: they are written once for each sort of cause.
+    wrong: list[str] = []
     for scope in scopes:
         if scope not in _SCOPES:
-            causes.append(say.invalid(here, scopes, "unsupported scope"))
+            wrong.append("unsupported scope")
         for name in sorted(spec.hard):
             if name in STANDARD_QUOTA and not _applies(scope, name):
-                causes.append(say.invalid(here, scopes, "unsupported scope applied to resource"))
+                wrong.append("unsupported scope applied to resource")
+    told = {why: say.invalid(here, scopes, why) for why in set(wrong)}
+    causes.extend(told[why] for why in wrong[:MOST_CAUSES])
     for one, other in _CONFLICTS:
         if one in scopes and other in scopes:
             causes.append(say.invalid(here, scopes, "conflicting scopes"))
