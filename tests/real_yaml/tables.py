@@ -25,7 +25,8 @@ def tables(found: Sequence[Told]) -> Iterator[str]:
         for each in found:
             if each.outcome == outcome:
                 counted.update({shape(text) for text in each.texts})
-        yield from (f"| {count} | {_cell(text)} |" for text, count in counted.most_common())
+        for text, count in sorted(counted.items(), key=lambda each: (-each[1], each[0])):
+            yield f"| {count} | {_cell(text)} |"
     yield from ("", "## Each refused document", "", "| file | document | reason |", "| --- | --- | --- |")
     for each in found:
         if each.outcome == REFUSED:
