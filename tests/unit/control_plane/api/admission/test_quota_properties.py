@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,7 @@ from hypothesis import strategies as st
 
 from control_plane.api.admission.quotas import Account
 from control_plane.objects.interface import DeleteOptions
-from control_plane.store.interface import AmbiguousError, UnavailableError
-from control_plane.store.memory import MemoryStore, Operation
+from control_plane.store.memory import MemoryStore
 from control_plane.store.memory_backend import MemoryBackend
 from knarr.api import kinds
 from knarr.api.kinds import Kind
@@ -21,6 +19,7 @@ from knarr.errors import ApiError
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from tests.support.admitting import claim, container, create, made, pod_of, quota, service
 from tests.support.api import OPTIONS, ApiWorld, api_world
+from tests.support.lossy import LostAnswers
 from tests.support.waiting import until
 
 HARD = {
@@ -125,23 +124,6 @@ async def do(world: ApiWorld, step: Step) -> None:
             work = api.delete(kind, "default", name, options)
     with contextlib.suppress(ApiError):
         await work
-
-
-class LostAnswers:
-    """Now and then a write is done and its writer does not learn it, or it is not done at all."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-        self.on = False
-
-    async def before(self, operation: Operation, subject: str) -> None:
-        await asyncio.sleep(0)
-        if self.on and operation is Operation.WRITE and self._random.random() < 0.05:
-            raise UnavailableError("not done")
-
-    def after_write(self, subject: str) -> None:
-        if self.on and self._random.random() < 0.1:
-            raise AmbiguousError("the answer was lost")
 
 
 @contextlib.asynccontextmanager
