@@ -31,6 +31,7 @@ class _Place:
     free: bool = False
 
 
+_LOOKED_THROUGH = 200  # keys; in larger maps a key is taken to have neither dots nor brackets
 _FREE = _Place(None, None, True)
 _ABSENT = object()
 
@@ -56,7 +57,7 @@ def untrue_path(message: type[Message], path: str, value: object = None) -> str 
 
 def _step(value: Any, rest: str) -> tuple[str, Any, int]:
     """(name, the value there, length of the step): keys of the document may hold dots and brackets."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and len(value) <= _LOOKED_THROUGH:
         for before, after in ((".", ""), ("[", "]"), ("", "")):
             keys = [key for key in value if _is_at(rest, f"{before}{sayable(str(key))}{after}")]
             if rest.startswith(before) and keys:
@@ -66,6 +67,8 @@ def _step(value: Any, rest: str) -> tuple[str, Any, int]:
     if found is None:
         return rest, _ABSENT, len(rest)
     name = found[1] if found[1] is not None else found[2]
+    if isinstance(value, dict) and name in value:
+        return name, value[name], found.end()
     if isinstance(value, list) and name.isdecimal() and len(name) < 10 and int(name) < len(value):
         return name, value[int(name)], found.end()
     return name, _ABSENT, found.end()
