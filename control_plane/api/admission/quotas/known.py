@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from control_plane.api.admission.quotas.accounts import Account
 from control_plane.api.messages import decode
 from control_plane.objects.cache import CachedObjects
+from control_plane.objects.records import CachedRecord, RecordChange
 from control_plane.store.interface import Record
 from knarr.api.kinds import RESOURCE_QUOTA
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -16,14 +17,30 @@ class KnownQuotas:
     """Never asks the store. What it tells may be old: a charge compares the version it was told."""
 
     def __init__(self, objects: CachedObjects) -> None:
-        self._objects = objects
+        self._cached: dict[str, dict[str, CachedRecord]] = {}  # by namespace and name
         self._parsed: dict[tuple[str, str], tuple[int, core.ResourceQuota | None]] = {}  # None: gone
+        objects.subscribe_records(RESOURCE_QUOTA, self._changed)
+
+    def _changed(self, changes: Sequence[RecordChange]) -> None:
+        """Keeps what the cache has in reach of one look-up: every write asks."""
+        for change in changes:
+            key = change.key
+            if change.current is not None:
+                self._cached.setdefault(key.namespace, {})[key.name] = change.current
+                continue
+            quotas = self._cached.get(key.namespace, {})
+            quotas.pop(key.name, None)
+            if not quotas:
+                self._cached.pop(key.namespace, None)
 
     def accounts(self, namespace: str) -> list[Account]:
         """Of all quotas of a namespace, by name; to be altered by the caller."""
+        cached = self._cached.get(namespace)
+        if cached is None:
+            return []
         found: list[Account] = []
-        for record in self._objects.records(RESOURCE_QUOTA, namespace):
-            key = (namespace, record.name)
+        for name in sorted(cached):
+            key, record = (namespace, name), cached[name]
             version, quota = self._parsed.get(key, (0, None))
             if record.version > version:
                 version, quota = self._remember(key, record.value, record.version)
@@ -33,7 +50,7 @@ class KnownQuotas:
 
     def count(self, namespace: str) -> int:
         """How many quotas a namespace has."""
-        return len(self._objects.records(RESOURCE_QUOTA, namespace))
+        return len(self._cached.get(namespace, ()))
 
     def written(self, account: Account, value: bytes, version: int) -> None:
         """The quota was written with this value."""
