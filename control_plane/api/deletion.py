@@ -21,6 +21,7 @@ FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
 DEFAULT_POD_GRACE_S = 30
 LONGEST_GRACE_S = 10 * 365 * 24 * 3600  # a sum with a timestamp stays one that can be written
+LARGEST_GENERATION = 2**63 - 1  # which a client may have given where the server does not count
 FINISHED = ("Succeeded", "Failed")
 
 
@@ -118,7 +119,7 @@ def decide(kind: Kind, obj: Message, options: DeleteOptions, now: float) -> Remo
         own.deletionTimestamp.CopyFrom(time_of(now + grace_s))
         own.deletionGracePeriodSeconds = grace_s
         if own.generation:
-            own.generation += 1
+            own.generation = min(own.generation + 1, LARGEST_GENERATION)
     changed = result != obj
     if is_over(result):
         return Remove(result, announced=changed and row(kind).announced)

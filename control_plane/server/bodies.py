@@ -13,7 +13,7 @@ from knarr.api.json_text import parse_json
 from knarr.api.kinds import Kind
 from knarr.api.manifest import read_bytes
 from knarr.api.schema import api_version
-from knarr.errors import BadRequest, Cause, NotFound, TooLarge
+from knarr.errors import BadRequest, Cause, NotFound, TooLarge, sayable
 from knarr.proto.services import object_service_pb2 as wire
 
 MAX_BODY_BYTES = 3 * 1024 * 1024  # as in Kubernetes; what is stored is bounded much lower
@@ -69,7 +69,7 @@ def received(
     problems = (*repeated, *decoded.unknown)
     if problems and validation == wire.STRICT:
         raise unreadable(message, DecodeError(problems))
-    warnings = tuple(map(str, problems)) if validation == wire.WARN else ()
+    warnings = tuple(sayable(str(problem)) for problem in problems) if validation == wire.WARN else ()
     return Received(decoded.message, value, warnings)
 
 

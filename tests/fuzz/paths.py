@@ -13,7 +13,8 @@ from knarr.errors import sayable
 # Paths that Kubernetes itself reports though there is no such field.
 _KUBERNETES_OWN = re.compile(
     r"spec\.resources(\[|\.requests\.)storage\]?"
-    r"|spec\.persistentvolumesource"
+    r"|spec\.persistentvolumesource|volumeMode"
+    r"|(.*\.)?spec\.securityContext\.shareProcessNamespace"
     r"|.*\.topologySpreadConstraints\[\d+\]\.\{topologyKey, whenUnsatisfiable\}"
     r"|.*DuringExecution\[\d+\](\.podAffinityTerm)?\.namespace"
     r"|.*\.downwardAPI\.(path|mode|fieldRef|resourceFieldRef)(\..*)?"

@@ -41,6 +41,19 @@ def test_a_key_that_utf8_cannot_hold_is_named_by_its_escape() -> None:
     assert b"\\ud800" in status_bytes(caught.value)
 
 
+def test_a_warning_about_a_key_that_utf8_cannot_hold() -> None:
+    got = received(core.ConfigMap, body({"metadata": {"name": "a"}, "\ud800": 1}), wire.WARN)
+    assert got.warnings == ("\\ud800: unknown field",)
+
+
+async def test_an_object_with_the_largest_generation_can_be_deleted() -> None:
+    async with api_world() as world:
+        value = {"metadata": {"name": "a", "generation": 2**63 - 1, "finalizers": ["example.com/hold"]}}
+        await world.writes.create(wire.CreateRequest(reference=reference(CONFIG_MAP), body=body(value)))
+        answer = await world.writes.delete(wire.DeleteRequest(reference=reference(CONFIG_MAP, "a")))
+        assert answer.outcome == wire.DELETING
+
+
 def test_a_name_of_any_length_fits_into_an_answer() -> None:
     error = NotFound("x" * 1_000_000, subject=Subject("ä" * 9_000, "ä" * 9_000, "漢" * 9_000, "y" * 9_000))
     assert len(status_bytes(error)) <= MAX_STATUS_BYTES
