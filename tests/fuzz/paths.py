@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 from google.protobuf.descriptor import Descriptor
@@ -51,9 +52,28 @@ def untrue_path(message: type[Message], path: str, value: object = None) -> str 
         name, here, length = _step(here, rest)
         place = _next(place, name, bracket=rest[0] == "[") or (None if here is _ABSENT else _FREE)
         if place is None:
-            return rest
+            last = length == len(rest) and name in _names(cast(Descriptor, message.DESCRIPTOR))
+            return None if last else rest
         rest = rest[length:]
     return None
+
+
+@cache
+def _names(kind: Descriptor) -> frozenset[str]:
+    """All fields of a kind, at any depth: Kubernetes reports some a level too high (projected.path)."""
+    found: set[str] = set()
+    pending, seen = [kind], set[str]()
+    while pending:
+        descriptor = pending.pop()
+        if descriptor.full_name in seen:
+            continue
+        seen.add(descriptor.full_name)
+        for field in fields(descriptor):
+            found.add(field.key)
+            below = field.map_value.message_type if field.is_map else field.message
+            if below is not None and below.full_name not in SPECIAL:
+                pending.append(below)
+    return frozenset(found)
 
 
 def _step(value: Any, rest: str) -> tuple[str, Any, int]:

@@ -84,7 +84,9 @@ def test_true_paths(path: str) -> None:
     assert untrue_path(core.Pod, path) is None
 
 
-@pytest.mark.parametrize("path", ["spec.contaners", "metadata[0]", "spec.containers.name.x", "[a]"])
+@pytest.mark.parametrize(
+    "path", ["spec.contaners", "metadata[0]", "spec.containers.nme", "spec.volumes[0].projected.pth", "[a]"]
+)
 def test_untrue_paths(path: str) -> None:
     assert untrue_path(core.Pod, path) is not None
 
