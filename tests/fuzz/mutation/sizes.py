@@ -8,7 +8,8 @@ from random import Random
 from typing import Final
 
 _PLACEHOLDER: Final = re.compile(rb'"<<(text|list|map|objects|named|deep-list|deep-map) (\d{1,8})>>"')
-MOST: Final = 10_000_000
+MOST: Final = 10_000_000  # characters
+MOST_VALUES: Final = 100_000
 _CHOICES: Final = (
     ("text", (1_000, 70_000, 1_200_000, 10_000_000)),
     ("list", (1_000, 100_000)),
@@ -34,7 +35,7 @@ def expanded(data: bytes) -> bytes:
 
     def value(found: "re.Match[bytes]") -> bytes:
         nonlocal left
-        count = min(int(found[2]), left)
+        count = min(int(found[2]), left, MOST if found[1] == b"text" else MOST_VALUES)
         left -= count
         return _value(found[1].decode(), count)
 
