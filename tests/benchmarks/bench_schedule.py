@@ -14,6 +14,9 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
+import uvloop
+
+from control_plane.collecting import settle
 from knarr.logs import configure
 from tests.benchmarks.schedule import alone, end_to_end, objects, restart, takeover
 from tests.support.bench import Report
@@ -74,7 +77,8 @@ def _one(name: str, index: int) -> None:
 
     outcome = measures()[name][index](report)
     if outcome is not None:
-        asyncio.run(outcome)
+        settle()  # loop and garbage collection as those of the server
+        uvloop.run(outcome)
 
 
 if __name__ == "__main__":
