@@ -14,6 +14,7 @@ from control_plane.api.strategies.storage import CLAIM_PROTECTION, VOLUME_PROTEC
 from control_plane.controllers.actions import Action, Failure, Update, copy_of, metadata
 from control_plane.controllers.loop import KeysOf
 from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
+from control_plane.volumes.mounting import claims_of
 from knarr.api.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -87,9 +88,6 @@ def _is_held(obj: Message, finalizer: str) -> bool:
     return own.HasField("deletionTimestamp") and finalizer in own.finalizers
 
 
-def _claims(pod: core.Pod) -> set[str]:
+def _claims(pod: core.Pod) -> frozenset[str]:
     """The claims that a pod uses; one that no node runs yet uses none."""
-    if not pod.spec.nodeName:
-        return set()
-    sources = [volume.volumeSource for volume in pod.spec.volumes]
-    return {source.persistentVolumeClaim.claimName for source in sources} - {""}
+    return claims_of(pod.spec) if pod.spec.nodeName else frozenset()

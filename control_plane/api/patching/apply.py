@@ -8,10 +8,11 @@ refused where it would change what another manager owns, unless it forces. Pure.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from google.protobuf.message import Message
 
+from control_plane.api import messages
 from control_plane.api.patching import field_sets, managers, typed
 from control_plane.api.patching.compare import compare
 from control_plane.api.patching.documents import require_object
@@ -22,7 +23,6 @@ from control_plane.api.patching.schema import Type, object_type
 from knarr.api import codec
 from knarr.api.kinds import Kind
 from knarr.errors import BadRequest, Cause, Conflict, Invalid
-from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 CLIENT_SIDE: Final = "kubectl-client-side-apply"
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
@@ -119,7 +119,7 @@ def _owners(live: Message | None, kind: Kind, manager: str, now: int) -> Manager
     """Who owns what before the apply."""
     if live is None:
         return {}
-    metadata = _metadata(live)
+    metadata = messages.metadata(live)
     owners = {
         name: owned
         for name, owned in stored_managers(metadata.managedFields).items()
@@ -223,7 +223,7 @@ class _Apply:
 
     def _last_applied_fields(self) -> FieldSet:
         """What kubectl's client-side apply said last and what still is so: kubectl may take it over."""
-        text = _metadata(self.live).annotations.get(LAST_APPLIED, "")
+        text = messages.metadata(self.live).annotations.get(LAST_APPLIED, "")
         try:
             document = json.loads(text) if text else {}
             said = codec.decode(document, self.kind.message).message
@@ -235,17 +235,17 @@ class _Apply:
 
     def _note_last_applied(self, result: Message) -> None:
         """Keep the annotation true where client-side apply left one, so that a user can go back to it."""
-        annotations = _metadata(result).annotations
-        if LAST_APPLIED in _metadata(self.live).annotations:
+        annotations = messages.metadata(result).annotations
+        if LAST_APPLIED in messages.metadata(self.live).annotations:
             document = {"apiVersion": self.kind.api_version, "kind": self.kind.name, **self.document}
             annotations[LAST_APPLIED] = json.dumps(document, separators=(",", ":"), ensure_ascii=False) + "\n"
 
     def _write_owners(self, after: Managers, result: Message) -> None:
-        stored = _metadata(self.live).managedFields
+        stored = messages.metadata(self.live).managedFields
         if after == stored_managers(stored):
-            _metadata(result).managedFields.extend(stored)
+            messages.metadata(result).managedFields.extend(stored)
         else:
-            managers.write(after, _metadata(result))
+            managers.write(after, messages.metadata(result))
 
 
 def _conflict(found: list[tuple[Identity, list[str]]]) -> Conflict:
@@ -262,7 +262,3 @@ def _conflict(found: list[tuple[Identity, list[str]]]) -> Conflict:
         )
         detail = f"{len(causes)} conflicts: {parts}"
     return Conflict(f"Apply failed with {detail}", causes=causes)
-
-
-def _metadata(message: Message) -> meta.ObjectMeta:
-    return cast("meta.ObjectMeta", cast(Any, message).metadata)

@@ -4,10 +4,11 @@ On the path of every write, so what has not changed is not walked, and sets of f
 apart from the message it is told to write to.
 """
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from google.protobuf.message import Message
 
+from control_plane.api import messages
 from control_plane.api.patching import field_sets, managers
 from control_plane.api.patching.compare import Change, compare
 from control_plane.api.patching.field_sets import EMPTY, FieldSet, FieldSetError
@@ -64,12 +65,12 @@ def track_update(
     """
     if old == new:
         return
-    metadata = _metadata(new)
+    metadata = messages.metadata(new)
     if managers.is_reset(metadata.managedFields):
         del metadata.managedFields[:]
         return
     sent = None if subresource else _readable(metadata)
-    source = sent or (stored_managers(_metadata(old).managedFields) if old is not None else {})
+    source = sent or (stored_managers(messages.metadata(old).managedFields) if old is not None else {})
     if not source and old is not None:
         del metadata.managedFields[:]
         return
@@ -84,9 +85,9 @@ def track_update(
 
 def carry_over(old: Message, new: Message) -> None:
     """Leave all ownership as it was: for writes of the system that own nothing, whatever they change."""
-    metadata = _metadata(new)
+    metadata = messages.metadata(new)
     del metadata.managedFields[:]
-    metadata.managedFields.extend(_metadata(old).managedFields)
+    metadata.managedFields.extend(messages.metadata(old).managedFields)
 
 
 def after_update(source: Managers, change: Change, identity: Identity, now: int) -> Managers:
@@ -135,7 +136,3 @@ def stored_managers(stored: Any) -> dict[Identity, Owned]:
         return managers.read(stored)
     except FieldSetError:
         return {}
-
-
-def _metadata(message: Message) -> meta.ObjectMeta:
-    return cast("meta.ObjectMeta", cast(Any, message).metadata)
