@@ -31,6 +31,7 @@ from control_plane.store.interface import (
     Written,
 )
 from knarr.api.kinds import Kind
+from knarr.deadlines import Deadlines
 from knarr.errors import ApiError, Expired, Timeout, Unavailable
 
 
@@ -53,6 +54,7 @@ class Records:
         self._objects = objects
         self._rng = rng
         self._settings = settings
+        self._deadlines = Deadlines(settings.store_timeout_s)
 
     # reads
 
@@ -66,7 +68,7 @@ class Records:
     async def at(self, key: str) -> Record | None:
         """What is stored under a key now; raises Unavailable."""
         try:
-            async with asyncio.timeout(self._settings.store_timeout_s):
+            with self._deadlines.one():
                 return await self._store.get(key)
         except (TimeoutError, StoreError) as error:
             raise self._unreadable(error) from error
@@ -100,7 +102,7 @@ class Records:
     async def page(self, prefix: str, limit: int, after: str, version: int) -> Page:
         """Part of a consistent list; raises Expired, Unavailable, and Timeout for a version of the future."""
         try:
-            async with asyncio.timeout(self._settings.store_timeout_s):
+            with self._deadlines.one():
                 return await self._store.list(prefix, limit=limit, after=after, version=version)
         except CompactedError as error:
             raise Expired("The resourceVersion for the provided list is too old.") from error
@@ -116,7 +118,7 @@ class Records:
         if not writes:
             return ()
         try:
-            async with asyncio.timeout(self._settings.store_timeout_s):
+            with self._deadlines.one():
                 outcomes = list(await self._store.write(writes))
         except TimeoutError:
             outcomes = [Failed(AmbiguousError("no answer in time"))] * len(writes)
@@ -136,8 +138,10 @@ class Records:
 
     async def wait_seen(self, kind: Kind, version: int) -> None:
         """Wait until the cache shows a write; after a while the write is simply not shown yet."""
-        with contextlib.suppress(TimeoutError):
+        try:
             await self._objects.seen(version, kind)
+        except TimeoutError:
+            return
 
     async def pause(self, attempt: int) -> None:
         """Between two tries of a write that met another one."""

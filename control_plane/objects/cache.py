@@ -21,6 +21,7 @@ from control_plane.objects.table import RecordHandler
 from control_plane.store.interface import Store
 from knarr.api.kinds import Kind, of
 from knarr.api.selectors import from_message
+from knarr.deadlines import Deadlines
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 M = TypeVar("M", bound=Message)
@@ -35,6 +36,7 @@ class CachedObjects:
         """`rng`: jitter of reconnects; a simulation gives a seeded one."""
         rng = rng or random.Random()
         self._progress = Progress()
+        self._deadlines = Deadlines(SEEN_TIMEOUT_S)
         self._feeds = {kind.name: Feed(store, kind, self._progress, rng) for kind in kinds}
 
     async def run(self) -> None:
@@ -89,7 +91,7 @@ class CachedObjects:
     async def seen(self, version: int, kind: Kind | None = None) -> None:
         """Return once the cache holds the change with this version; naming its kind makes that certain also
         when a list made it skip the change itself. Raises TimeoutError after SEEN_TIMEOUT_S."""
-        async with asyncio.timeout(SEEN_TIMEOUT_S):
+        with self._deadlines.one():
             await self._progress.seen(version, kind.name if kind else None)
 
     # Bytes

@@ -8,7 +8,7 @@ protobuf messages (knarr.api.kinds). `metadata.resourceVersion` is filled in on 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
@@ -19,9 +19,8 @@ from knarr.proto.kubernetes import meta_v1_pb2 as meta
 M = TypeVar("M", bound=Message)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectKey:
-    """Names one object."""
+class ObjectKey(NamedTuple):
+    """Names one object. A tuple, as it is made and looked up for each change of each object."""
 
     kind: str  # Kind.name
     namespace: str  # "" for cluster-scoped kinds

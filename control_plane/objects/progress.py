@@ -5,6 +5,8 @@ from collections import OrderedDict
 
 REMEMBERED = 16_384  # newest applied versions, for a write whose change arrives before its answer
 
+_Waiting = tuple[str | None, asyncio.Future[None]]  # for a change of this kind
+
 
 class Progress:
     """Applied versions: one by one, and per kind up to where everything is applied."""
@@ -12,7 +14,7 @@ class Progress:
     def __init__(self) -> None:
         self._applied: OrderedDict[int, None] = OrderedDict()
         self._upto: dict[str, int] = {}
-        self._waiting: dict[int, list[tuple[str | None, asyncio.Future[None]]]] = {}
+        self._waiting: dict[int, list[_Waiting]] = {}
 
     def applied(self, versions: list[int], kind: str, upto: int) -> None:
         """These changes of `kind` are in the cache, and so is all of it up to `upto`."""
@@ -34,12 +36,9 @@ class Progress:
         self._waiting.setdefault(version, []).append(entry)
         try:
             await future
-        finally:
-            waiting = self._waiting.get(version)
-            if waiting is not None and entry in waiting:
-                waiting.remove(entry)
-                if not waiting:
-                    del self._waiting[version]
+        except asyncio.CancelledError:
+            self._forget(version, entry)
+            raise
 
     def _is_seen(self, version: int, kind: str | None) -> bool:
         if version in self._applied:
@@ -49,6 +48,18 @@ class Progress:
         return bool(self._upto) and min(self._upto.values()) >= version
 
     def _wake(self, version: int) -> None:
-        for kind, future in self._waiting[version]:
-            if not future.done() and self._is_seen(version, kind):
+        left: list[_Waiting] = []
+        for kind, future in self._waiting.pop(version):
+            if not self._is_seen(version, kind):
+                left.append((kind, future))
+            elif not future.done():
                 future.set_result(None)
+        if left:
+            self._waiting[version] = left
+
+    def _forget(self, version: int, entry: _Waiting) -> None:
+        waiting = self._waiting.get(version, [])
+        if entry in waiting:
+            waiting.remove(entry)
+            if not waiting:
+                del self._waiting[version]

@@ -7,7 +7,7 @@ Changed by events and by decide(), one small step each; nothing is ever rebuilt.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,7 @@ from control_plane.scheduler.storage import Storage
 from control_plane.scheduler.volume_choice import choose
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedPod:
+class PlacedPod(NamedTuple):
     """A pod on a node. `key` is "namespace/name"; `started` seconds since 1970 (0: not yet)."""
 
     key: str

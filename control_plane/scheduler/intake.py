@@ -98,9 +98,9 @@ class Intake:
             self._changes[change.key] = change
 
     @property
-    def waiting(self) -> bool:
-        """Whether changes are still to be taken in."""
-        return bool(self._changes)
+    def waiting(self) -> int:
+        """How many changes are still to be taken in."""
+        return len(self._changes)
 
     def take_in(self, most: int) -> None:
         """Apply up to `most` changes."""

@@ -40,6 +40,7 @@ from knarr.proto.kubernetes import core_v1_pb2 as core
 
 log = structlog.get_logger()
 _FIRST_RATES = {Way.LOCAL: 50_000.0, Way.SPREAD: 10_000.0, Way.SINGLE: 1_000.0}  # pods a second, at worst
+_CROWD = 8  # changes that came together: more are coming
 _PORTION = 100  # changes taken in between two looks at the clock
 
 
@@ -100,6 +101,7 @@ class Scheduler:
         self._attempt: GangAttempt | None = None
         self._wakes = Wakes()  # what is being looked at now, and for which verdicts still
         self._looking: deque[Unschedulable] = deque()
+        self._crowded = False
         settings, now = self._settings, self._clock.monotonic()
         self._events = Bucket(settings.scheduled_events_per_s, settings.scheduled_events_burst, now)
 
@@ -133,6 +135,8 @@ class Scheduler:
                 await asyncio.sleep(0)  # let everything else run between two slices
             else:
                 self._metrics.count_pending(self.queue)
+                if self._crowded:
+                    await asyncio.sleep(self._settings.rest_s)
                 await self._wait()
 
     async def _wait(self) -> None:
@@ -148,6 +152,7 @@ class Scheduler:
     def _slice(self, began: float) -> bool:
         """Work for at most a slice; returns whether there is more to do at once."""
         end = began + self._settings.slice_s
+        self._crowded = self._intake.waiting >= _CROWD
         while self._intake.waiting:
             self._intake.take_in(_PORTION)
             if self._clock.monotonic() >= end:

@@ -9,6 +9,9 @@ class SchedulerSettings:
 
     # The longest the event loop is held by deciding or by taking in changes; latency of all else hangs on it.
     slice_s: float = 0.015
+    # The pause after a slice while changes come in crowds: to decide about many costs little more than about
+    # one.
+    rest_s: float = 0.02
     # The most pods of one shape decided at once; cut further by what decisions of the kind cost of late.
     group_limit: int = 3_000
     # Bindings sent in one call of Writer.bind: enough to fill the store's batches, few enough to answer soon.

@@ -1,9 +1,9 @@
 """Compiles pods into shapes, and hands out the same shape for pods that are alike. Pure."""
 
-import hashlib
 import weakref
 from collections import OrderedDict
 from dataclasses import fields, replace
+from hashlib import blake2b
 from typing import Any
 
 from control_plane.scheduler import requests
@@ -22,7 +22,8 @@ from control_plane.scheduler.shape import (
 from control_plane.volumes.mounting import claims_of
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
-_RECENT = 8_192  # digests remembered, so that a pod like another is not compiled again
+_RECENT = 8_192  # shapes remembered, so that a pod like another is not compiled again
+_Likeness = tuple[bytes, str, tuple[tuple[str, str], ...], str]  # spec, namespace, labels, owner
 _FIELDS = tuple(part.name for part in fields(Shape))
 _WISHES = tuple(part.name for part in fields(NodeWishes) if part.compare)
 
@@ -31,35 +32,36 @@ class Shapes:
     """Hands out the shape of a pod: the same object for pods that are alike."""
 
     def __init__(self) -> None:
-        self._recent: OrderedDict[bytes, Shape] = OrderedDict()
+        self._recent: OrderedDict[_Likeness, Shape] = OrderedDict()
         self._known: weakref.WeakValueDictionary[tuple[Any, ...], Shape] = weakref.WeakValueDictionary()
 
     def of(self, pod: core.Pod) -> Shape:
         """The shape of a pod, bound or not (where a pod is bound is no part of it)."""
-        digest = _digest(pod)
-        shape = self._recent.get(digest)
+        likeness = _likeness(pod)
+        shape = self._recent.get(likeness)
         if shape is not None:
-            self._recent.move_to_end(digest)
+            self._recent.move_to_end(likeness)
             return shape
         compiled = compile_shape(pod)
         key = tuple(getattr(compiled, name) for name in _FIELDS)
         shape = self._known.setdefault(key, compiled)
-        self._recent[digest] = shape
+        self._recent[likeness] = shape
         if len(self._recent) > _RECENT:
             self._recent.popitem(last=False)
         return shape
 
 
-def _digest(pod: core.Pod) -> bytes:
-    spec = pod.spec
+def _likeness(pod: core.Pod) -> _Likeness:
+    """Equal for pods that are alike. The spec is hashed, so that large ones take no more room than others."""
+    spec, metadata = pod.spec, pod.metadata
     node_name = spec.nodeName
-    spec.nodeName = ""  # put back below: where the pod is bound is no part of its shape
+    if node_name:
+        spec.nodeName = ""  # put back below: where the pod is bound is no part of its shape
     body = spec.SerializeToString(deterministic=True)
-    spec.nodeName = node_name
-    digest = hashlib.blake2b(body, digest_size=16)
-    metadata = pod.metadata
-    digest.update(repr((metadata.namespace, sorted(metadata.labels.items()), owner_uid(pod))).encode())
-    return digest.digest()
+    if node_name:
+        spec.nodeName = node_name
+    labels = tuple(sorted(metadata.labels.items()))
+    return (blake2b(body, digest_size=16).digest(), metadata.namespace, labels, owner_uid(pod))
 
 
 def owner_uid(pod: core.Pod) -> str:

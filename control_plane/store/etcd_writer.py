@@ -51,7 +51,7 @@ class BatchWriter:
     def __init__(self, client: Sender) -> None:
         self._client = client
         self._queue: deque[Entry] = deque()  # different keys, none of them on its way
-        self._behind: dict[str, deque[Entry]] = {}  # of each queued or sent key: its later writes
+        self._behind: dict[str, deque[Entry] | None] = {}  # of each queued or sent key: its later writes
         self._together: deque[Entry] = deque()  # each a Txn of its own
         self._batches: set[asyncio.Task[None]] = set()
         self._gathering: asyncio.TimerHandle | None = None
@@ -66,8 +66,13 @@ class BatchWriter:
         """Outcomes in order. Cancelling the caller does not take back what was queued."""
         if not writes:
             return []
-        done = asyncio.Event()
-        call = Call(len(writes), done.set)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def finished() -> None:
+            if not done.done():  # else the caller was cancelled
+                done.set_result(None)
+
+        call = Call(len(writes), finished)
         for index, write in enumerate(writes):
             while self._queued >= MAX_QUEUED:
                 self._room.clear()
@@ -75,7 +80,7 @@ class BatchWriter:
                 await self._room.wait()
             self._enqueue(Entry(write, call, index))
         self._send_ready()
-        await done.wait()
+        await done
         return [outcome for outcome in call.outcomes if outcome is not None]
 
     async def close(self) -> None:
@@ -86,7 +91,7 @@ class BatchWriter:
             task.cancel()
         if self._batches:
             await asyncio.wait(self._batches)
-        behind = [entry for entries in self._behind.values() for entry in entries]
+        behind = [entry for entries in self._behind.values() for entry in entries or ()]
         for entry in (*self._queue, *behind, *self._together):
             entry.settle(Failed(UnavailableError("the store was closed")))
         self._queue.clear()
@@ -101,12 +106,14 @@ class BatchWriter:
         if entry.write.also:
             self._together.append(entry)
             return
-        behind = self._behind.get(entry.write.key)
-        if behind is not None:
+        key = entry.write.key
+        if key not in self._behind:
+            self._behind[key] = None
+            self._queue.append(entry)
+        elif (behind := self._behind[key]) is not None:
             behind.append(entry)
         else:
-            self._behind[entry.write.key] = deque()
-            self._queue.append(entry)
+            self._behind[key] = deque((entry,))
 
     def _send_ready(self) -> None:
         """Send full batches at once, and the rest too when nothing is on its way and writes come one by one.

@@ -16,7 +16,7 @@ Errors:
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 POSITIONS = 64  # versions in one revision; the last is a list's own
 MAX_BATCH = POSITIONS - 1
@@ -103,8 +103,7 @@ def _check_together(writes: Sequence[Write]) -> None:
         raise ValueError("these writes cannot be done in one step")
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """The write was done; `version` is that of the change, `also` those of the writes done with it."""
 
     version: int
@@ -129,8 +128,7 @@ class Failed:
 Outcome = Written | Refused | Failed
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One change seen by a watch. `value` None: deleted. `previous`: the value before, if there was one."""
 
     key: str

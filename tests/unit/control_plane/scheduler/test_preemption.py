@@ -29,7 +29,7 @@ def bench(*pods: core.Pod, nodes: Sequence[str] = "ab", cpu: str = "2") -> Bench
         filled.place(pod)
         key = f"default/{pod.metadata.name}"
         known = filled.cluster.pods[key]
-        filled.cluster.put_pod(replace(known, started=float(pod.status.startTime.seconds)))
+        filled.cluster.put_pod(known._replace(started=float(pod.status.startTime.seconds)))
     return filled
 
 
@@ -152,7 +152,7 @@ def nominee(filled: Bench) -> PendingPod:
 def test_while_victims_are_going_nobody_else_is_evicted() -> None:
     filled = bench(running("x", "a", 1, "2"), running("y", "b", 2, "2"))
     pod = nominee(filled)
-    filled.cluster.put_pod(replace(filled.cluster.pods["default/x"], terminating=True))
+    filled.cluster.put_pod(filled.cluster.pods["default/x"]._replace(terminating=True))
     (decision,) = decide(filled.cluster, [pod], DEFAULT, 0, ())
     assert isinstance(decision, Preemption)
     assert (decision.node, decision.victims) == ("a", ())
