@@ -9,8 +9,7 @@ class SchedulerSettings:
 
     # The longest the event loop is held by deciding or by taking in changes; latency of all else hangs on it.
     slice_s: float = 0.015
-    # The pause after a slice while changes come in crowds: to decide about many costs little more than about
-    # one.
+    # The longest pause after a slice while changes come in crowds: deciding about many at once is cheaper.
     rest_s: float = 0.02
     # The most pods of one shape decided at once; cut further by what decisions of the kind cost of late.
     group_limit: int = 3_000
