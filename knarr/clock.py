@@ -41,6 +41,10 @@ class Ids(Protocol):
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
+def _uid(randomness: random.Random) -> str:
+    return str(uuid.UUID(int=randomness.getrandbits(128), version=4))
+
+
 class SystemClock:
     """The machine's clock."""
 
@@ -52,10 +56,14 @@ class SystemClock:
 
 
 class RandomIds:
-    """Ids from the operating system's randomness."""
+    """Ids from the operating system's randomness; it seeds the uids, which need not be unguessable, so that
+    no object costs a system call."""
+
+    def __init__(self) -> None:
+        self._random = random.Random(secrets.randbits(256))
 
     def uid(self) -> str:
-        return str(uuid.uuid4())
+        return _uid(self._random)
 
     def suffix(self, length: int) -> str:
         return "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(length))
@@ -71,7 +79,7 @@ class SeededIds:
         self._random = random.Random(seed)
 
     def uid(self) -> str:
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        return _uid(self._random)
 
     def suffix(self, length: int) -> str:
         return "".join(self._random.choice(SUFFIX_ALPHABET) for _ in range(length))

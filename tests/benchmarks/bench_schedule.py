@@ -18,7 +18,7 @@ import uvloop
 
 from control_plane.collecting import settle
 from knarr.logs import configure
-from tests.benchmarks.schedule import alone, end_to_end, objects, restart, takeover
+from tests.benchmarks.schedule import alone, end_to_end, objects, profile, restart, takeover
 from tests.support.bench import Report
 
 NODES, PODS = 5_000, 10_000
@@ -46,6 +46,7 @@ def measures() -> dict[str, list[Measure]]:
         "steady1000": [partial(end_to_end.steady, nodes=NODES, per_s=1_000, seconds=10)],
         "scaling": [burst("basic", nodes) for nodes in (100, 1_000, 15_000)]
         + [burst("basic", 15_000, pods=150_000, called="basic150k")],
+        "profile": [partial(profile.run, nodes=NODES, pods=4 * PODS)],
         "takeover": [partial(takeover.run, nodes=1_000, kills=3)],
         "restart": [partial(restart.run, nodes=NODES, pods=150_000)],
     }
