@@ -9,10 +9,10 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from control_plane.api.admission.amounts import Amounts, amounts, pod_total
 from control_plane.api.admission.refusing import refuse
 from knarr.api import quantity
 from knarr.api.kinds import Kind
+from knarr.api.pod_amounts import Amounts, exact, pod_total
 from knarr.api.quantity import NANOS
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
@@ -78,11 +78,12 @@ def _errors(obj: Message, each: core.LimitRange) -> Iterator[str]:
         if isinstance(obj, core.Pod) and item.type == CONTAINER:
             for container in (*obj.spec.containers, *obj.spec.initContainers):
                 resources = container.resources
-                yield from _checked(item, amounts(resources.requests), amounts(resources.limits))
+                yield from _checked(item, exact(resources.requests), exact(resources.limits))
         elif isinstance(obj, core.Pod) and item.type == POD:
-            yield from _checked(item, pod_total(obj.spec, "requests"), pod_total(obj.spec, "limits"))
+            spec = obj.spec
+            yield from _checked(item, pod_total(spec, "requests", exact), pod_total(spec, "limits", exact))
         elif isinstance(obj, core.PersistentVolumeClaim) and item.type == CLAIM:
-            yield from _checked_claim(item, amounts(obj.spec.resources.requests))
+            yield from _checked_claim(item, exact(obj.spec.resources.requests))
 
 
 def _checked(item: core.LimitRangeItem, requests: Amounts, limits: Amounts) -> Iterator[str]:

@@ -1,10 +1,11 @@
 """The description of a node."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
-from knarr.api.quantity import cpu_millis, to_int
+from knarr.api.pod_amounts import exact, pod_total
+from knarr.api.quantity import NANOS, Quantity, cpu_millis, to_int
 from knarr.cli.describing.text import Text
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -40,7 +41,7 @@ def _pods(text: Text, pods: Sequence[core.Pod], status: core.NodeStatus) -> None
     rows = []
     total_cpu = total_memory = 0
     for pod in pods:
-        cpu, memory = _requested(pod.spec.containers)
+        cpu, memory = _requested(pod.spec)
         total_cpu, total_memory = total_cpu + cpu, total_memory + memory
         rows.append((pod.metadata.namespace, pod.metadata.name, f"{cpu}m", f"{memory // MIB}Mi"))
     text.table("Pods", ("NAMESPACE", "NAME", "CPU", "MEMORY"), rows)
@@ -51,15 +52,10 @@ def _pods(text: Text, pods: Sequence[core.Pod], status: core.NodeStatus) -> None
     )
 
 
-def _requested(containers: Iterable[core.Container]) -> tuple[int, int]:
-    cpu = memory = 0
-    for container in containers:
-        requests = container.resources.requests
-        if "cpu" in requests:
-            cpu += cpu_millis(requests["cpu"].string)
-        if "memory" in requests:
-            memory += to_int(requests["memory"].string)
-    return cpu, memory
+def _requested(spec: core.PodSpec) -> tuple[int, int]:
+    """(cpu millis, memory bytes), as the scheduler counts them."""
+    total, nothing = pod_total(spec, "requests", exact), Quantity(0)
+    return total.get("cpu", nothing).ceil(NANOS // 1000), total.get("memory", nothing).ceil()
 
 
 def _percent(part: int, whole: int) -> str:

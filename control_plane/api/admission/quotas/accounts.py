@@ -9,13 +9,13 @@ from functools import cached_property
 
 from google.protobuf.message import Message
 
-from control_plane.api.admission.amounts import Amounts, amounts
 from control_plane.api.admission.quotas.scopes import covers
 from control_plane.api.admission.quotas.usage import ZERO, unspecified, usage_of
 from control_plane.api.admission.refusing import refuse
 from control_plane.api.messages import copy, metadata
 from knarr.api import quantity
 from knarr.api.kinds import RESOURCE_QUOTA, Kind
+from knarr.api.pod_amounts import Amounts, exact
 from knarr.api.quantity import Quantity
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -57,8 +57,8 @@ class Account:
     def __init__(self, quota: core.ResourceQuota, version: int) -> None:
         self.quota = quota
         self.version = version
-        self.hard: Amounts = amounts(quota.spec.hard)
-        self.used: Amounts = amounts(quota.status.used)
+        self.hard: Amounts = exact(quota.spec.hard)
+        self.used: Amounts = exact(quota.status.used)
         self.changed = False
 
     @property

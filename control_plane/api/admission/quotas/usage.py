@@ -9,10 +9,10 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from control_plane.api.admission.amounts import Amounts, amounts, pod_total
 from control_plane.api.refusals import resource
 from control_plane.api.rules.resources import is_extended, is_huge_pages
 from knarr.api.kinds import EVENT, Kind
+from knarr.api.pod_amounts import Amounts, exact, pod_total
 from knarr.api.quantity import NANOS, Quantity
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -83,7 +83,7 @@ def _add_pod(found: Amounts, pod: core.Pod) -> None:
     if pod.status.phase in _FINISHED:
         return
     found["pods"] = ONE
-    _add_computed(found, pod_total(pod.spec, "requests"), pod_total(pod.spec, "limits"))
+    _add_computed(found, pod_total(pod.spec, "requests", exact), pod_total(pod.spec, "limits", exact))
 
 
 def _add_computed(found: Amounts, requests: Amounts, limits: Amounts) -> None:
@@ -111,7 +111,7 @@ def _add_service(found: Amounts, spec: core.ServiceSpec) -> None:
 
 
 def _add_claim(found: Amounts, claim: core.PersistentVolumeClaim) -> None:
-    storage = amounts(claim.spec.resources.requests).get("storage", ZERO)
+    storage = exact(claim.spec.resources.requests).get("storage", ZERO)
     found["requests.storage"] = storage
     name = claim.metadata.annotations.get(_CLASS_ANNOTATION, "") or claim.spec.storageClassName
     if name:
@@ -125,7 +125,7 @@ def unspecified(pod: core.Pod, hard: Iterable[str]) -> str:
     missing: dict[str, set[str]] = {}
     for container in (*pod.spec.containers, *pod.spec.initContainers):
         said: Amounts = {}
-        _add_computed(said, amounts(container.resources.requests), amounts(container.resources.limits))
+        _add_computed(said, exact(container.resources.requests), exact(container.resources.limits))
         for name in required.difference(said):
             missing.setdefault(name, set()).add(container.name)
     return "; ".join(f"{name} for: {','.join(sorted(missing[name]))}" for name in sorted(missing))

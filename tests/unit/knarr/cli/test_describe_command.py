@@ -102,6 +102,17 @@ def test_a_deployment_with_what_keeps_its_pods_from_running(cli: Cli) -> None:
     assert "cannot be scheduled: no node has 4 GPUs" in shown
 
 
+def test_a_node_with_what_its_pods_ask_for_as_the_scheduler_counts_it(cli: Cli) -> None:
+    cli.make("apiVersion: v1\nkind: Node\nmetadata: {name: counted}\n")
+    asking = "image: i, resources: {requests: {cpu: 100m, memory: 8Mi}}"
+    cli.make(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: web-1}\nspec:\n  nodeName: counted\n"
+        f"  initContainers: [{{name: side, restartPolicy: Always, {asking}}}]\n"
+        f"  containers: [{{name: main, {asking}}}]\n"
+    )
+    assert "web-1 200m 16Mi" in " ".join(cli.done("describe", "node", "counted").split())
+
+
 def test_a_service_with_its_endpoints(cli: Cli) -> None:
     cli.make(SERVICE)
     lines = [" ".join(line.split()) for line in cli.done("describe", "svc", "web").splitlines()]
