@@ -86,6 +86,7 @@ class Cluster:
             self.remove_pod(pod.key)
         self.pods[pod.key] = pod
         self.on_node.setdefault(pod.node, {})[pod.key] = pod
+        self._use_claims(pod, 1)
         row = self.nodes.rows.get(pod.node)
         if row is not None:
             self._count(pod, row, 1)
@@ -96,6 +97,7 @@ class Cluster:
         if pod is None:
             return None
         self.storage.give_back(key)
+        self._use_claims(pod, -1)
         there = self.on_node[pod.node]
         del there[key]
         if not there:
@@ -119,6 +121,7 @@ class Cluster:
             placed.append(pod)
             if shape.claims:
                 self._keep_volumes(pod, row)
+                self._use_claims(pod, 1)
         if len(placed) == 1:
             self._count(placed[0], int(rows[0]), 1)
         else:
@@ -127,9 +130,13 @@ class Cluster:
 
     def _keep_volumes(self, pod: PlacedPod, row: int) -> None:
         asked = self.storage.asked(pod.shape.namespace, pod.shape.claims)
-        chosen = choose(self.nodes, self.nodes.size, asked, row)
-        if chosen:
-            self.storage.keep(pod.key, chosen)
+        chosen = choose(self.nodes, self.nodes.size, asked, row) or ()
+        if chosen or asked.promised:
+            self.storage.keep(pod.key, [*chosen, *asked.promised])
+
+    def _use_claims(self, pod: PlacedPod, sign: int) -> None:
+        for claim in pod.shape.claims:
+            self.storage.use((pod.shape.namespace, claim), sign)
 
     def _count_many(self, shape: Shape, rows: Rows) -> None:
         distinct, copies = np.unique(rows, return_counts=True)

@@ -32,7 +32,7 @@ from control_plane.scheduler.queue import Crowd, Queue
 from control_plane.scheduler.reporter import Bucket, Recorder, Reporter
 from control_plane.scheduler.settings import SchedulerSettings
 from control_plane.scheduler.shape import Shape
-from control_plane.scheduler.volume_taker import VolumeTaker
+from control_plane.scheduler.volume_taker import VolumeTaker, VolumeWriter
 from control_plane.scheduler.why.hint import hint
 from knarr.clock import Clock
 from knarr.errors import ApiError
@@ -79,9 +79,8 @@ class Scheduler:
             self._writer, self._clock, self._settings, self._metrics, self._bound, self._not_bound
         )
         self._outbox = VolumeTaker(
-            self._objects,
-            self._writer,
-            self._settings.volumes_timeout_s,
+            VolumeWriter(self._objects, self._writer, self._clock),
+            self._settings,
             self.cluster.storage.kept_for,
             self._binder,
             self._not_bound,
@@ -162,7 +161,7 @@ class Scheduler:
         if not self._wake_parked(began, end):
             return True
         self.queue.advance(began)
-        while (self._attempt or self.queue.ready) and not self._binder.full:
+        while (self._attempt or self.queue.ready) and not self._outbox.full:
             if self._attempt is not None:
                 self._try_gang(self._attempt, end)
             else:

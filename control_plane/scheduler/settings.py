@@ -21,8 +21,11 @@ class SchedulerSettings:
     bind_backlog: int = 4_000
     # How long a binding may take before it is looked at as failed.
     bind_timeout_s: float = 15.0
-    # How long claims of a class that waits for its consumer may take to be bound once their pod has a node.
+    # How long it may take to take the volumes of one pod. With bind_timeout_s and the wait for a full binder
+    # it stays below the time for which a volume is held (control_plane/volumes/taking.py).
     volumes_timeout_s: float = 15.0
+    # Decided pods whose volumes are still being taken; above it deciding waits. One write each: soon done.
+    volumes_backlog: int = 1_000
     # First and longest wait before a pod that failed is tried again; doubles, with jitter, as in Kubernetes.
     backoff_first_s: float = 1.0
     backoff_most_s: float = 10.0

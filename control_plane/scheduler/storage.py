@@ -4,12 +4,14 @@ A claim of a class that waits for its consumer has no volume until its pod has a
 volume for it here, so that the next decision sees it taken; taking the pod off gives it back. Pure.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from control_plane.scheduler.shape import NodeTerm
 from control_plane.scheduler.shaping import compile_node_terms
 from control_plane.volumes.matching import capacity, fits, points_at, waits_for_consumer
+from control_plane.volumes.taking import is_taken
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import storage_v1_pb2 as storage
 
@@ -33,11 +35,12 @@ class Volume:
 class Asked:
     """What the claims of a pod come to. `problem`: why no node will do, in Kubernetes' words; `bound`: the
     volumes that its node must reach; `open`: for each claim that waits, the free volumes that would do, the
-    smallest first."""
+    smallest first; `promised`: of the bound ones, those whose claim does not know yet."""
 
     problem: str = ""
     bound: tuple[Volume, ...] = ()
     open: tuple[tuple[Name, tuple[Volume, ...]], ...] = ()
+    promised: tuple[tuple[Name, str], ...] = ()
 
 
 class Storage:
@@ -50,6 +53,8 @@ class Storage:
         self._waiting: set[str] = set()  # classes that wait for a consumer
         self._kept: dict[str, dict[Name, str]] = {}  # by pod: claim -> volume
         self._promised: dict[Name, str] = {}
+        self._promises: Counter[Name] = Counter()  # how many pods rely on each
+        self._users: Counter[Name] = Counter()  # pods on nodes, by claim
 
     def put_claim(self, name: Name, claim: core.PersistentVolumeClaim | None) -> None:
         """Learn of a claim, or (None) that it is gone."""
@@ -82,47 +87,65 @@ class Storage:
         """What these claims of one pod come to now."""
         bound: list[Volume] = []
         open_: list[tuple[Name, tuple[Volume, ...]]] = []
+        promised: list[tuple[Name, str]] = []
         unbound = False
         for each in claims:
-            claim = self._claims.get((namespace, each))
+            name = (namespace, each)
+            claim = self._claims.get(name)
             problem = _problem(each, claim)
             if problem or claim is None:
                 return Asked(problem)
-            volume = self._promised.get((namespace, each)) or claim.spec.volumeName
-            if volume and (claim.status.phase == "Bound" or (namespace, each) in self._promised):
+            settled = claim.spec.volumeName if claim.status.phase == "Bound" else ""
+            volume = settled or self._promised.get(name, "")
+            if volume:
                 if volume not in self._volumes:
                     return Asked("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)")
                 bound.append(self._volumes[volume])
+                if not settled:
+                    promised.append((name, volume))
             elif claim.spec.storageClassName in self._waiting and not claim.spec.volumeName:
-                open_.append(((namespace, each), self._choices(claim)))
+                open_.append((name, self._choices(name, claim)))
             else:
                 unbound = True
         if unbound:
             return Asked(UNBOUND)
-        return Asked(bound=tuple(bound), open=tuple(open_))
+        return Asked(bound=tuple(bound), open=tuple(open_), promised=tuple(promised))
 
     def keep(self, pod: str, chosen: Sequence[tuple[Name, str]]) -> None:
         """Keep volumes for the claims of a pod that was placed."""
         self.version += 1
         self._kept[pod] = dict(chosen)
         self._promised.update(chosen)
+        self._promises.update(claim for claim, _ in chosen)
 
     def give_back(self, pod: str) -> None:
-        """The pod is off its node, or its claims are bound."""
+        """The pod is off its node."""
         kept = self._kept.pop(pod, None)
         if kept is not None:
             self.version += 1
             for claim in kept:
-                self._promised.pop(claim, None)
+                self._promises[claim] -= 1
+                if not self._promises[claim]:
+                    del self._promises[claim], self._promised[claim]
+
+    def use(self, claim: Name, sign: int) -> None:
+        """A pod with the claim is on a node (1), or off it (-1)."""
+        self.version += 1
+        self._users[claim] += sign
+        if not self._users[claim]:
+            del self._users[claim]
 
     def kept_for(self, pod: str) -> dict[Name, str]:
         """claim -> volume, of a pod that was placed."""
         return self._kept.get(pod, {})
 
-    def _choices(self, claim: core.PersistentVolumeClaim) -> tuple[Volume, ...]:
-        own = [each for each in self._volumes.values() if points_at(each.volume, claim)]
-        if own:
-            return tuple(own)
+    def _choices(self, name: Name, claim: core.PersistentVolumeClaim) -> tuple[Volume, ...]:
+        """Those that are kept for the claim; where they were only taken for it, and nobody is on a node who
+        counts on them, any that is free will do as well."""
+        own = tuple(each for each in self._volumes.values() if points_at(each.volume, claim))
+        settled = tuple(each for each in own if not is_taken(each.volume))
+        if settled or (own and name in self._users):
+            return settled or own
         promised = set(self._promised.values())
         free = [
             each
@@ -131,7 +154,7 @@ class Storage:
             and each.name not in promised
             and fits(claim, each.volume)
         ]
-        return tuple(sorted(free, key=lambda each: (capacity(each.volume), each.name)))
+        return own + tuple(sorted(free, key=lambda each: (capacity(each.volume), each.name)))
 
 
 def _problem(name: str, claim: core.PersistentVolumeClaim | None) -> str:
