@@ -11,13 +11,14 @@ from typing import TypeVar, cast
 from google.protobuf.message import Message
 
 from control_plane.api import refusals
-from control_plane.api.api import Api, WriteOptions
-from control_plane.api.messages import decode, encode, metadata, time_of
+from control_plane.api.api import Api, NewObject, WriteOptions
+from control_plane.api.messages import decode, encode, metadata
 from control_plane.api.records import Stored, api_error
 from control_plane.api.registry import row
 from control_plane.objects.interface import Binding, DeleteOptions, Propagation
 from control_plane.store.interface import Refused, Write, Written
 from knarr.api.kinds import POD, Kind, of
+from knarr.api.timestamps import timestamp
 from knarr.clock import Clock
 from knarr.errors import ApiError, NotFound
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -40,6 +41,11 @@ class ApiWriter:
     async def create(self, obj: M) -> M:
         kind = of(obj)
         return cast(M, (await self._api.create(kind, metadata(obj).namespace, obj, OPTIONS)).obj)
+
+    async def create_all(self, objs: Sequence[Message]) -> Sequence[Message | ApiError]:
+        items = [NewObject(of(obj), metadata(obj).namespace, obj, OPTIONS) for obj in objs]
+        results = await self._api.create_all(items)
+        return [result if isinstance(result, ApiError) else result.obj for result in results]
 
     async def update(self, obj: M) -> M:
         kind = of(obj)
@@ -65,7 +71,7 @@ class ApiWriter:
         not validated again: nothing but their node and a condition changes."""
         results: list[ApiError | None] = [None] * len(bindings)
         waiting = {index: self._cached(binding) for index, binding in enumerate(bindings)}
-        now = time_of(self._clock.now())
+        now = timestamp(self._clock.now())
         newest = 0
         for round_ in range(BIND_ROUNDS):
             writes: dict[int, Write] = {}

@@ -1,8 +1,8 @@
 """Carries out the actions of one decision through the Writer. It decides nothing.
 
 Runs of Creates, Updates and Deletes go out together, in batches of 1, 2, 4, … (slow start): when each of them
-is going to be refused, the first refusal stops the rest. The first error ends the whole decision: the loop
-decides again from what is true then.
+is going to be refused, the first refusal stops the rest. The Creates of a batch are one call of the Writer.
+The first error ends the whole decision: the loop decides again from what is true then.
 """
 
 import asyncio
@@ -107,20 +107,44 @@ class Applier:
         size = 1
         while run:
             batch, run = run[:size], run[size:]
-            if len(batch) == 1:
-                outcomes = [await self._guarded(batch[0], written)]
-            else:
-                async with asyncio.TaskGroup() as group:
-                    tasks = [
-                        group.create_task(self._guarded(action, written), name=f"apply {_name(action)}")
-                        for action in batch
-                    ]
-                outcomes = [task.result() for task in tasks]
+            outcomes = await self._together(batch, written)
             for action, error in zip(batch, outcomes, strict=True):
                 if error is not None:
                     return error, action
             size = min(size * 2, self._settings.concurrency)
         return None, batch[-1]
+
+    async def _together(
+        self, batch: Sequence[Action], written: dict[ObjectKey, tuple[str, str]]
+    ) -> list[ApiError | None]:
+        """The outcomes of actions of one class, carried out at once."""
+        if len(batch) == 1:
+            return [await self._guarded(batch[0], written)]
+        creations = [action for action in batch if isinstance(action, Create)]
+        if creations:
+            return await self._create_all(creations)
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._guarded(action, written), name=f"apply {_name(action)}")
+                for action in batch
+            ]
+        return [task.result() for task in tasks]
+
+    async def _create_all(self, batch: Sequence[Create]) -> list[ApiError | None]:
+        try:
+            async with asyncio.timeout(self._settings.write_timeout_s):
+                created = await self._writer.create_all([action.obj for action in batch])
+        except TimeoutError:
+            return [self._unanswered()] * len(batch)
+        outcomes: list[ApiError | None] = []
+        for action, outcome in zip(batch, created, strict=True):
+            if isinstance(outcome, ApiError):
+                outcomes.append(outcome)
+                continue
+            outcomes.append(None)
+            self._announce(action.then, metadata(outcome).name)
+            self._counted(type(action).__name__)
+        return outcomes
 
     async def _guarded(self, action: Action, written: dict[ObjectKey, tuple[str, str]]) -> ApiError | None:
         try:
@@ -129,9 +153,12 @@ class Applier:
         except ApiError as error:
             return error
         except TimeoutError:
-            return ApiTimeout(f"no answer to a write within {self._settings.write_timeout_s:g} s")
+            return self._unanswered()
         self._counted(type(action).__name__)
         return None
+
+    def _unanswered(self) -> ApiError:
+        return ApiTimeout(f"no answer to a write within {self._settings.write_timeout_s:g} s")
 
     async def _one(self, action: Action, written: dict[ObjectKey, tuple[str, str]]) -> None:
         match action:

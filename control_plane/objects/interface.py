@@ -133,6 +133,10 @@ class Writer(Protocol):
         """Raises AlreadyExists, Invalid, Forbidden, …; generateName is honoured."""
         ...
 
+    async def create_all(self, objs: Sequence[Message]) -> Sequence[Message | ApiError]:
+        """Several at once, each with its own outcome, in order: in less time than one by one."""
+        ...
+
     async def update(self, obj: M) -> M:
         """Everything but status. Raises Conflict when metadata.resourceVersion is set and stale."""
         ...

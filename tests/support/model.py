@@ -4,6 +4,7 @@ It keeps versions, generations, uids, preconditions, generated names, graceful d
 API server does, and nothing else: no defaults, no validation. Everything happens at once and in order.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -120,6 +121,15 @@ class Model:
 
     async def create(self, obj: M) -> M:
         return self.put_new(obj)
+
+    async def create_all(self, objs: Sequence[Message]) -> Sequence[Message | ApiError]:
+        async def outcome(obj: Message) -> Message | ApiError:
+            try:
+                return await self.create(obj)
+            except ApiError as error:
+                return error
+
+        return await asyncio.gather(*map(outcome, objs))
 
     async def update(self, obj: M) -> M:
         return self.put(obj)

@@ -70,7 +70,7 @@ async def preemption(report: Report, nodes: int, running: int, preemptors: int) 
     """Nodes are full; each new pod has others of lower priority stopped first."""
     async with running_stack(nodes, (LOW, HIGH)) as stack:
         stack.expect(running)
-        await each(range(running), lambda number: stack.create(_full(number, LOW)))
+        await stack.create_all([_full(number, LOW) for number in range(running)])
         await stack.all_bound(DEADLINE_S)
         await _measure(
             stack, report, "preemption", nodes, lambda number: _full(running + number, HIGH), preemptors
@@ -110,7 +110,7 @@ async def _measure(stack: Stack, report: Report, workload: str, nodes: int, make
     forget_peak(os.getpid())
     wanted = [make(number) for number in range(pods)]
     began = time.perf_counter()
-    await each(range(pods), lambda number: stack.create(wanted[number]))
+    await stack.create_all(wanted)
     created_s = time.perf_counter() - began
     await stack.all_bound(DEADLINE_S)
     took_s = max(stack.bound.values()) - began

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from tests.benchmarks.schedule import objects
-from tests.benchmarks.schedule.stack import each, running_stack
+from tests.benchmarks.schedule.stack import running_stack
 from tests.support.bench import Report
 
 TICK_S = 0.001
@@ -26,9 +26,8 @@ PARTS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("create: checks and rules", ("validate_create", "supported", "check_causes")),
     ("create: defaults", ("default_object",)),
     ("create: admission", ("Admission.fill_new", "Admission.check_new")),
-    ("create: own cache waited for", ("Records.wait_seen",)),
-    ("create: the rest", ("Creator.create",)),
-    ("the benchmark itself", ("Stack.create", "Stack._seen")),
+    ("create: the rest", ("Creator.create_all",)),
+    ("the benchmark itself", ("Stack.create_all", "Stack._seen")),
 )
 REST = "all else: event loop, other tasks"
 
@@ -67,7 +66,7 @@ async def run(report: Report, nodes: int, pods: int) -> None:
         stack.expect(pods)
         wanted = [objects.basic_pod(number) for number in range(pods)]
         with sampling() as samples:
-            await each(range(pods), lambda number: stack.create(wanted[number]))
+            await stack.create_all(wanted)
             await stack.all_bound(DEADLINE_S)
     total = samples.parts.total()
     for part, ticks in samples.parts.most_common():

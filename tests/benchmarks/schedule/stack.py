@@ -19,13 +19,14 @@ from control_plane.objects.records import RecordChange
 from control_plane.scheduler.scheduler import Scheduler
 from knarr.api.kinds import KINDS, POD
 from knarr.clock import RandomIds, SystemClock
-from knarr.errors import NotFound
+from knarr.errors import ApiError, NotFound
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
 from tests.benchmarks.schedule.objects import NAMESPACE, class_of, make_node
 from tests.support.etcd import real_etcd
 
 _AT_ONCE = 200
+_BATCH, _CALLERS = 256, 2  # pods of a call, and calls: two workloads that grow at the same time
 _AGENTS = 32
 
 
@@ -87,6 +88,19 @@ class Stack:
         """Create a pod and note when."""
         self.created[pod.metadata.name] = time.perf_counter()
         await self.writer.create(pod)
+
+    async def create_all(self, pods: Sequence[core.Pod]) -> None:
+        """Create pods as the controllers do: many in a call, several calls at once."""
+        batches = [pods[start : start + _BATCH] for start in range(0, len(pods), _BATCH)]
+
+        async def create(number: int) -> None:
+            now = time.perf_counter()
+            self.created.update((pod.metadata.name, now) for pod in batches[number])
+            for outcome in await self.writer.create_all(batches[number]):
+                if isinstance(outcome, ApiError):
+                    raise outcome
+
+        await each(range(len(batches)), create, _CALLERS)
 
     async def fill(self, nodes: int, priorities: Iterable[int] = ()) -> None:
         """Create the namespace, priority classes and nodes."""
@@ -151,8 +165,8 @@ async def running_stack(nodes: int, priorities: Iterable[int] = ()) -> AsyncIter
             yield stack
 
 
-async def each(numbers: Sequence[int] | range, do: Callable[[int], Any]) -> None:
-    """Do something for each number, many at a time."""
+async def each(numbers: Sequence[int] | range, do: Callable[[int], Any], at_once: int = _AT_ONCE) -> None:
+    """Do something for each number, so many at a time."""
     left = iter(numbers)
 
     async def worker() -> None:
@@ -160,5 +174,5 @@ async def each(numbers: Sequence[int] | range, do: Callable[[int], Any]) -> None
             await do(number)
 
     async with asyncio.TaskGroup() as group:
-        for index in range(_AT_ONCE):
+        for index in range(at_once):
             group.create_task(worker(), name=f"bench-{index}")

@@ -20,7 +20,7 @@ from control_plane.controllers.actions import (
 )
 from control_plane.controllers.apply import Applied, Applier, ApplySettings
 from control_plane.objects.interface import DeleteOptions, ObjectKey
-from knarr.errors import ApiError, Conflict, Forbidden, NotFound, Timeout
+from knarr.errors import AlreadyExists, ApiError, Conflict, Forbidden, NotFound, Timeout
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from tests.support.model import Model, RecordedEvent
 
@@ -147,8 +147,19 @@ async def test_many_creations_are_under_way_at_once_within_the_bound() -> None:
     assert model.most == 64
 
 
-async def test_a_write_without_answer_is_given_up() -> None:
-    actions: list[Action] = [Create(pod("stuck"))]
+async def test_the_outcomes_of_creations_together_are_each_their_own() -> None:
+    model = Model()
+    model.put_new(pod("c"))
+    actions = [Create(pod(name), Record(pod(name), "Normal", "Made", "Made {name}")) for name in "abcdef"]
+    applied = await applier(model).apply(actions)
+    assert isinstance(applied.error, AlreadyExists)
+    assert [key.name for key in model.keys(core.Pod)] == ["a", "b", "c"]
+    assert [event.message for event in model.events] == ["Made a", "Made b"]
+
+
+@pytest.mark.parametrize("before", [0, 3])
+async def test_a_write_without_answer_is_given_up(before: int) -> None:
+    actions: list[Action] = [*(Create(pod()) for _ in range(before)), Create(pod("stuck")), Create(pod())]
     applied = await applier(Slow(), ApplySettings(write_timeout_s=0.01)).apply(actions)
     assert isinstance(applied.error, Timeout)
     assert applied.failure is None
