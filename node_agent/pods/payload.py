@@ -32,7 +32,7 @@ def payload(
     namespace = pod.metadata.namespace
     if source.HasField("persistentVolumeClaim"):  # else the control plane has put its directory in its place
         claim = source.persistentVolumeClaim.claimName
-        raise ConfigError(f'persistentvolumeclaim "{claim}" is bound to no volume')
+        raise ConfigError(f'waiting until persistentvolumeclaim "{claim}" is bound to a volume')
     if source.HasField("configMap"):
         found = source.configMap
         name, optional = found.localObjectReference.name, found.optional

@@ -52,6 +52,8 @@ class PodWorker:
         """The pod's newest version; None: it is no longer wanted here."""
         if pod is not None and self._status is not None:
             pod.status.CopyFrom(merged(self._status, pod.status))
+        if pod is not None and self._pod is not None and pod.spec.volumes != self._pod.spec.volumes:
+            self._retry_config()  # a claim has got its volume
         self._pod = pod
         self._wanted = desired(pod) if pod is not None else None
         if self._executor is not None:
@@ -62,10 +64,15 @@ class PodWorker:
         """A ConfigMap or Secret has changed: volumes are brought up to date, failed starts tried again."""
         if self._executor is not None:
             self._executor.files_changed()
+            self._retry_config()
+            self._woken.set()
+
+    def _retry_config(self) -> None:
+        """What containers lacked may be there now."""
+        if self._executor is not None:
             failures = self._executor.history.failures
             names = [n for n, failure in failures.items() if failure.reason == "CreateContainerConfigError"]
             self._executor.history = self._executor.history.retried(names)
-            self._woken.set()
 
     def wake(self) -> None:
         """Something may have happened to the pod's containers."""

@@ -9,6 +9,7 @@ from knarr.proto.services import insight_service_pb2 as wire
 
 _HARMLESS = ("", "ContainerCreating", "PodInitializing")
 CRASH_LOOP = "CrashLoopBackOff"
+_WAITS_FOR_CLAIM = 'waiting until persistentvolumeclaim "'  # what the agent says first
 _PROBE_EVENT = "Unhealthy"
 
 
@@ -89,6 +90,9 @@ def _not_started(pod: core.Pod, status: core.ContainerStatus, init: bool) -> Tro
         case "CreateContainerConfigError":
             what = "cannot be made from its spec"
             remedy = "create what it names, or mark the reference as optional"
+            if made.message.startswith(_WAITS_FOR_CLAIM):
+                what, claim = "waits for a volume", made.message.removeprefix(_WAITS_FOR_CLAIM).split('"')[0]
+                remedy = f"knarr why pvc/{claim} -n {pod.metadata.namespace} says what the claim lacks"
     sentence = f"{_called(made)} {what} ({made.reason}){said}"
     return Trouble(wire.NOT_STARTED, sentence, made, remedy)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from node_agent.errors import NodeNameTaken, WrongCluster
 from node_agent.runtime.errors import EngineUnavailable, RuntimeFailure
 from node_agent.runtime.fake import FakeEngine, FakeHost, Program
 from node_agent.runtime.interface import ContainerSpec, ImageState, Phase, Role
+from node_agent.volumes import VolumeFiles
 from tests.support.agents import CLUSTER, StubServer
 from tests.support.node import NODE, make_agent, running
 from tests.support.pods import deleted, pod
@@ -277,6 +279,31 @@ async def test_a_missing_config_map_holds_the_container_back_until_it_comes(node
         made = core.ConfigMap(data={"A": "1"})
         made.metadata.name, made.metadata.namespace = "texts", "default"
         await server.assign(web, config_maps=(made,))
+        await server.until(lambda: server.ready(web), "it starts at once")
+    await server.close()
+
+
+async def test_a_claim_without_a_volume_holds_the_containers_back_until_it_has_one(
+    node: Node, tmp_path: Path
+) -> None:
+    web, server = pod(), node.server
+    web.spec.volumes.add(name="data").volumeSource.persistentVolumeClaim.claimName = "shelf"
+    web.spec.containers[0].volumeMounts.add(name="data", mountPath="/data")
+    engine = FakeEngine(node.host, cluster=CLUSTER, node=NODE)
+    files = VolumeFiles(tmp_path / "disk", tmp_path / "memory")
+    async with running(make_agent(server, engine, files=files)):
+        await server.assign(web)
+        await server.until(
+            lambda: server.container(web).state.waiting.reason == "CreateContainerConfigError", "it waits"
+        )
+        message = 'waiting until persistentvolumeclaim "shelf" is bound to a volume'
+        assert server.container(web).state.waiting.message == message
+        assert [e.message for e in server.events if e.reason == "Failed"] == [message]
+        bound = core.Pod()
+        bound.CopyFrom(web)
+        bound.spec.volumes[0].volumeSource.ClearField("persistentVolumeClaim")
+        bound.spec.volumes[0].volumeSource.hostPath.path = str(tmp_path / "shelf")
+        await server.assign(bound)
         await server.until(lambda: server.ready(web), "it starts at once")
     await server.close()
 

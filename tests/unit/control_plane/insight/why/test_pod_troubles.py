@@ -147,6 +147,18 @@ CASES = {
         remedies=["create what it names, or mark the reference as optional"],
         containers=[waiting("CreateContainerConfigError", 'configmap "c" not found')],
     ),
+    "claim without a volume": Case(
+        wire.NOT_STARTED,
+        "container main waits for a volume (CreateContainerConfigError): "
+        'waiting until persistentvolumeclaim "data" is bound to a volume',
+        remedies=["knarr why pvc/data -n default says what the claim lacks"],
+        containers=[
+            waiting(
+                "CreateContainerConfigError",
+                'waiting until persistentvolumeclaim "data" is bound to a volume',
+            )
+        ],
+    ),
     "engine that cannot make the container": Case(
         wire.NOT_STARTED,
         "container main cannot be started (CreateContainerError): no such device",
