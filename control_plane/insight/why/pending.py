@@ -8,12 +8,11 @@ from control_plane.insight.picture import Picture
 from control_plane.insight.why.answers import blank
 from control_plane.insight.why.sentences import listed
 from control_plane.scheduler.cluster import Cluster
-from control_plane.scheduler.decide import decide
 from control_plane.scheduler.decisions import PendingPod, Placed, Preemption, Unschedulable
 from control_plane.scheduler.gangs.attempt import decide_gang
 from control_plane.scheduler.storage import UNBOUND
 from control_plane.scheduler.why.advice import Advice, advise
-from control_plane.scheduler.why.changes import RemovePod
+from control_plane.scheduler.why.changes import Companions, RemovePod
 from knarr.api.kinds import POD
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
@@ -41,9 +40,9 @@ def pending(picture: Picture, pod: core.Pod, classes: Classes) -> wire.WhyRespon
     return answer
 
 
-def _advice(picture: Picture, pod: core.Pod, classes: Classes) -> Advice:
+def _advice(picture: Picture, pod: core.Pod, classes: Classes, known: Companions | None = None) -> Advice:
     profile = picture.profiles.of(pod.spec.schedulerName)
-    return advise(picture.cluster, pod, profile, picture.budgets, classes)
+    return advise(picture.cluster, pod, profile, picture.budgets, classes, known)
 
 
 def _room_is_made(picture: Picture, pod: core.Pod) -> bool:
@@ -106,20 +105,28 @@ def _whole_gang(picture: Picture, pod: core.Pod, classes: Classes, answer: wire.
         answer.verdict = wire.PROGRESSING
         answer.summary = f"its gang {gang} fits now: it is scheduled at its next try"
         return
-    own = f"{pod.metadata.namespace}/{pod.metadata.name}"
-    others = [other for other in picture.waiting(gang) if other.key != own]
-    try:
-        for other in others:
-            decide(cluster, [other], picture.profile_of(other.shape))
-        advice = _advice(picture, pod, classes)
-    finally:
-        _undo(cluster, others)
+    advice = _advice(picture, pod, classes, companions(picture, gang, pod, picture.waiting(gang), needs))
     if advice.refusal is None:
         answer.verdict = wire.HELD
         answer.summary = f"its gang does not fit: {outcome.refusal.message.removesuffix('.')}"
+        namespace, _, name = outcome.refusal.pod.key.partition("/")
+        answer.remedies.append(f"ask about the pod that has no room: knarr why {name} -n {namespace}")
     else:
-        _advised(without_evicting(advice, {other.key for other in others}), answer)
+        _advised(advice, answer)
         answer.details.append(outcome.refusal.note.removesuffix(": "))
+        if advice.suggestions:
+            answer.details.append("a change counts as tried when all of the gang had nodes then")
+
+
+def companions(
+    picture: Picture, gang: str, pod: core.Pod, waiting: Sequence[PendingPod], needs: int
+) -> Companions:
+    """What the pod goes together with. `waiting`: the pods of the gang that have no node, itself too."""
+    own = f"{pod.metadata.namespace}/{pod.metadata.name}"
+    shape = next((one.shape for one in waiting if one.key == own), None)
+    alike = tuple(one for one in waiting if one.shape is shape and one.key != own)
+    others = tuple(one for one in waiting if one.shape is not shape and one.key != own)
+    return Companions(gang, alike, others, needs, picture.profile_of)
 
 
 def without_evicting(advice: Advice, keys: Container[str]) -> Advice:

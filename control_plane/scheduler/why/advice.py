@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from control_plane.scheduler.cluster import Cluster
+from control_plane.scheduler.decide import decide
 from control_plane.scheduler.decisions import PendingPod, Unschedulable
 from control_plane.scheduler.evaluate import explain, feasible
 from control_plane.scheduler.framework import Profile
 from control_plane.scheduler.preemption import Budget
-from control_plane.scheduler.why.changes import Trial
+from control_plane.scheduler.why.changes import Companions, Trial
 from control_plane.scheduler.why.nearest import Near, nearest
 from control_plane.scheduler.why.proposals import displacing, nodes, resources, taints, volumes, wishes
 from control_plane.scheduler.why.proposals.proposal import Proposal, Proposer
@@ -20,6 +21,7 @@ from knarr.proto.kubernetes import core_v1_pb2 as core
 
 _OF_A_KIND = 2  # proposals of one kind that are named
 _TRIED_OF_A_KIND = 64
+_TRIED_FOR_A_GANG = 8  # each is a decision about all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,24 @@ def advise(
     profile: Profile,
     budgets: Sequence[Budget] = (),
     classes: Mapping[str, int] | None = None,
+    companions: Companions | None = None,
 ) -> Advice:
     """Why the pod does not fit and what would help, the least effort first.
 
-    `classes`: priority classes by name. The cluster is the caller's own: it is changed and put back."""
-    trial = Trial(cluster, pod, profile, budgets)
+    `classes`: priority classes by name. `companions`: what it must be placed with; those that fit take their
+    places before it. The cluster is the caller's own: it is changed and put back."""
+    others = () if companions is None else (*companions.alike, *companions.others)
+    try:
+        for other in others:
+            decide(cluster, [other], companions.profile_of(other.shape) if companions else profile)
+        return _advise(Trial(cluster, pod, profile, budgets, companions), classes or {})
+    finally:
+        for other in others:
+            cluster.undo(other.key, other.uid)
+
+
+def _advise(trial: Trial, classes: Mapping[str, int]) -> Advice:
+    cluster, profile, pod = trial.cluster, trial.profile, trial.pod
     if feasible(trial.view, profile).any():
         return Advice(None)
     key = f"{pod.metadata.namespace}/{pod.metadata.name}"
@@ -57,7 +72,7 @@ def advise(
     near = nearest(trial.view, profile)
     found = [
         suggestion
-        for proposer in _proposers(classes or {})
+        for proposer in _proposers(classes)
         for suggestion in _working(trial, proposer(trial, refusal))
     ]
     found.sort(key=lambda suggestion: suggestion.proposal.effort)
@@ -86,7 +101,8 @@ def _proposers(classes: Mapping[str, int]) -> tuple[Proposer, ...]:
 def _working(trial: Trial, proposals: Iterable[Proposal]) -> list[Suggestion]:
     """The first proposals of one kind that work."""
     found: list[Suggestion] = []
-    for _, proposal in zip(range(_TRIED_OF_A_KIND), proposals, strict=False):
+    most = _TRIED_OF_A_KIND if trial.companions is None else _TRIED_FOR_A_GANG
+    for _, proposal in zip(range(most), proposals, strict=False):
         node = trial.outcome(proposal.change)
         if node:
             found.append(Suggestion(proposal, node))

@@ -4,17 +4,20 @@ A change is a value: the changed pod, the changed node, the pod that goes. Tryin
 it was.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from control_plane.scheduler.cluster import Cluster
-from control_plane.scheduler.decisions import PendingPod
+from control_plane.scheduler.decisions import PendingPod, Placed, Preemption
 from control_plane.scheduler.evaluate import choose, explain, feasible, look
-from control_plane.scheduler.framework import Profile, View
+from control_plane.scheduler.framework import Profile
+from control_plane.scheduler.gangs.attempt import ProfileOf, decide_gang
 from control_plane.scheduler.nodes import Mask, NodeFacts
 from control_plane.scheduler.preemption import Budget, preempt
+from control_plane.scheduler.shape import Shape
 from control_plane.scheduler.shaping import compile_shape
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -57,22 +60,41 @@ class PutVolume:
 Change = EditPod | RaisePriority | PutNode | RemovePod | PutVolume
 
 
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """Pods that wait too, and get nodes together with the pod or not at all. `alike`: those that are made
+    like it, so that a change of its spec is one of theirs. `needs`: how many of all, the pod among them."""
+
+    gang: str
+    alike: tuple[PendingPod, ...]
+    others: tuple[PendingPod, ...]
+    needs: int
+    profile_of: ProfileOf
+
+
 class Trial:
-    """A pod before a cluster, on which changes are tried."""
+    """A pod before a cluster, on which changes are tried. With companions a change works when it lets all of
+    them have nodes, if need be at the cost of less important pods."""
 
     def __init__(
-        self, cluster: Cluster, pod: core.Pod, profile: Profile, budgets: Sequence[Budget] = ()
+        self,
+        cluster: Cluster,
+        pod: core.Pod,
+        profile: Profile,
+        budgets: Sequence[Budget] = (),
+        companions: Companions | None = None,
     ) -> None:
         self.cluster, self.pod, self.profile, self.budgets = cluster, pod, profile, budgets
+        self.companions = companions
         self.view = look(cluster, compile_shape(pod))
 
     def outcome(self, change: Change) -> str:
         """The node that the pod would get after the change; "" for none."""
         match change:
             case EditPod(pod):
-                return self._best(look(self.cluster, compile_shape(pod)))
+                return self._best(compile_shape(pod))
             case RaisePriority(pod):
-                return self._by_preemption(pod)
+                return self._by_preemption(compile_shape(pod))
             case PutNode(facts):
                 return self._with_node(facts)
             case RemovePod(key):
@@ -84,35 +106,72 @@ class Trial:
         """The rows on which another spec of the pod may run."""
         return feasible(look(self.cluster, compile_shape(pod)), self.profile)
 
-    def _best(self, view: View) -> str:
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """The cluster without companions that were thought to have places."""
+        known = self.companions
+        pods = () if known is None else (*known.alike, *known.others)
+        away = [there for pod in pods if (there := self.cluster.remove_pod(pod.key))]
+        try:
+            yield
+        finally:
+            for there in away:
+                self.cluster.put_pod(there)
+
+    def _best(self, shape: Shape) -> str:
+        if self.companions is not None:
+            return self._together(shape, self.companions)
+        view = look(self.cluster, shape)
         mask = feasible(view, self.profile)
         return view.nodes.names[choose(view, self.profile, mask, 0)] if mask.any() else ""
 
-    def _by_preemption(self, pod: core.Pod) -> str:
-        shape = compile_shape(pod)
-        waiting = PendingPod(f"{pod.metadata.namespace}/{pod.metadata.name}", pod.metadata.uid, shape)
-        refusal = explain(self.cluster, waiting, self.profile)
+    def _by_preemption(self, shape: Shape) -> str:
+        if self.companions is not None:
+            return self._together(shape, self.companions)
+        refusal = explain(self.cluster, self._pending(shape), self.profile)
         found = preempt(self.cluster, refusal, self.profile, self.budgets)
         return found.node if found else ""
+
+    def _together(self, shape: Shape, known: Companions) -> str:
+        """The pod's node when its whole gang is decided about, by the scheduler's own function."""
+        pod = self._pending(shape)
+        pods = [pod, *(replace(other, shape=shape) for other in known.alike), *known.others]
+        with self.apart():
+            outcome = decide_gang(
+                self.cluster, known.gang, pods, known.needs, known.profile_of, budgets=self.budgets
+            )
+            made: list[Placed | Preemption] = [*outcome.placed, *outcome.preemptions]
+            for other in pods:
+                self.cluster.undo(other.key, other.uid)
+        return next((decision.node for decision in made if decision.pod.key == pod.key), "")
+
+    def _pending(self, shape: Shape) -> PendingPod:
+        own = self.pod.metadata
+        return PendingPod(f"{own.namespace}/{own.name}", own.uid, shape)
 
     def _with_node(self, facts: NodeFacts) -> str:
         known = self.cluster.nodes.rows.get(facts.name)
         before = None if known is None else self.cluster.nodes.facts[known]
         row = self.cluster.put_node(facts)
         try:
-            fits = feasible(look(self.cluster, self.view.shape), self.profile)[row]
+            taken_by = self._on_new_row(row, facts.name)
         finally:
             if before is None:
                 self.cluster.remove_node(facts.name)
             else:
                 self.cluster.put_node(before)
-        return facts.name if fits else ""
+        return taken_by
+
+    def _on_new_row(self, row: int, name: str) -> str:
+        if self.companions is not None:
+            return self._together(self.view.shape, self.companions)
+        return name if feasible(look(self.cluster, self.view.shape), self.profile)[row] else ""
 
     def _with_volume(self, volume: core.PersistentVolume) -> str:
         storage, name = self.cluster.storage, volume.metadata.name
         storage.put_volume(name, volume)
         try:
-            return self._best(look(self.cluster, self.view.shape))
+            return self._best(self.view.shape)
         finally:
             storage.put_volume(name, None)
 
@@ -121,7 +180,7 @@ class Trial:
         if gone is None:
             return ""
         try:
-            return self._best(look(self.cluster, self.view.shape))
+            return self._best(self.view.shape)
         finally:
             self.cluster.put_pod(gone)
 

@@ -12,15 +12,16 @@ _MOST_PODS = 200
 
 
 def evict_pod(trial: Trial, refusal: Unschedulable) -> Iterator[Proposal]:
-    """Pods of the nearest nodes, the least important first."""
-    nodes = trial.cluster.nodes
+    """Pods of the nearest nodes, the least important first; none of the pod's own owner, which would make it
+    anew and have another that waits."""
+    nodes, owner = trial.cluster.nodes, trial.view.shape.owner_uid
     may = node_mask(trial.view, trial.profile)
     there = [
         pod
         for row in order(trial.view, trial.profile).tolist()[:_MOST_PODS]
         if may[row]
         for pod in trial.cluster.on_node.get(nodes.names[row], {}).values()
-        if not pod.terminating
+        if not (pod.terminating or pod.assumed or (owner and pod.shape.owner_uid == owner))
     ][:_MOST_PODS]
     there.sort(key=lambda pod: (pod.shape.priority, pod.shape.requests))
     for pod in there:

@@ -1,5 +1,6 @@
 """Ask for less of what is short. Pure."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from control_plane.scheduler.decisions import Unschedulable
@@ -11,6 +12,7 @@ from knarr.api import quantity
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 _COMPRESSIBLE = (CPU, MEMORY, EPHEMERAL_STORAGE)  # requests of others must equal their limits
+_MOST_PARTS = 16  # pods that go together and share a node
 
 
 def lower_requests(trial: Trial, refusal: Unschedulable) -> Iterator[Proposal]:
@@ -19,13 +21,31 @@ def lower_requests(trial: Trial, refusal: Unschedulable) -> Iterator[Proposal]:
     for name, wanted in trial.view.shape.requests:
         if name not in short:
             continue
-        rows = only_rows(trial.mask(_without(trial.pod, name)))
-        best = max((float(trial.cluster.nodes.free_of(name)[row]) for row in rows), default=0.0)
-        target = amount(name, amount_text(name, max(0.0, best)))
-        if 0 < target < wanted:
+        with trial.apart():
+            rows = only_rows(trial.mask(_without(trial.pod, name)))
+            free = [max(0.0, float(trial.cluster.nodes.free_of(name)[row])) for row in rows]
+        target = _target(trial, name, wanted, free)
+        if target:
             yield from _lowered(trial.pod, name, target, wanted)
-        elif rows and target == 0:
+        elif rows and not any(amount(name, amount_text(name, one)) for one in free):
             yield Proposal(Effort.RELAX, f"drop the {name} request", EditPod(_without(trial.pod, name)))
+
+
+def _target(trial: Trial, name: str, wanted: int, free: list[float]) -> int:
+    """The most that could be requested instead, 0 for nothing: what is free on a node, or for pods that go
+    together an equal part of it."""
+    if trial.companions is None:
+        most = amount(name, amount_text(name, max(free, default=0.0)))
+        return most if most < wanted else 0
+    numbers = range(1, min(trial.companions.needs, _MOST_PARTS) + 1)
+    parts = {amount(name, amount_text(name, one / number)) for one in set(free) for number in numbers}
+    targets = sorted((part for part in parts if 0 < part < wanted), reverse=True)
+
+    def works(target: int) -> bool:
+        return any(trial.outcome(made.change) for made in _lowered(trial.pod, name, target, wanted))
+
+    at = bisect_left(targets, True, key=works)
+    return targets[at] if at < len(targets) else 0
 
 
 def _lowered(pod: core.Pod, name: str, target: int, wanted: int) -> Iterator[Proposal]:

@@ -122,9 +122,12 @@ CASES = {
         [of_gang("p", "3"), of_gang("q", "3")],
         wire.UNSCHEDULABLE,
         "0/1 nodes are available: 1 Insufficient cpu",
-        ["1 of 2 pods of gang default/train fit at once"],
+        [
+            "1 of 2 pods of gang default/train fit at once",
+            "a change counts as tried when all of the gang had nodes then",
+        ],
         others=[gang(2)],
-        helps=["lower the cpu request of container main from 3 to 1", "add a node like a"],
+        helps=["lower the cpu request of container main from 3 to 2", "add a node like a"],
     ),
     "gang that does not fit, for another": Case(
         [of_gang("p", "1"), of_gang("q", "5")],
@@ -132,6 +135,7 @@ CASES = {
         "its gang does not fit: 1 of 2 pods of gang default/train fit at once: 0/1 nodes are available: "
         "1 Insufficient cpu",
         others=[gang(2)],
+        remedies=["ask about the pod that has no room: knarr why q -n default"],
     ),
     "group whose pods go one by one": Case(
         [of_gang("p", "5")],
