@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
-from control_plane.api.messages import copy, metadata, time_of
+from control_plane.api.messages import copy, metadata
 from control_plane.api.refusals import conflict, failed, invalid_as, precondition_failed
 from control_plane.api.registry import row
 from control_plane.objects.interface import DeleteOptions, Propagation
 from knarr.api.kinds import EVENT, NAMESPACE, Kind
+from knarr.api.timestamps import timestamp
 from knarr.errors import Cause
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
@@ -116,7 +117,7 @@ def decide(kind: Kind, obj: Message, options: DeleteOptions, now: float) -> Remo
             _shorten(result, options.grace_period_s)
     else:
         grace_s = _grace_s(result, options.grace_period_s)
-        own.deletionTimestamp.CopyFrom(time_of(now + grace_s))
+        own.deletionTimestamp.CopyFrom(timestamp(now + grace_s))
         own.deletionGracePeriodSeconds = grace_s
         if own.generation:
             own.generation = min(own.generation + 1, LARGEST_GENERATION)
@@ -133,7 +134,7 @@ def _decide_namespace(
     is empty, later requests change nothing."""
     result = copy(namespace)
     if not namespace.metadata.HasField("deletionTimestamp"):
-        result.metadata.deletionTimestamp.CopyFrom(time_of(now))
+        result.metadata.deletionTimestamp.CopyFrom(timestamp(now))
         result.status.phase = "Terminating"
         _set_propagation(result.metadata, options.propagation)
         return Mark(result)

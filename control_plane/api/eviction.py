@@ -10,11 +10,13 @@ from dataclasses import replace
 from google.protobuf.message import Message
 
 from control_plane.api import refusals
-from control_plane.api.messages import copy, metadata, time_of
+from control_plane.api.messages import copy, metadata
 from control_plane.objects.interface import DeleteOptions
+from knarr.api.conditions import holds, set_condition
 from knarr.api.errors import SelectorError
 from knarr.api.kinds import POD_DISRUPTION_BUDGET
 from knarr.api.selectors import from_message
+from knarr.api.timestamps import timestamp
 from knarr.errors import Cause, InternalError, TooManyRequests
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import policy_v1_pb2 as policy
@@ -57,7 +59,7 @@ def _covers(budget: policy.PodDisruptionBudget, pod: core.Pod) -> bool:
 
 def adds_nothing(pod: core.Pod, budget: policy.PodDisruptionBudget) -> bool:
     """Whether a pod is not ready and may go for that: it adds nothing to what the budget protects."""
-    if any(found.type == "Ready" and found.status == "True" for found in pod.status.conditions):
+    if holds(pod.status.conditions, "Ready"):
         return False
     if budget.spec.unhealthyPodEvictionPolicy == _ALWAYS_ALLOW:
         return True
@@ -89,7 +91,7 @@ def disrupted(budget: policy.PodDisruptionBudget, pod: core.Pod, now: float) -> 
     result.status.disruptionsAllowed -= 1
     if result.status.disruptionsAllowed == 0:
         _note_none_left(result.status, now)
-    result.status.disruptedPods[pod.metadata.name].CopyFrom(time_of(now))
+    result.status.disruptedPods[pod.metadata.name].CopyFrom(timestamp(now))
     return result
 
 
@@ -114,13 +116,8 @@ def _why_none(budget: policy.PodDisruptionBudget) -> str:
 
 
 def _note_none_left(status: policy.PodDisruptionBudgetStatus, now: float) -> None:
-    found = next((each for each in status.conditions if each.type == _ALLOWED), None)
-    if found is None:
-        found = status.conditions.add(type=_ALLOWED)
-    if found.status != "False":
-        found.lastTransitionTime.CopyFrom(time_of(now))
-    found.status, found.reason, found.message = "False", _TOO_FEW, ""
-    found.observedGeneration = status.observedGeneration
+    condition = set_condition(status.conditions, _ALLOWED, "False", _TOO_FEW, "", now)
+    condition.observedGeneration = status.observedGeneration
 
 
 def evicted(obj: Message, now: float) -> None:
@@ -128,9 +125,6 @@ def evicted(obj: Message, now: float) -> None:
     assert isinstance(obj, core.Pod)
     if metadata(obj).HasField("deletionTimestamp"):
         return
-    found = next((each for each in obj.status.conditions if each.type == "DisruptionTarget"), None)
-    if found is None:
-        found = obj.status.conditions.add(type="DisruptionTarget")
-    if found.status != "True":
-        found.lastTransitionTime.CopyFrom(time_of(now))
-    found.status, found.reason, found.message = "True", "EvictionByEvictionAPI", "Eviction API: evicting"
+    conditions, why = obj.status.conditions, "Eviction API: evicting"
+    condition = set_condition(conditions, "DisruptionTarget", "True", "EvictionByEvictionAPI", why, now)
+    condition.observedGeneration = obj.metadata.generation

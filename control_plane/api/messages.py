@@ -37,11 +37,6 @@ def copy(message: M) -> M:
     return result
 
 
-def time_of(now: float) -> meta.Time:
-    """A timestamp in whole seconds, as Kubernetes writes them."""
-    return meta.Time(seconds=int(now))
-
-
 def encode(message: Message) -> bytes:
     """The stored form. The message's resourceVersion is cleared on the way."""
     metadata(message).resourceVersion = ""

@@ -9,10 +9,11 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from control_plane.api.messages import copy, has_part, metadata, part, time_of
+from control_plane.api.messages import copy, has_part, metadata, part
 from control_plane.api.registry import row
 from control_plane.api.strategies import strategy_of
 from knarr.api.kinds import Kind
+from knarr.api.timestamps import timestamp
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
@@ -23,7 +24,7 @@ def prepare_create(kind: Kind, obj: Message, *, uid: str, now: float) -> None:
     """Fill in what the server owns of a new object, in place; before defaults and admission."""
     own = metadata(obj)
     own.uid = uid
-    own.creationTimestamp.CopyFrom(time_of(now))
+    own.creationTimestamp.CopyFrom(timestamp(now))
     own.selfLink = ""
     own.ClearField("deletionTimestamp")
     own.ClearField("deletionGracePeriodSeconds")

@@ -17,6 +17,7 @@ from control_plane.api.records import Stored, api_error
 from control_plane.api.registry import row
 from control_plane.objects.interface import Binding, DeleteOptions, Propagation
 from control_plane.store.interface import Refused, Write, Written
+from knarr.api.conditions import condition_of
 from knarr.api.kinds import POD, Kind, of
 from knarr.api.timestamps import timestamp
 from knarr.clock import Clock
@@ -140,12 +141,13 @@ def bound(binding: Binding, stored: Stored, now: meta.Time) -> Write:
     for key, value in binding.labels:
         if key not in pod.metadata.labels:
             pod.metadata.labels[key] = value
-    condition = next((found for found in pod.status.conditions if found.type == SCHEDULED), None)
+    condition = condition_of(pod.status.conditions, SCHEDULED)
     if condition is None:
         condition = pod.status.conditions.add(type=SCHEDULED)
     condition.Clear()
     condition.type, condition.status = SCHEDULED, "True"
     condition.lastTransitionTime.CopyFrom(now)
+    condition.observedGeneration = pod.metadata.generation
     pod.status.nominatedNodeName = ""
     return Write(POD.key(binding.namespace, binding.name), encode(pod), stored.version)
 

@@ -27,7 +27,6 @@ from control_plane.controllers.pods import is_active, is_finished
 from control_plane.controllers.rolling import Fleet, Sizes
 from control_plane.controllers.status import (
     PROGRESSING,
-    condition_of,
     counts,
     deadline_s,
     is_complete,
@@ -38,6 +37,7 @@ from control_plane.controllers.status import (
 )
 from control_plane.controllers.trouble import first_trouble, trouble_of
 from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
+from knarr.api.conditions import condition_of
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -250,7 +250,7 @@ def _note_new(snapshot: DeploymentSnapshot, plan: _Plan, status: apps.Deployment
     elif plan.created:
         text = f'Created new replica set "{plan.created}"'
         set_condition(status, PROGRESSING, "True", "NewReplicaSetCreated", text, now)
-    elif plan.fleet.new is not None and condition_of(status, PROGRESSING) is None:
+    elif plan.fleet.new is not None and condition_of(status.conditions, PROGRESSING) is None:
         text = f'Found new replica set "{plan.fleet.new.metadata.name}"'
         set_condition(status, PROGRESSING, "True", "FoundNewReplicaSet", text, now)
 

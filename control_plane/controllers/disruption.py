@@ -14,10 +14,11 @@ from control_plane.controllers.actions import Action, Failure, Record, RequeueAf
 from control_plane.controllers.loop import KeysOf
 from control_plane.controllers.owners import controller_of
 from control_plane.controllers.pods import ready_since
-from control_plane.controllers.times import seconds, timestamp
 from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
+from knarr.api.conditions import set_condition
 from knarr.api.errors import SelectorError
 from knarr.api.selectors import Selector, from_message
+from knarr.api.timestamps import seconds
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
@@ -172,7 +173,7 @@ def _count(
     if snapshot.uncounted:
         status.disruptionsAllowed = 0
         message = f'found no controllers for pod "{snapshot.uncounted}"'
-        _set_condition(status, "False", "SyncFailed", message, now)
+        _set_allowed(status, "False", "SyncFailed", message, now)
         return None
     forgets_in = _forget(status, pods, now)
     status.expectedPods = snapshot.scale
@@ -187,7 +188,7 @@ def _count(
     status.disruptionsAllowed = max(0, spare) if snapshot.scale > 0 else 0
     enough = status.disruptionsAllowed > 0
     reason = "SufficientPods" if enough else "InsufficientPods"
-    _set_condition(status, "True" if enough else "False", reason, "", now)
+    _set_allowed(status, "True" if enough else "False", reason, "", now)
     return forgets_in
 
 
@@ -218,16 +219,11 @@ def _part(value: meta.IntOrString, scale: int) -> int:
     return ceil(int(value.strVal.rstrip("%")) * scale / 100)
 
 
-def _set_condition(
+def _set_allowed(
     status: policy.PodDisruptionBudgetStatus, value: str, reason: str, message: str, now: float
 ) -> None:
-    found = next((row for row in status.conditions if row.type == ALLOWED), None)
-    if found is None:
-        found = status.conditions.add(type=ALLOWED)
-    if found.status != value:
-        found.lastTransitionTime.CopyFrom(timestamp(now))
-    found.status, found.reason, found.message = value, reason, message
-    found.observedGeneration = status.observedGeneration
+    condition = set_condition(status.conditions, ALLOWED, value, reason, message, now)
+    condition.observedGeneration = status.observedGeneration
 
 
 def _told(snapshot: DisruptionSnapshot) -> list[Action]:

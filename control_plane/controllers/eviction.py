@@ -13,8 +13,8 @@ from control_plane.controllers.actions import Action, Failure, Record, RequeueAf
 from control_plane.controllers.liveness import NO_EXECUTE, NOT_READY, UNREACHABLE
 from control_plane.controllers.loop import KeysOf
 from control_plane.controllers.pods import is_active
-from control_plane.controllers.times import seconds
 from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
+from knarr.api.timestamps import seconds
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 BURST = 500  # pods deleted by one decision

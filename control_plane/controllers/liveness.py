@@ -24,8 +24,9 @@ from control_plane.controllers.actions import (
 )
 from control_plane.controllers.loop import KeysOf
 from control_plane.controllers.owners import itself
-from control_plane.controllers.times import timestamp
 from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
+from knarr.api.conditions import condition_of, set_condition
+from knarr.api.timestamps import timestamp
 from knarr.clock import Clock
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -179,40 +180,36 @@ class LivenessController:
 
 
 def _ready_status(node: core.Node) -> str:
-    return next((one.status for one in node.status.conditions if one.type == "Ready"), "")
+    ready = condition_of(node.status.conditions, "Ready")
+    return "" if ready is None else ready.status
 
 
 def _conditions(snapshot: NodeSnapshot, now: float) -> Iterator[Action]:
     """The status of a node that is gone: all that its agent said is unknown now. And of one that is back."""
     node = copy_of(snapshot.node)
-    ready = next((one for one in node.status.conditions if one.type == "Ready"), None)
+    conditions = node.status.conditions
+    ready = condition_of(conditions, "Ready")
     if snapshot.connected:
         # The session says Ready itself when it begins; this is for a verdict that came just after it.
         if ready is not None and (ready.status, ready.reason) == ("Unknown", UNKNOWN_REASON):
-            _set(ready, "True", "AgentReady", "the node agent is connected", now)
+            set_condition(conditions, "Ready", "True", "AgentReady", "the node agent is connected", now)
             yield UpdateStatus(node)
         return
     if snapshot.verdict_in_s > 0:
         return
     if ready is None:
-        ready = node.status.conditions.add(type="Ready")
+        conditions.add(type="Ready")
         reason, text = "NodeStatusNeverUpdated", "the node agent was never connected"
     else:
         reason, text = UNKNOWN_REASON, "the node agent is not connected any more"
-    for condition in node.status.conditions:
-        known = condition.type == "Ready" or condition.type in _PRESSURE
-        if known and condition.status != "Unknown":
-            _set(condition, "Unknown", reason, text, now)
+    for type_, status in [(condition.type, condition.status) for condition in conditions]:
+        if status != "Unknown" and (type_ == "Ready" or type_ in _PRESSURE):
+            set_condition(conditions, type_, "Unknown", reason, text, now)
     if node != snapshot.node:
         yield UpdateStatus(node)
         if _ready_status(snapshot.node) == "True":
             status = f"Node {node.metadata.name} status is now: NodeNotReady"
             yield Record(snapshot.node, "Normal", "NodeNotReady", status)
-
-
-def _set(condition: core.NodeCondition, status: str, reason: str, message: str, now: float) -> None:
-    condition.status, condition.reason, condition.message = status, reason, message
-    condition.lastTransitionTime.CopyFrom(timestamp(now))
 
 
 def _wanted(node: core.Node, *, evict: bool) -> set[tuple[str, str]]:

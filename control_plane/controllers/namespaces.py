@@ -20,8 +20,8 @@ from control_plane.controllers.actions import (
     metadata,
 )
 from control_plane.controllers.loop import KeysOf
-from control_plane.controllers.times import timestamp
 from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
+from knarr.api.conditions import set_condition
 from knarr.api.kinds import KINDS, NAMESPACE, Kind
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -66,8 +66,8 @@ class NamespaceController:
         namespace = snapshot.namespace
         after = copy_of(namespace)
         after.status.phase = "Terminating"
-        del after.status.conditions[:]
-        after.status.conditions.extend(_conditions(snapshot, now))
+        for type_, status, reason, message in _conditions(snapshot):
+            set_condition(after.status.conditions, type_, status, reason, message, now)
         said: tuple[Action, ...] = () if after.status == namespace.status else (UpdateStatus(after),)
         if not snapshot.contents:
             freed = copy_of(namespace)
@@ -94,8 +94,8 @@ def _is_going(namespace: core.Namespace) -> bool:
     return namespace.metadata.HasField("deletionTimestamp") and FINALIZER in namespace.spec.finalizers
 
 
-def _conditions(snapshot: NamespaceSnapshot, now: float) -> list[core.NamespaceCondition]:
-    """Kubernetes' conditions of a namespace that is being deleted, with its reasons."""
+def _conditions(snapshot: NamespaceSnapshot) -> tuple[tuple[str, str, str, str], ...]:
+    """Kubernetes' conditions of a namespace that is being deleted: (type, status, reason, message)."""
     counts = [(kind.plural, len(found)) for kind, found in snapshot.contents]
     finalizers: dict[str, int] = {}
     for _, found in snapshot.contents:
@@ -105,7 +105,7 @@ def _conditions(snapshot: NamespaceSnapshot, now: float) -> list[core.NamespaceC
     remains = ", ".join(f"{plural} has {count} resource instances" for plural, count in counts)
     held = ", ".join(f"{name} in {count} resource instances" for name, count in sorted(finalizers.items()))
     failure = snapshot.failure
-    told = [
+    return (
         _condition(
             "NamespaceDeletionContentFailure",
             ("ContentDeletionFailed", failure.message) if failure else None,
@@ -123,20 +123,11 @@ def _conditions(snapshot: NamespaceSnapshot, now: float) -> list[core.NamespaceC
             else None,
             ("ContentHasNoFinalizers", "All content-preserving finalizers finished"),
         ),
-    ]
-    known = {condition.type: condition for condition in snapshot.namespace.status.conditions}
-    for condition in told:
-        before = known.pop(condition.type, None)
-        same = before is not None and before.status == condition.status
-        condition.lastTransitionTime.CopyFrom(
-            before.lastTransitionTime if same and before else timestamp(now)
-        )
-    return [*known.values(), *told]
+    )
 
 
 def _condition(
     type_: str, when_true: tuple[str, str] | None, otherwise: tuple[str, str]
-) -> core.NamespaceCondition:
+) -> tuple[str, str, str, str]:
     reason, message = when_true or otherwise
-    status = "False" if when_true is None else "True"
-    return core.NamespaceCondition(type=type_, status=status, reason=reason, message=message)
+    return type_, "False" if when_true is None else "True", reason, message

@@ -7,7 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cmp_to_key
 
-from control_plane.controllers.times import seconds
+from knarr.api.conditions import condition_of
+from knarr.api.timestamps import seconds
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
@@ -32,10 +33,8 @@ def is_active(pod: core.Pod) -> bool:
 
 def ready_since(pod: core.Pod) -> float | None:
     """When the pod became ready, in seconds since 1970; None when it is not ready."""
-    for condition in pod.status.conditions:
-        if condition.type == "Ready":
-            return seconds(condition.lastTransitionTime) if condition.status == "True" else None
-    return None
+    ready = condition_of(pod.status.conditions, "Ready")
+    return seconds(ready.lastTransitionTime) if ready is not None and ready.status == "True" else None
 
 
 def available_in(pod: core.Pod, min_ready_seconds: int, now: float) -> float:

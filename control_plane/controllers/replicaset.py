@@ -36,8 +36,8 @@ from control_plane.controllers.pods import (
     rank_for_deletion,
     ready_since,
 )
-from control_plane.controllers.times import timestamp
 from control_plane.objects.interface import ObjectKey, Objects
+from knarr.api.timestamps import timestamp
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from control_plane.controllers.times import seconds
+from knarr.api.timestamps import seconds
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 

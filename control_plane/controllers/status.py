@@ -7,7 +7,8 @@ the message of Progressing names what keeps a new pod from running (control_plan
 from collections.abc import Sequence
 
 from control_plane.controllers.rolling import Fleet
-from control_plane.controllers.times import seconds, timestamp
+from knarr.api.conditions import condition_of
+from knarr.api.timestamps import seconds, timestamp
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 
 PROGRESSING = "Progressing"
@@ -17,11 +18,6 @@ COMPLETE = "NewReplicaSetAvailable"
 TIMED_OUT = "ProgressDeadlineExceeded"
 PAUSED = "DeploymentPaused"
 NO_DEADLINE = 2**31 - 1
-
-
-def condition_of(status: apps.DeploymentStatus, type_: str) -> apps.DeploymentCondition | None:
-    """The condition of a type, if there is one."""
-    return next((one for one in status.conditions if one.type == type_), None)
 
 
 def counts(fleet: Fleet, now: float) -> apps.DeploymentStatus:
@@ -54,7 +50,7 @@ def set_condition(
 ) -> None:
     """Set a condition. One with the same status and reason stays as it is; lastTransitionTime changes only
     with the status."""
-    before = condition_of(status, type_)
+    before = condition_of(status.conditions, type_)
     if before is not None and (before.status, before.reason) == (value, reason):
         return
     changed = timestamp(now)
@@ -89,7 +85,7 @@ def deadline_s(deployment: apps.Deployment) -> int | None:
 
 def note_pause(fleet: Fleet, status: apps.DeploymentStatus, now: float) -> None:
     """Paused and resumed, while there is a deadline: the time of a pause does not count."""
-    before = condition_of(status, PROGRESSING)
+    before = condition_of(status.conditions, PROGRESSING)
     if deadline_s(fleet.deployment) is None or (before is not None and before.reason == TIMED_OUT):
         return
     was_paused = before is not None and before.reason == PAUSED
@@ -114,7 +110,7 @@ def note_progress(fleet: Fleet, status: apps.DeploymentStatus, trouble: str, now
 
 
 def _set_progress(fleet: Fleet, status: apps.DeploymentStatus, now: float) -> None:
-    before = condition_of(status, PROGRESSING)
+    before = condition_of(status.conditions, PROGRESSING)
     subject = _subject(fleet)
     if before is not None and before.reason == COMPLETE and status.replicas == status.updatedReplicas:
         return  # a complete rollout stays complete while pods come and go
@@ -147,7 +143,7 @@ def _subject(fleet: Fleet) -> str:
 
 def _name_trouble(fleet: Fleet, status: apps.DeploymentStatus, trouble: str) -> None:
     """Say in Progressing what keeps the rollout, as long as it does; its times stay as they are."""
-    condition = condition_of(status, PROGRESSING)
+    condition = condition_of(status.conditions, PROGRESSING)
     if condition is None or condition.reason in (COMPLETE, PAUSED):
         return
     plain = condition.message.split(_CAUSE, 1)[0]
@@ -196,7 +192,7 @@ def _failure(fleet: Fleet) -> apps.ReplicaSetCondition | None:
 
 def late_in_s(deployment: apps.Deployment, status: apps.DeploymentStatus, now: float) -> float | None:
     """Seconds until the deadline must be looked at; None when it need not be."""
-    condition, limit_s = condition_of(status, PROGRESSING), deadline_s(deployment)
+    condition, limit_s = condition_of(status.conditions, PROGRESSING), deadline_s(deployment)
     if condition is None or limit_s is None or deployment.spec.paused:
         return None
     if condition.reason in (COMPLETE, TIMED_OUT, PAUSED):

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from knarr.api.conditions import condition_of, set_condition
+from knarr.api.timestamps import timestamp
 from knarr.proto.kubernetes import core_v1_pb2 as core
-from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 READY = "Ready"
 
@@ -30,7 +31,7 @@ def registered_status(reported: core.Node, current: core.NodeStatus, now: float)
     del status.conditions[:]
     status.conditions.extend(current.conditions)
     conditions = list(reported.status.conditions)
-    if not any(condition.type == READY for condition in conditions):
+    if condition_of(conditions, READY) is None:
         conditions.append(
             core.NodeCondition(
                 type=READY, status="True", reason="AgentReady", message="the node agent is connected"
@@ -42,22 +43,13 @@ def registered_status(reported: core.Node, current: core.NodeStatus, now: float)
 
 def with_conditions(status: core.NodeStatus, reported: Iterable[core.NodeCondition], now: float) -> bool:
     """Bring `status.conditions` up to date in place; whether anything but the heartbeat time changed."""
-    stamp = meta.Time(seconds=int(now))
     changed = False
     for condition in reported:
-        found = next((known for known in status.conditions if known.type == condition.type), None)
-        if found is None:
-            found = status.conditions.add(type=condition.type)
-        differs = (found.status, found.reason, found.message) != (
-            condition.status,
-            condition.reason,
-            condition.message,
-        )
-        if not differs:
+        before = condition_of(status.conditions, condition.type)
+        told = (condition.status, condition.reason, condition.message)
+        if before is not None and (before.status, before.reason, before.message) == told:
             continue
-        if found.status != condition.status:
-            found.lastTransitionTime.CopyFrom(stamp)
-        found.status, found.reason, found.message = condition.status, condition.reason, condition.message
-        found.lastHeartbeatTime.CopyFrom(stamp)
+        after = set_condition(status.conditions, condition.type, *told, now)
+        after.lastHeartbeatTime.CopyFrom(timestamp(now))
         changed = True
     return changed

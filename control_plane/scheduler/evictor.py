@@ -13,7 +13,8 @@ import structlog
 from control_plane.objects.interface import DeleteOptions, Objects, Writer
 from control_plane.scheduler.cluster import PlacedPod
 from control_plane.scheduler.decisions import Preemption
-from control_plane.scheduler.reporter import Recorder, set_condition
+from control_plane.scheduler.reporter import Recorder, note_unschedulable
+from knarr.api.conditions import set_condition
 from knarr.api.kinds import POD
 from knarr.clock import Clock
 from knarr.errors import ApiError
@@ -81,13 +82,11 @@ class Evictor:
 
     async def _mark(self, pod: core.Pod) -> None:
         """Say on the victim why it goes, for whoever counts failures. It goes also when that fails."""
-        found = next((row for row in pod.status.conditions if row.type == DISRUPTION_TARGET), None)
-        if found is None:
-            found = pod.status.conditions.add(type=DISRUPTION_TARGET)
-        if found.status != "True":
-            found.lastTransitionTime.seconds = int(self._clock.now())
-        found.status, found.reason = "True", "PreemptionByScheduler"
-        found.message = f"{pod.spec.schedulerName}: preempting to accommodate a higher priority pod"
+        reason = "PreemptionByScheduler"
+        why = f"{pod.spec.schedulerName}: preempting to accommodate a higher priority pod"
+        now = self._clock.now()
+        condition = set_condition(pod.status.conditions, DISRUPTION_TARGET, "True", reason, why, now)
+        condition.observedGeneration = pod.metadata.generation
         try:
             await self._writer.update_status(pod)
         except ApiError as error:
@@ -98,7 +97,7 @@ class Evictor:
         pod = self._objects.get(core.Pod, namespace, name)
         if pod is None or pod.spec.nodeName:
             return
-        said = not set_condition(pod, preemption.refusal.message, int(self._clock.now()))
+        said = not note_unschedulable(pod, preemption.refusal.message, self._clock.now())
         if said and pod.status.nominatedNodeName == preemption.node:
             return
         pod.status.nominatedNodeName = preemption.node

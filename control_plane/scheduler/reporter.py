@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from control_plane.objects.interface import Objects, Writer
 from control_plane.scheduler.decisions import Held, Unschedulable
 from control_plane.scheduler.settings import SchedulerSettings
+from knarr.api.conditions import condition_of, set_condition
 from knarr.clock import Clock
 from knarr.errors import ApiError
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -98,7 +99,7 @@ class Reporter:
         self._told[key] = (self._clock.monotonic(), frozenset(verdict.counts), message)
         if len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
-        if not set_condition(pod, message, int(self._clock.now())):
+        if not note_unschedulable(pod, message, self._clock.now()):
             return
         try:
             await self._writer.update_status(pod)
@@ -109,14 +110,11 @@ class Reporter:
         self._recorder.record(pod, "Warning", "FailedScheduling", message)
 
 
-def set_condition(pod: core.Pod, message: str, now_s: int) -> bool:
+def note_unschedulable(pod: core.Pod, message: str, now: float) -> bool:
     """Set PodScheduled=False with this message on the pod; False when it says so already."""
-    found = next((c for c in pod.status.conditions if c.type == CONDITION), None)
-    if found is None:
-        found = pod.status.conditions.add(type=CONDITION)
-    elif (found.status, found.reason, found.message) == ("False", REASON, message):
+    found = condition_of(pod.status.conditions, CONDITION)
+    if found is not None and (found.status, found.reason, found.message) == ("False", REASON, message):
         return False
-    if found.status != "False":
-        found.lastTransitionTime.seconds = now_s
-    found.status, found.reason, found.message = "False", REASON, message
+    condition = set_condition(pod.status.conditions, CONDITION, "False", REASON, message, now)
+    condition.observedGeneration = pod.metadata.generation
     return True

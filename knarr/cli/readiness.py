@@ -10,6 +10,7 @@ from enum import Enum
 from google.protobuf.message import Message
 
 from knarr.api import kinds
+from knarr.api.conditions import condition_of, holds
 from knarr.api.support_stored import REASONS
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import batch_v1_pb2 as batch
@@ -71,7 +72,7 @@ def deployment_readiness(deployment: apps.Deployment, revision: int = 0) -> Read
         )
     if deployment.metadata.generation > status.observedGeneration:
         return _waiting("Waiting for deployment spec update to be observed...")
-    progressing = next((found for found in status.conditions if found.type == "Progressing"), None)
+    progressing = condition_of(status.conditions, "Progressing")
     if progressing is not None and progressing.reason == "ProgressDeadlineExceeded":
         return Readiness(
             Verdict.FAILED, f'deployment "{name}" exceeded its progress deadline: {progressing.message}'
@@ -167,7 +168,7 @@ def _pod(pod: core.Pod) -> Readiness:
         return Readiness(Verdict.READY, "completed")
     if pod.status.phase == "Failed":
         return Readiness(Verdict.FAILED, f"failed: {pod.status.reason} {pod.status.message}".strip())
-    if any(condition.type == "Ready" and condition.status == "True" for condition in pod.status.conditions):
+    if holds(pod.status.conditions, "Ready"):
         return Readiness(Verdict.READY, "ready")
     return _waiting(_trouble(pod) or (pod.status.phase or "Pending"))
 

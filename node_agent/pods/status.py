@@ -5,8 +5,8 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 
 from collections.abc import Iterable
 
+from knarr.api.timestamps import timestamp
 from knarr.proto.kubernetes import core_v1_pb2 as core
-from knarr.proto.kubernetes import meta_v1_pb2 as meta
 from node_agent.pods import backoff
 from node_agent.pods.decide import SETTLE_S
 from node_agent.pods.desired import DesiredContainer, DesiredPod, RestartPolicy
@@ -33,7 +33,7 @@ def status(
     made = core.PodStatus(hostIP=node.ip, qosClass=pod.status.qosClass or qos_class(pod))
     made.hostIPs.add(ip=node.ip)
     made.startTime.CopyFrom(
-        pod.status.startTime if pod.status.HasField("startTime") else time_of(history.started_at)
+        pod.status.startTime if pod.status.HasField("startTime") else timestamp(history.started_at)
     )
     sandbox = view.sandbox
     ip = node.ip if pod.spec.hostNetwork else (sandbox.ip if sandbox is not None else "")
@@ -67,11 +67,6 @@ def merged(own: core.PodStatus, received: core.PodStatus) -> core.PodStatus:
     return made
 
 
-def time_of(seconds: float) -> meta.Time:
-    """Whole seconds, as all of Kubernetes' times in a status."""
-    return meta.Time(seconds=int(seconds))
-
-
 # Containers
 
 
@@ -89,7 +84,7 @@ def _container(
     if found is not None and found.phase is not Phase.CREATED:
         made.image, made.imageID, made.containerID = found.image, found.image_id, container_id(found)
     if found is not None and running:
-        made.state.running.startedAt.CopyFrom(time_of(found.started_at))
+        made.state.running.startedAt.CopyFrom(timestamp(found.started_at))
     else:
         _set_ended(made, pod, container, view, before, now)
     previous = _previous(container.name, view)
@@ -190,8 +185,8 @@ def container_id(state: ContainerState) -> str:
 def terminated(state: ContainerState) -> core.ContainerStateTerminated:
     """How a container ended, in Kubernetes' words."""
     made = core.ContainerStateTerminated(exitCode=state.exit_code, containerID=container_id(state))
-    made.startedAt.CopyFrom(time_of(state.started_at))
-    made.finishedAt.CopyFrom(time_of(state.finished_at))
+    made.startedAt.CopyFrom(timestamp(state.started_at))
+    made.finishedAt.CopyFrom(timestamp(state.finished_at))
     if state.oom_killed:
         made.reason = "OOMKilled"
     elif state.error:
@@ -275,7 +270,7 @@ def _conditions(pod: core.Pod, wanted: DesiredPod, view: View, made: core.PodSta
         if kind in old and old[kind].status == condition.status:
             condition.lastTransitionTime.CopyFrom(old[kind].lastTransitionTime)
         else:
-            condition.lastTransitionTime.CopyFrom(time_of(now))
+            condition.lastTransitionTime.CopyFrom(timestamp(now))
     for kind, condition in old.items():
         if kind not in _OWN_CONDITIONS:
             made.conditions.append(condition)

@@ -1,6 +1,7 @@
 """Tables of namespaces, nodes, priority classes and leases, as kubectl's."""
 
 from control_plane.api.tables.columns import AGED, INTEGER, NAME, NONE, UNKNOWN, WIDE, Column, Columns, age
+from knarr.api.conditions import condition_of
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import scheduling_v1_pb2 as scheduling
 
@@ -10,7 +11,7 @@ ROLE_LABEL = "kubernetes.io/role"
 
 def node_state(node: core.Node) -> str:
     """Ready, NotReady or Unknown, and SchedulingDisabled where it is cordoned."""
-    ready = next((found for found in node.status.conditions if found.type == "Ready"), None)
+    ready = condition_of(node.status.conditions, "Ready")
     state = "Unknown" if ready is None else "Ready" if ready.status == "True" else "NotReady"
     return f"{state},SchedulingDisabled" if node.spec.unschedulable else state
 

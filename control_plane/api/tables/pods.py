@@ -13,6 +13,7 @@ from control_plane.api.tables.columns import (
     age,
     timestamp,
 )
+from knarr.api.conditions import holds
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 _TERMINAL = ("Succeeded", "Failed")
@@ -21,7 +22,7 @@ _TERMINAL = ("Succeeded", "Failed")
 def pod_status(pod: core.Pod) -> str:
     """The word of the STATUS column: the reason that matters most, as kubectl chooses it."""
     reason = _init_reason(pod)
-    if not reason or condition_holds(pod, "Initialized"):
+    if not reason or holds(pod.status.conditions, "Initialized"):
         reason = _reason(pod)
     if pod.metadata.HasField("deletionTimestamp"):
         if pod.status.reason == "NodeLost":
@@ -29,11 +30,6 @@ def pod_status(pod: core.Pod) -> str:
         if pod.status.phase not in _TERMINAL:
             return "Terminating"
     return reason
-
-
-def condition_holds(pod: core.Pod, type_: str) -> bool:
-    """Whether the pod has the condition, and it is True."""
-    return any(found.type == type_ and found.status == "True" for found in pod.status.conditions)
 
 
 def sidecars(pod: core.Pod) -> set[str]:
@@ -75,7 +71,7 @@ def _reason(pod: core.Pod) -> str:
         elif status.ready and state.HasField("running"):
             running = True
     if reason == "Completed" and running:
-        return "Running" if condition_holds(pod, "Ready") else "NotReady"
+        return "Running" if holds(pod.status.conditions, "Ready") else "NotReady"
     return reason
 
 
@@ -105,7 +101,7 @@ def restarts(pod: core.Pod) -> str:
 
 def _restarted(pod: core.Pod) -> Iterator[core.ContainerStatus]:
     lasting = sidecars(pod)
-    starting = bool(_init_reason(pod)) and not condition_holds(pod, "Initialized")
+    starting = bool(_init_reason(pod)) and not holds(pod.status.conditions, "Initialized")
     for each in pod.status.initContainerStatuses:
         if starting or each.name in lasting:
             yield each
@@ -115,7 +111,7 @@ def _restarted(pod: core.Pod) -> Iterator[core.ContainerStatus]:
 
 def _gates(pod: core.Pod) -> str:
     gates = pod.spec.readinessGates
-    open_ = sum(condition_holds(pod, gate.conditionType) for gate in gates)
+    open_ = sum(holds(pod.status.conditions, gate.conditionType) for gate in gates)
     return f"{open_}/{len(gates)}" if gates else NONE
 
 

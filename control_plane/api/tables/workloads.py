@@ -15,6 +15,7 @@ from control_plane.api.tables.columns import (
     pairs,
     selector,
 )
+from knarr.api.conditions import condition_of
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
@@ -105,7 +106,7 @@ def _pod_disruption_budget(found: policy.PodDisruptionBudget) -> list[str]:
 
 def _pod_group(found: scheduling.PodGroup) -> list[str]:
     policy = found.spec.schedulingPolicy
-    scheduled = next((row for row in found.status.conditions if row.type == "PodGroupScheduled"), None)
+    scheduled = condition_of(found.status.conditions, "PodGroupScheduled")
     return [
         "Gang" if policy.HasField("gang") else "Basic",
         str(policy.gang.minCount) if policy.HasField("gang") else NONE,

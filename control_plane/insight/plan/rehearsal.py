@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from control_plane.api.messages import copy, time_of
+from control_plane.api.messages import copy
 from control_plane.controllers import standard_controllers
 from control_plane.controllers.actions import EventType, Failure, Record, RequeueAfter
 from control_plane.controllers.apply import Applier, ApplySettings
@@ -16,6 +16,7 @@ from control_plane.insight.plan.gathering import OWNED
 from control_plane.objects.interface import Binding, DeleteOptions, ObjectKey
 from control_plane.volumes.matching import point_at
 from knarr.api.kinds import POD
+from knarr.api.timestamps import timestamp
 from knarr.clock import Clock
 from knarr.errors import NotFound
 from knarr.proto.kubernetes import batch_v1_pb2 as batch
@@ -113,7 +114,7 @@ class Rehearsal:
         await self._fork.writer.bind(
             [Binding(pod.metadata.namespace, pod.metadata.name, pod.metadata.uid, node) for pod, node in pods]
         )
-        now = time_of(self._fork.clock.now())
+        now = timestamp(self._fork.clock.now())
         for pod, _ in pods:
             current = self._fork.objects.get(core.Pod, pod.metadata.namespace, pod.metadata.name)
             if current is None:

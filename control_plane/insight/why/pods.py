@@ -7,6 +7,7 @@ from control_plane.insight.why.answers import blank
 from control_plane.insight.why.containers import Trouble, troubles
 from control_plane.insight.why.facts import PodFacts, last_seen
 from control_plane.insight.why.sentences import exit_text, listed, since
+from knarr.api.conditions import condition_of, holds
 from knarr.api.kinds import POD
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
@@ -62,7 +63,7 @@ def worst(found: Sequence[Trouble]) -> Trouble:
 
 
 def is_ready(pod: core.Pod) -> bool:
-    return any(one.type == "Ready" and one.status == "True" for one in pod.status.conditions)
+    return holds(pod.status.conditions, "Ready")
 
 
 def add_happenings(answer: wire.WhyResponse, events: Sequence[core.Event]) -> None:
@@ -139,7 +140,7 @@ def _silent(node: core.Node) -> bool:
 
 
 def _ready_condition(node: core.Node) -> core.NodeCondition:
-    return next((one for one in node.status.conditions if one.type == "Ready"), core.NodeCondition())
+    return condition_of(node.status.conditions, "Ready") or core.NodeCondition()
 
 
 def _silence(node: core.Node, now: float) -> str:

@@ -15,6 +15,7 @@ from control_plane.objects.interface import DeleteOptions, Objects, Writer
 from control_plane.scheduler.decisions import Unschedulable
 from control_plane.scheduler.gangs.membership import SCHEDULED, Membership
 from control_plane.scheduler.reporter import Recorder
+from knarr.api.conditions import condition_of, set_condition
 from knarr.api.kinds import POD
 from knarr.clock import Clock
 from knarr.errors import ApiError
@@ -64,8 +65,8 @@ class GangKeeper:
         group = self._group(gang)
         if group is None or not group.spec.schedulingPolicy.HasField("gang") or not (complete or why):
             return
-        now_s = int(self._clock.now())
-        if not set_condition(group, "True" if complete else "False", "" if complete else why, now_s):
+        status, message = ("True", "") if complete else ("False", why)
+        if not note_scheduled(group, status, message, self._clock.now()):
             return
         try:
             await self._writer.update_status(group)
@@ -95,15 +96,12 @@ class GangKeeper:
         return self._objects.get(scheduling.PodGroup, namespace, name)
 
 
-def set_condition(group: scheduling.PodGroup, status: str, message: str, now_s: int) -> bool:
+def note_scheduled(group: scheduling.PodGroup, status: str, message: str, now: float) -> bool:
     """Set PodGroupScheduled; False when it says so already, or has been True once: that stays."""
-    found = next((row for row in group.status.conditions if row.type == SCHEDULED), None)
+    found = condition_of(group.status.conditions, SCHEDULED)
     if found is not None and (found.status == "True" or (found.status, found.message) == (status, message)):
         return False
-    if found is None:
-        found = group.status.conditions.add(type=SCHEDULED)
-    if found.status != status:
-        found.lastTransitionTime.seconds = now_s
-    found.status, found.reason, found.message = status, _REASONS[status], message
-    found.observedGeneration = group.metadata.generation
+    reason = _REASONS[status]
+    condition = set_condition(group.status.conditions, SCHEDULED, status, reason, message, now)
+    condition.observedGeneration = group.metadata.generation
     return True

@@ -171,9 +171,11 @@ def test_when_a_budget_refuses(spent: policy.PodDisruptionBudget, code: int, cau
 
 def test_an_evicted_pod_says_so_once() -> None:
     evicted = pod()
+    evicted.metadata.generation = 2
     eviction.evicted(evicted, NOW)
     eviction.evicted(evicted, NOW + 5)
     targets = [each for each in evicted.status.conditions if each.type == "DisruptionTarget"]
-    assert [(each.status, each.reason, each.lastTransitionTime.seconds) for each in targets] == [
-        ("True", "EvictionByEvictionAPI", 1_000)
-    ]
+    assert [
+        (each.status, each.reason, each.lastTransitionTime.seconds, each.observedGeneration)
+        for each in targets
+    ] == [("True", "EvictionByEvictionAPI", 1_000, 2)]
