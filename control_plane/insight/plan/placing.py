@@ -7,13 +7,14 @@ from itertools import groupby
 from control_plane.insight.picture import Picture
 from control_plane.insight.plan.layout import Layout, Placing
 from control_plane.insight.plan.trial import Trial, tried
-from control_plane.insight.why.pending import refusals, without_evicting
+from control_plane.insight.why.pending import companions, refusals, without_evicting
 from control_plane.scheduler.decide import decide
 from control_plane.scheduler.decisions import Decision, PendingPod, Placed, Preemption, Unschedulable
 from control_plane.scheduler.gangs.attempt import decide_gang
 from control_plane.scheduler.shape import Shape
 from control_plane.scheduler.shaping import Shapes
 from control_plane.scheduler.why.advice import advise
+from control_plane.scheduler.why.changes import Companions
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
 
@@ -54,7 +55,10 @@ def advice(picture: Picture, layout: Layout, pods: Sequence[core.Pod]) -> dict[s
             if shape in seen or len(seen) == MOST_ADVISED:
                 continue
             seen.add(shape)
-            advised = advise(picture.cluster, pod, picture.profile_of(shape), picture.budgets)
+            known = _companions(picture, layout, pod, shapes)
+            advised = advise(
+                picture.cluster, pod, picture.profile_of(shape), picture.budgets, companions=known
+            )
             found[key_of(pod)] = refusals(without_evicting(advised, layout.placed))
     return found
 
@@ -62,6 +66,12 @@ def advice(picture: Picture, layout: Layout, pods: Sequence[core.Pod]) -> dict[s
 def key_of(pod: core.Pod) -> str:
     """ "namespace/name"."""
     return f"{pod.metadata.namespace}/{pod.metadata.name}"
+
+
+def gang_of(pod: core.Pod) -> str:
+    """The PodGroup that the pod names, "namespace/name"; "" for none."""
+    group = pod.spec.schedulingGroup.podGroupName
+    return f"{pod.metadata.namespace}/{group}" if group else ""
 
 
 def _ready(picture: Picture, layout: Layout, trial: Trial, outcome: Placing) -> Iterator[PendingPod]:
@@ -74,8 +84,7 @@ def _ready(picture: Picture, layout: Layout, trial: Trial, outcome: Placing) -> 
         elif pod.spec.schedulerName not in picture.profiles:
             outcome.held[key] = f"there is no scheduler {pod.spec.schedulerName}"
         else:
-            group = pod.spec.schedulingGroup.podGroupName
-            gang = f"{pod.metadata.namespace}/{group}" if group else ""
+            gang = gang_of(pod)
             policy = _policy_least(picture, layout, gang)
             if gang and policy is None:
                 outcome.held[key] = f"waits for PodGroup {gang}, which does not exist"
@@ -88,6 +97,27 @@ def _policy_least(picture: Picture, layout: Layout, gang: str) -> int | None:
     """How many pods of a gang must have nodes at once; None: there is no such gang."""
     policy = layout.policies.get(gang) or picture.membership.policy(gang)
     return None if policy is None else policy.at_least
+
+
+def _members(picture: Picture, layout: Layout, gang: str) -> tuple[int, int]:
+    """How many pods of the gang have nodes, and how many must."""
+    new = sum(gang_of(pod) == gang for pod, _ in layout.placed.values())
+    have = picture.membership.count(gang, without=layout.gone_pods) + new
+    return have, _policy_least(picture, layout, gang) or 1
+
+
+def _companions(picture: Picture, layout: Layout, pod: core.Pod, shapes: Shapes) -> Companions | None:
+    """What a pod of a gang goes together with; None: it goes by itself."""
+    gang = gang_of(pod)
+    if not gang or not _policy_least(picture, layout, gang):
+        return None
+    have, least = _members(picture, layout, gang)
+    waiting = [
+        PendingPod(key_of(other), other.metadata.uid, shapes.of(other), gang=gang)
+        for other in layout.waiting
+        if gang_of(other) == gang
+    ]
+    return companions(picture, gang, pod, waiting, max(1, least - have))
 
 
 def _crowds(pods: Iterable[PendingPod], others: Collection[str]) -> Iterator[tuple[str, list[PendingPod]]]:
@@ -124,12 +154,7 @@ def _place_alone(picture: Picture, trial: Trial, pods: list[PendingPod], outcome
 def _place_gang(
     picture: Picture, layout: Layout, trial: Trial, gang: str, pods: list[PendingPod], outcome: Placing
 ) -> None:
-    least = _policy_least(picture, layout, gang) or 1
-    have = picture.membership.count(gang) + sum(
-        pod.spec.schedulingGroup.podGroupName == gang.partition("/")[2]
-        and pod.metadata.namespace == gang.partition("/")[0]
-        for pod, _ in layout.placed.values()
-    )
+    have, least = _members(picture, layout, gang)
     needs = max(1, least - have)
     if len(pods) < needs:
         for pod in pods:

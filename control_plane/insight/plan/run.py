@@ -175,7 +175,7 @@ class Run:
         for key, victim in victims:
             self._placed.pop(victim.key, None)
             pod = await self._lose(victim.key)
-            if pod is not None:
+            if pod is not None and not pod.metadata.HasField("deletionTimestamp"):
                 self._story.lost(pod, wire.PodLoss.PREEMPTED, for_pod=key)
         return bool(victims)
 

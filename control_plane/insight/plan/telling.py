@@ -32,9 +32,17 @@ class Story:
         self.answer = wire.PlanResponse()
 
     def is_replaced(self, pod: core.Pod) -> bool:
-        """Whether its owner makes another in its place."""
+        """Whether its owner makes another in its place: not one that is deleted itself, nor for a pod that
+        ends already."""
         owner = controller_of(pod.metadata)
-        return owner is not None and owner.kind not in _NOT_MADE_AGAIN
+        if owner is None or owner.kind in _NOT_MADE_AGAIN or pod.metadata.HasField("deletionTimestamp"):
+            return False
+        kind = kinds.find(owner.apiVersion, owner.kind)
+        if kind is None:
+            return True  # somebody else's
+        there = self._get(kind.message, pod.metadata.namespace, owner.name)
+        own = None if there is None else metadata(there)
+        return own is not None and own.uid == owner.uid and not own.HasField("deletionTimestamp")
 
     def lost(self, pod: core.Pod, cause: wire.PodLoss.Cause.ValueType, for_pod: str = "") -> None:
         """A pod goes."""

@@ -4,8 +4,10 @@ Pure; fed by changes of PodGroups and pods. Source: kubernetes.io/docs/concepts/
 gang-scheduling.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 
+from knarr.api.conditions import holds
 from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as scheduling
 
 SCHEDULED = "PodGroupScheduled"  # the condition that a gang has been complete once
@@ -24,7 +26,7 @@ class Policy:
 def policy_of(group: scheduling.PodGroup) -> Policy:
     """The policy of a PodGroup."""
     spec = group.spec
-    complete = any(row.type == SCHEDULED and row.status == "True" for row in group.status.conditions)
+    complete = holds(group.status.conditions, SCHEDULED)
     timeout_s = spec.scheduleTimeoutSeconds if spec.HasField("scheduleTimeoutSeconds") else DEFAULT_TIMEOUT_S
     at_least = spec.schedulingPolicy.gang.minCount if spec.schedulingPolicy.HasField("gang") else 0
     return Policy(at_least, timeout_s, complete)
@@ -69,10 +71,10 @@ class Membership:
             if not members.placed:
                 del self._members[gang]
 
-    def count(self, gang: str) -> int:
-        """How many pods of the group have a node."""
+    def count(self, gang: str, without: Set[str] = frozenset()) -> int:
+        """How many pods of the group have a node, those `without` aside."""
         members = self._members.get(gang)
-        return len(members.placed) if members else 0
+        return len(members.placed - without) if members else 0
 
     def needs(self, gang: str) -> int | None:
         """How many waiting pods of the group must be placed at once; None: it cannot be tried, for there is

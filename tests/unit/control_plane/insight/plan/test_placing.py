@@ -8,7 +8,9 @@ from control_plane.insight.plan.layout import Layout
 from control_plane.insight.plan.placing import advice, key_of, place
 from control_plane.scheduler.gangs.membership import Policy
 from control_plane.scheduler.nodes import node_facts
+from knarr.api.codec import from_dict
 from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as groups
 from tests.unit.control_plane.insight.pictures_for_tests import picture_of, state
 from tests.unit.control_plane.scheduler.objects_for_scheduling import make_node, make_pod
 from tests.unit.control_plane.scheduler.random_clusters import Generator
@@ -78,6 +80,29 @@ def test_gangs_of_a_plan(pods: int, placed: int, held: str) -> None:
     outcome = place(picture, Layout(waiting=waiting, policies={"default/train": Policy(2)}))
     assert len(outcome.placed) == placed
     assert set(outcome.held.values()) == ({held} if held else set())
+
+
+def test_a_gang_that_goes_comes_again_as_a_whole() -> None:
+    """Those that go do not count as placed: one alone would run in vain."""
+    there = [make_pod(f"m{n}", requests=cpu("2"), node="a", schedulingGroup=GROUP) for n in range(2)]
+    group = from_dict(
+        {
+            "metadata": {"name": "train", "namespace": "default"},
+            "spec": {"schedulingPolicy": {"gang": {"minCount": 2}}},
+        },
+        groups.PodGroup,
+    )
+    picture = picture_of([make_node("a", cpu="4"), make_node("b", cpu="2"), group, *there])
+    again = tuple(make_pod(f"n{n}", requests=cpu("2"), schedulingGroup=GROUP) for n in range(2))
+    gone = frozenset(map(key_of, there))
+    layout = Layout(gone_nodes=("a",), gone_pods=gone, waiting=again)
+    outcome = place(picture, layout)
+    assert (outcome.placed, set(outcome.refused)) == ({}, {"default/n0", "default/n1"})
+    told = advice(picture, layout, again)["default/n0"]
+    assert [one.text for one in told.suggestions] == [
+        "lower the cpu request of container main from 2 to 1",
+        "add a node like b",
+    ]
 
 
 def test_advice_is_about_the_cluster_as_the_plan_leaves_it() -> None:

@@ -7,11 +7,13 @@ from google.protobuf.message import Message
 
 from control_plane.api.messages import metadata
 from control_plane.insight.insight import Insight
+from control_plane.objects.interface import DeleteOptions
 from control_plane.scheduler.profiles import Profiles
 from knarr.api import kinds
 from knarr.api.codec import from_dict
 from knarr.errors import BadRequest
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
+from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 from knarr.proto.services import insight_service_pb2 as wire
 from knarr.proto.services import object_service_pb2 as objects_wire
@@ -267,6 +269,45 @@ async def test_a_plan_that_takes_too_long_says_how_far_it_came() -> None:
         it.insight = Insight(it.api.objects, Profiles(), Hurried())
         answer = await it.insight.plan([document(deployment())], [])
         assert answer.unfinished
+
+
+async def test_pods_that_end_already_are_not_the_plans_doing() -> None:
+    async with world() as it:
+        await it.node("a", cpu="2")
+        await it.make(deployment(replicas=2))
+        await it.roll_out("a")
+        for pod in it.api.objects.list(core.Pod, "default"):
+            await it.api.writer.delete(
+                kinds.POD, "default", pod.metadata.name, DeleteOptions(grace_period_s=30)
+            )
+        await it.make(
+            {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "value": 9, **named("high")}
+        )
+        answer = await it.plan(deployment("vip", 2, priorityClassName="high"))
+        assert list(answer.losses) == []
+        assert where(answer).count(("Deployment/vip", "a")) == 2
+
+
+@pytest.mark.parametrize("owner_is_there", [True, False])
+async def test_only_an_owner_that_is_there_makes_others(owner_is_there: bool) -> None:
+    async with world() as it:
+        await it.node("a", cpu="2")
+        await it.make(deployment(replicas=2))
+        await it.roll_out("a")
+        if not owner_is_there:
+            (owner,) = it.api.objects.list(apps.ReplicaSet, "default")
+            await it.api.writer.delete(kinds.REPLICA_SET, "default", owner.metadata.name, DeleteOptions())
+            await it.api.writer.delete(kinds.DEPLOYMENT, "default", "web", DeleteOptions())
+        await it.make(
+            {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "value": 9, **named("high")}
+        )
+        answer = await it.plan(deployment("vip", 2, priorityClassName="high"))
+        assert [loss.replaced for loss in answer.losses] == [owner_is_there] * 2
+        assert len(answer.pods) == (4 if owner_is_there else 2)
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"metadata": {"name": name}}
 
 
 async def test_pods_with_finalizers_go_too() -> None:
