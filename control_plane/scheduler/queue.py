@@ -144,7 +144,8 @@ class Queue:
                 if self._has_enough(group):
                     return [pod for _, pod in group.pods.values()]
             elif group.oldest == age:
-                return [pod for _, pod in islice(group.pods.values(), limit(group.shape))]
+                most = limit(group.shape) if len(group.pods) > 1 else 1
+                return [pod for _, pod in islice(group.pods.values(), most)]
             else:
                 self._stand(group)  # its oldest pod has gone: with the age it has now
         return []

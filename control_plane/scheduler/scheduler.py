@@ -207,9 +207,10 @@ class Scheduler:
         self._apply(
             shape, decide(self.cluster, pods, self._profile_of(shape), rotation, self._budgets), began
         )
-        took = max(1e-6, self._clock.monotonic() - began)
-        rates, way = self._pods_per_s, self._way_of(shape)
-        rates[way] += 0.5 * (min(1e6, len(pods) / took) - rates[way])
+        if len(pods) > 1:  # else it was one by one, whatever the way of its like
+            took = max(1e-6, self._clock.monotonic() - began)
+            rates, way = self._pods_per_s, self._way_of(shape)
+            rates[way] += 0.5 * (min(1e6, len(pods) / took) - rates[way])
 
     def _try_gang(self, attempt: GangAttempt, end: float) -> None:
         """Go on with a gang; other pods wait until it is decided about."""
