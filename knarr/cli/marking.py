@@ -1,16 +1,18 @@
 """Labels and annotations of objects, written: what label and annotate share."""
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import click
 
-from knarr.cli.choosing import Found, Wanted, find, named, require_selection
+from knarr.cli.choosing import Found, Wanted, chooses, find, named, require_selection
 from knarr.cli.decisions.marks import Marks, parse_marks, require_free, split
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation
-from knarr.cli.writing import Writing
+from knarr.cli.writing import Writing, writes
 from knarr.client import Client, metadata_of, reference
 from knarr.proto.services import object_service_pb2 as wire
 
@@ -28,14 +30,41 @@ LABELS = Words("labels", "labeled", "unlabeled")
 ANNOTATIONS = Words("annotations", "annotated", "annotated")
 
 
-def mark(
-    invocation: Invocation, wanted: Wanted, writing: Writing, words: Words, *, overwrite: bool, show: bool
-) -> None:
-    """Change the map of every object that is wanted; with `show` print it instead. The arguments after the
-    names are the change."""
+@dataclass(frozen=True, slots=True)
+class Marking:
+    """What the arguments of label or annotate say. Those after the names are the change."""
+
+    words: Words
+    wanted: Wanted
+    writing: Writing
+    overwrite: bool
+    show: bool
+
+
+def marks(words: Words, manager: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Adds the arguments and options of label and annotate, and hands them on as `marking`."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def invoke(*arguments: Any, **options: Any) -> Any:
+            return function(*arguments, marking=Marking(words, **options))
+
+        decorated: Callable[..., Any] = writes(manager)(invoke)
+        decorated = click.option("--list", "show", is_flag=True, help=f"Show the {words.field}.")(decorated)
+        return chooses()(_OVERWRITE(decorated))
+
+    return decorate
+
+
+_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace values that are there.")
+
+
+def mark(invocation: Invocation, marking: Marking) -> None:
+    """Change the map of every object that is wanted; with `show` print it instead."""
+    words, wanted, writing = marking.words, marking.wanted, marking.writing
     names, pairs = split(wanted.names)
-    marks = parse_marks(pairs)
-    if not pairs and not show:
+    change = parse_marks(pairs)
+    if not pairs and not marking.show:
         raise Failure(f"say which {words.field}: KEY=VALUE to set, KEY- to remove", USAGE)
     wanted = replace(wanted, names=names)
     which = named(wanted, invocation)
@@ -45,23 +74,23 @@ def mark(
         found = await find(client, wanted, which)
         if not found:
             click.echo("No resources found.", err=True)
-        if not overwrite:
+        if not marking.overwrite:
             for each in found:
-                require_free(_map(each, words), marks, str(each.target))
+                require_free(_map(each, words), change, str(each.target))
         if pairs:
-            await _write(client, found, marks, writing, words)
-        if show:
+            await _write(client, found, change, writing, words)
+        if marking.show:
             for each in found:
-                _list(each, marks.applied(_map(each, words)), several=len(found) > 1)
+                _list(each, change.applied(_map(each, words)), several=len(found) > 1)
 
     invocation.run(work)
 
 
 async def _write(
-    client: Client, found: Sequence[Found], marks: Marks, writing: Writing, words: Words
+    client: Client, found: Sequence[Found], change: Marks, writing: Writing, words: Words
 ) -> None:
     answers = []
-    patch = json.dumps({"metadata": {words.field: marks.patch()}}).encode()
+    patch = json.dumps({"metadata": {words.field: change.patch()}}).encode()
     for each in found:
         request = wire.PatchRequest(
             reference=reference(each.target.kind, each.namespace, each.target.name),
@@ -70,24 +99,24 @@ async def _write(
             options=writing.options(),
         )
         answer = await client.send(request)
-        writing.tell(each.target, _verb(_map(each, words), marks, words), answer)
+        writing.tell(each.target, _verb(_map(each, words), change, words), answer)
         answers.append(answer)
     writing.show([each.target.kind for each in found], answers)
 
 
-def _verb(before: Mapping[str, str], marks: Marks, words: Words) -> str:
-    if marks.applied(before) == before:
+def _verb(before: Mapping[str, str], change: Marks, words: Words) -> str:
+    if change.applied(before) == before:
         return f"not {words.changed}"
-    return words.changed if marks.set else words.removed
+    return words.changed if change.set else words.removed
 
 
 def _map(found: Found, words: Words) -> Mapping[str, str]:
-    marks: Mapping[str, str] = getattr(metadata_of(found.obj), words.field)
-    return dict(marks)
+    known: Mapping[str, str] = getattr(metadata_of(found.obj), words.field)
+    return dict(known)
 
 
-def _list(found: Found, marks: Mapping[str, str], *, several: bool) -> None:
+def _list(found: Found, known: Mapping[str, str], *, several: bool) -> None:
     if several:
         click.echo(f"{found.target}:")
-    for key, value in sorted(marks.items()):
+    for key, value in sorted(known.items()):
         click.echo(f"{' ' if several else ''}{key}={value}")

@@ -1,17 +1,14 @@
 """knarr drain: a node without pods, for its maintenance."""
 
 import random
-from collections.abc import Sequence
 
 import click
 
-from knarr.api.kinds import NODE
-from knarr.cli.complete import complete_names_of
 from knarr.cli.decisions.draining import Permissions, Verdicts, judge
 from knarr.cli.draining import Drainer, Eviction
 from knarr.cli.failure import FAILED, Failure
 from knarr.cli.invocation import Invocation, knarr_command, warn
-from knarr.cli.nodes import check_choice, chosen, set_unschedulable
+from knarr.cli.nodes import Choice, chooses_nodes, chosen, set_unschedulable
 from knarr.cli.options import DURATION
 from knarr.cli.writing import DRY_RUN, SUFFIX, Writing
 from knarr.client import Client
@@ -23,8 +20,7 @@ WEEK_S = 7 * 86_400.0
 
 
 @knarr_command("drain", short_help="Take all pods off nodes")
-@click.argument("nodes", nargs=-1, metavar="NODE…", shell_complete=complete_names_of(NODE))
-@click.option("--selector", "-l", default="", metavar="SELECTOR", help="All nodes with these labels.")
+@chooses_nodes
 @click.option("--pod-selector", default="", metavar="SELECTOR", help="Only pods with these labels.")
 @click.option("--ignore-daemonsets", is_flag=True, help="Leave the pods of DaemonSets where they are.")
 @click.option("--delete-emptydir-data", is_flag=True, help="Lose what is in emptyDir volumes.")
@@ -43,8 +39,7 @@ WEEK_S = 7 * 86_400.0
 @DRY_RUN
 def command(
     invocation: Invocation,
-    nodes: Sequence[str],
-    selector: str,
+    choice: Choice,
     pod_selector: str,
     ignore_daemonsets: bool,
     delete_emptydir_data: bool,
@@ -63,14 +58,13 @@ def command(
       knarr drain -l rack=a --ignore-daemonsets --delete-emptydir-data --timeout=5m
       knarr drain node-1 --dry-run
     """
-    check_choice(nodes, selector)
     permitted = Permissions(ignore_daemonsets, delete_emptydir_data, force, skip_wait_for_delete_timeout)
     grace_s = grace_period if grace_period >= 0 else None
     eviction = Eviction(grace_s, timeout or WEEK_S, disable_eviction, dry_run)
     writing = Writing("knarr-drain", dry_run)
 
     async def work(client: Client) -> None:
-        found = await chosen(client, nodes, selector)
+        found = await chosen(client, choice)
         await set_unschedulable(client, found, writing, unschedulable=True)
         for node in found:
             await _drain(client, node.metadata.name, pod_selector, permitted, eviction)

@@ -1,19 +1,12 @@
 """knarr label: labels of objects."""
 
-import click
-
-from knarr.cli.choosing import Wanted, chooses
 from knarr.cli.invocation import Invocation, knarr_command
-from knarr.cli.marking import LABELS, mark
-from knarr.cli.writing import Writing, writes
+from knarr.cli.marking import LABELS, Marking, mark, marks
 
 
 @knarr_command("label", short_help="Set or remove labels")
-@chooses()
-@click.option("--overwrite", is_flag=True, help="Replace values that are there.")
-@click.option("--list", "show", is_flag=True, help="Show the labels.")
-@writes("knarr-label")
-def command(invocation: Invocation, wanted: Wanted, overwrite: bool, show: bool, writing: Writing) -> None:
+@marks(LABELS, "knarr-label")
+def command(invocation: Invocation, marking: Marking) -> None:
     """Set labels (KEY=VALUE) or remove them (KEY-), of objects by name, by selector, or as files say.
 
     \b
@@ -21,4 +14,4 @@ def command(invocation: Invocation, wanted: Wanted, overwrite: bool, show: bool,
       knarr label deploy -l app=web owner=me --overwrite
       knarr label node node-1 rack-
     """
-    mark(invocation, wanted, writing, LABELS, overwrite=overwrite, show=show)
+    mark(invocation, marking)

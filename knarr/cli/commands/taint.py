@@ -11,7 +11,7 @@ from knarr.cli.complete import complete_targets
 from knarr.cli.decisions.taints import Change, parse_changes, tainted
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation, knarr_command
-from knarr.cli.nodes import check_choice, chosen
+from knarr.cli.nodes import choice_of, chosen
 from knarr.cli.resources import Target, find_kind
 from knarr.cli.writing import DRY_RUN, Writing
 from knarr.client import Client, reference
@@ -48,12 +48,11 @@ def command(
     changes = parse_changes(texts)
     if not changes:
         raise Failure("say which taint: KEY=VALUE:EFFECT to set, KEY- to remove", USAGE)
-    if not everything:
-        check_choice(names, selector)
+    choice = None if everything else choice_of(names, selector)
     writing = Writing("knarr-taint", dry_run)
 
     async def work(client: Client) -> None:
-        found = (await client.list(core.Node)).items if everything else await chosen(client, names, selector)
+        found = (await client.list(core.Node)).items if choice is None else await chosen(client, choice)
         for node in found:
             await _taint(client, node, changes, writing, overwrite=overwrite)
 

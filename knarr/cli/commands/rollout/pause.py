@@ -1,13 +1,8 @@
 """knarr rollout pause: changes of a deployment's template wait."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from knarr.api.kinds import DEPLOYMENT
-from knarr.cli.choosing import Found, Wanted, chooses, named, require_selection
-from knarr.cli.failure import USAGE, Failure
+from knarr.cli.choosing import Wanted, chooses
 from knarr.cli.invocation import Invocation, knarr_command
-from knarr.cli.patching import patch_each
+from knarr.cli.rollouts import set_paused
 from knarr.cli.writing import Writing, writes
 
 
@@ -20,12 +15,4 @@ def command(invocation: Invocation, wanted: Wanted, writing: Writing) -> None:
     \b
       knarr rollout pause deploy/web
     """
-    which = named(wanted, invocation)
-    require_selection(wanted, which)
-    if any(each.target.kind is not DEPLOYMENT for each in which):
-        raise Failure("only deployments can be paused and resumed", USAGE)
-
-    def patch(found: Found) -> Mapping[str, Any]:
-        return {"spec": {"paused": True}}
-
-    invocation.run(lambda client: patch_each(client, wanted, which, patch, writing, "paused"))
+    set_paused(invocation, wanted, writing, paused=True)
