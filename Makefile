@@ -65,8 +65,8 @@ conformance: $(VENV)/.ready ## Recorded answers of Kubernetes, played against Kn
 
 SEEDS ?= 200
 .PHONY: sim
-sim: $(VENV)/.ready ## The whole cluster in virtual time with faults; SEEDS=n, SEED=n for one
-	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
+sim: $(VENV)/.ready ## The whole cluster in virtual time with faults; SEEDS=n, SEED=n for one, STORY=volumes
+	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) $(if $(STORY),--story $(STORY))
 
 FUZZ_SECONDS ?= 60
 TARGET ?=

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from knarr.clock import Clock, SeededIds
 from node_agent.agent import AgentIdentity
 from node_agent.assignment_store import MemoryAssignmentStore
 from node_agent.machine import Machine
+from node_agent.pods.parts import PodFiles
 from node_agent.runtime.fake import FakeEngine, FakeHost
 from node_agent.settings import AgentSettings
 from node_agent.volumes import NoFiles
@@ -62,6 +63,7 @@ class SimCluster:
     backend: MemoryBackend = field(default_factory=MemoryBackend)
     replicas: dict[str, SimReplica] = field(default_factory=dict)
     nodes: dict[str, SimNode] = field(default_factory=dict)
+    files: Callable[[str], PodFiles] = lambda node: NoFiles()  # what agents mount
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _incarnations: int = 0
 
@@ -127,7 +129,7 @@ class SimCluster:
             engine=FakeEngine(node.host, cluster=CLUSTER_ID, node=name),
             engine_version="fake://1",
             store=node.disk,
-            files=NoFiles(),
+            files=self.files(name),
             found=_machine(name),
             clock=self.clock,
             ids=SeededIds(rng.getrandbits(64)),

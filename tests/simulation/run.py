@@ -14,18 +14,20 @@ import structlog
 from tests.simulation.cluster import SimCluster
 from tests.simulation.loop import VirtualClock, VirtualLoop
 from tests.simulation.scenario import Story
+from tests.simulation.volumes import VolumeStory
 
+STORIES: dict[str, type[Story]] = {"workloads": Story, "volumes": VolumeStory}
 HASH_SEED = "0"  # sets are walked in the same order every time
 
 
-def play(seed: int) -> tuple[list[str], BaseException | None]:
+def play(seed: int, kind: type[Story] = Story) -> tuple[list[str], BaseException | None]:
     """One story: its log and, where an invariant broke, why."""
     loop = VirtualLoop()
     clock = VirtualClock(loop)
     rng = random.Random(seed)
     nodes = tuple(f"node-{number}" for number in range(rng.randint(2, 5)))
     cluster = SimCluster(clock, random.Random(rng.getrandbits(64)), rng.randint(1, 2), nodes)
-    story = Story(cluster, random.Random(rng.getrandbits(64)), clock)
+    story = kind(cluster, random.Random(rng.getrandbits(64)), clock)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         try:
             runner.run(story.run())
@@ -39,6 +41,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--seed", type=int, help="play this one, with its log")
+    parser.add_argument("--story", choices=sorted(STORIES), default="workloads")
     parser.add_argument("--verbose", action="store_true", help="what the processes log")
     arguments = parser.parse_args()
     level = logging.DEBUG if arguments.verbose else logging.CRITICAL
@@ -47,7 +50,7 @@ def main() -> int:
     began = time.perf_counter()
     failed: list[int] = []
     for seed in seeds:
-        log, error = play(seed)
+        log, error = play(seed, STORIES[arguments.story])
         if error is not None:
             failed.append(seed)
             print(f"seed {seed}: {type(error).__name__}: {error}", flush=True)

@@ -21,6 +21,7 @@ CHECK_EVERY_S = 0.25
 QUIET_LIMIT_S = 240.0
 GANG = "train"
 OPTIONS = WriteOptions("people")
+Deed = Callable[[], Awaitable[None]]
 MAX_CPU_MILLIS = 1600  # asked for in all by every node's share: what one node less can still carry
 
 
@@ -56,10 +57,12 @@ class Story:
     async def _check(self) -> None:
         while True:
             always(self.cluster)
+            self.also_always()
             await asyncio.sleep(CHECK_EVERY_S)
 
-    async def _step(self) -> None:
-        people: list[Callable[[], Awaitable[None]]] = [
+    def people(self) -> list[Deed]:
+        """What they may do next."""
+        return [
             self._deploy,
             self._train,
             self._scale,
@@ -68,7 +71,16 @@ class Story:
             self._delete_pod,
             self._undeploy,
         ]
-        faults: list[Callable[[], Awaitable[None]]] = [
+
+    def also_always(self) -> None:
+        """What more must hold at every moment; raises Violation."""
+
+    def complaint(self) -> str:
+        """What is not yet as it shall be in the end, or ""."""
+        return in_the_end(self.cluster, self.wanted)
+
+    async def _step(self) -> None:
+        faults: list[Deed] = [
             self._crash_agent,
             self._crash_replica,
             self._cut_line,
@@ -76,7 +88,7 @@ class Story:
             self._store_away,
             self._bad_weather,
         ]
-        deed = self.rng.choice(people if self.rng.random() < 0.6 else faults)
+        deed = self.rng.choice(self.people() if self.rng.random() < 0.6 else faults)
         self.say(deed.__name__.strip("_"))
         await deed()
 
@@ -256,7 +268,7 @@ class Story:
         while self.clock.monotonic() < deadline:
             if checking.done():
                 checking.result()
-            complaint = in_the_end(self.cluster, self.wanted)
+            complaint = self.complaint()
             if not complaint:
                 self.say("settled")
                 return
