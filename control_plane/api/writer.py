@@ -147,7 +147,6 @@ def bound(binding: Binding, stored: Stored, now: meta.Time) -> Write:
     condition.Clear()
     condition.type, condition.status = SCHEDULED, "True"
     condition.lastTransitionTime.CopyFrom(now)
-    condition.observedGeneration = pod.metadata.generation
     pod.status.nominatedNodeName = ""
     return Write(POD.key(binding.namespace, binding.name), encode(pod), stored.version)
 

@@ -115,6 +115,5 @@ def note_unschedulable(pod: core.Pod, message: str, now: float) -> bool:
     found = condition_of(pod.status.conditions, CONDITION)
     if found is not None and (found.status, found.reason, found.message) == ("False", REASON, message):
         return False
-    condition = set_condition(pod.status.conditions, CONDITION, "False", REASON, message, now)
-    condition.observedGeneration = pod.metadata.generation
+    set_condition(pod.status.conditions, CONDITION, "False", REASON, message, now)
     return True
