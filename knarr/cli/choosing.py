@@ -114,6 +114,25 @@ def named(wanted: Wanted, invocation: Invocation) -> list[Named]:
     return [Named(namespace if target.kind.namespaced else "", target) for target in targets]
 
 
+def named_or_selected(wanted: Wanted, invocation: Invocation) -> list[Named]:
+    """As `named`, for commands that change things: a whole kind is never meant by leaving the name out."""
+    which = named(wanted, invocation)
+    if any(not each.target.name for each in which) and not wanted.selects:
+        raise Failure(
+            "resource(s) were provided, but no name was specified; name them, or give -l or --all", USAGE
+        )
+    return which
+
+
+def named_with_scale(wanted: Wanted, invocation: Invocation) -> list[Named]:
+    """As `named_or_selected`, of objects whose number of replicas can be set."""
+    which = named_or_selected(wanted, invocation)
+    for each in which:
+        if "scale" not in each.target.kind.subresources:
+            raise Failure(f"{each.target.kind.plural} have no number of replicas", USAGE)
+    return which
+
+
 def from_files(found: Sequence[Document], invocation: Invocation) -> list[Named]:
     """What documents name; raises Failure."""
     return [_from_document(document, invocation) for document in found]
@@ -186,11 +205,3 @@ async def every(client: Client, each: Named, labels: str, fields: str) -> AsyncI
         token = page.continue_token
         if not token:
             return
-
-
-def require_selection(wanted: Wanted, which: Sequence[Named]) -> None:
-    """A change of a whole kind is never meant by leaving the name out."""
-    if any(not each.target.name for each in which) and not wanted.selects:
-        raise Failure(
-            "resource(s) were provided, but no name was specified; name them, or give -l or --all", USAGE
-        )

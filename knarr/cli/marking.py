@@ -1,20 +1,19 @@
 """Labels and annotations of objects, written: what label and annotate share."""
 
 import functools
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
-from knarr.cli.choosing import Found, Wanted, chooses, find, named, require_selection
+from knarr.cli.choosing import Found, Wanted, chooses, find, named_or_selected
 from knarr.cli.decisions.marks import Marks, parse_marks, require_free, split
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation
+from knarr.cli.patching import patch_request, send_each
 from knarr.cli.writing import Writing, writes
-from knarr.client import Client, metadata_of, reference
-from knarr.proto.services import object_service_pb2 as wire
+from knarr.client import Client, metadata_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +66,7 @@ def mark(invocation: Invocation, marking: Marking) -> None:
     if not pairs and not marking.show:
         raise Failure(f"say which {words.field}: KEY=VALUE to set, KEY- to remove", USAGE)
     wanted = replace(wanted, names=names)
-    which = named(wanted, invocation)
-    require_selection(wanted, which)
+    which = named_or_selected(wanted, invocation)
 
     async def work(client: Client) -> None:
         found = await find(client, wanted, which)
@@ -89,19 +87,14 @@ def mark(invocation: Invocation, marking: Marking) -> None:
 async def _write(
     client: Client, found: Sequence[Found], change: Marks, writing: Writing, words: Words
 ) -> None:
-    answers = []
-    patch = json.dumps({"metadata": {words.field: change.patch()}}).encode()
-    for each in found:
-        request = wire.PatchRequest(
-            reference=reference(each.target.kind, each.namespace, each.target.name),
-            type=wire.PatchRequest.MERGE,
-            patch=patch,
-            options=writing.options(),
-        )
-        answer = await client.send(request)
-        writing.tell(each.target, _verb(_map(each, words), change, words), answer)
-        answers.append(answer)
-    writing.show([each.target.kind for each in found], answers)
+    patch = {"metadata": {words.field: change.patch()}}
+    await send_each(
+        client,
+        found,
+        lambda each: patch_request(each.target, each.namespace, patch, writing),
+        writing,
+        lambda each, _: _verb(_map(each, words), change, words),
+    )
 
 
 def _verb(before: Mapping[str, str], change: Marks, words: Words) -> str:

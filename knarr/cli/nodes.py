@@ -1,7 +1,6 @@
 """Nodes as cordon, uncordon, drain and taint choose and mark them."""
 
 import functools
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +11,11 @@ from knarr.api.kinds import NODE
 from knarr.cli.complete import complete_names_of
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation
+from knarr.cli.patching import patch_request
 from knarr.cli.resources import Target
 from knarr.cli.writing import Writing
-from knarr.client import Client, reference
+from knarr.client import Client
 from knarr.proto.kubernetes import core_v1_pb2 as core
-from knarr.proto.services import object_service_pb2 as wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +77,5 @@ async def set_unschedulable(
         if node.spec.unschedulable == unschedulable:
             writing.tell(target, f"already {word}")
             continue
-        request = wire.PatchRequest(
-            reference=reference(NODE, "", target.name),
-            type=wire.PatchRequest.MERGE,
-            patch=json.dumps({"spec": {"unschedulable": unschedulable or None}}).encode(),
-            options=writing.options(),
-        )
-        writing.tell(target, word, await client.send(request))
+        patch = {"spec": {"unschedulable": unschedulable or None}}
+        writing.tell(target, word, await client.send(patch_request(target, "", patch, writing)))

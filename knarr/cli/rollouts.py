@@ -5,7 +5,7 @@ from typing import Any
 
 from knarr.api.kinds import DEPLOYMENT
 from knarr.api.selectors import from_message
-from knarr.cli.choosing import Found, Wanted, named, require_selection
+from knarr.cli.choosing import Found, Wanted, named_or_selected
 from knarr.cli.decisions.revisions import Revision, revisions_of
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation
@@ -34,8 +34,7 @@ async def with_revisions(client: Client, namespace: str, name: str) -> tuple[app
 
 def set_paused(invocation: Invocation, wanted: Wanted, writing: Writing, *, paused: bool) -> None:
     """What pause and resume do; raises Failure for what is not a deployment."""
-    which = named(wanted, invocation)
-    require_selection(wanted, which)
+    which = named_or_selected(wanted, invocation)
     if any(each.target.kind is not DEPLOYMENT for each in which):
         raise Failure("only deployments can be paused and resumed", USAGE)
 

@@ -4,7 +4,7 @@ import click
 
 from knarr.api.codec import object_to_dict
 from knarr.api.kinds import HORIZONTAL_POD_AUTOSCALER
-from knarr.cli.choosing import Found, Wanted, chooses, find, named, require_selection
+from knarr.cli.choosing import Found, Wanted, chooses, find, named_with_scale
 from knarr.cli.creating import New, create_all
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation, knarr_command
@@ -42,11 +42,7 @@ def command(
     """
     if least > most:
         raise Failure(f"--min={least} is more than --max={most}", USAGE)
-    which = named(wanted, invocation)
-    require_selection(wanted, which)
-    for each in which:
-        if "scale" not in each.target.kind.subresources:
-            raise Failure(f"{each.target.kind.plural} have no number of replicas", USAGE)
+    which = named_with_scale(wanted, invocation)
 
     async def work(client: Client) -> None:
         found = await find(client, wanted, which)

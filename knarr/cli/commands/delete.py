@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import click
 
 from knarr.api.kinds import NAMESPACE
-from knarr.cli.choosing import Found, Named, Wanted, chooses, find, named, require_selection
+from knarr.cli.choosing import Found, Named, Wanted, chooses, find, named_or_selected
 from knarr.cli.decisions.deletion import CASCADES, FORCED, delete_options
 from knarr.cli.failure import FAILED, TIMED_OUT, USAGE, Failure, of_api_error
 from knarr.cli.invocation import Invocation, knarr_command, warn
@@ -72,8 +72,7 @@ def command(
       knarr delete -f web.yaml
       knarr delete pods --all --dry-run
     """
-    which = named(wanted, invocation)
-    require_selection(wanted, which)
+    which = named_or_selected(wanted, invocation)
     if wanted.everything and wanted.labels:
         raise Failure("give either --all or -l", USAGE)
     how = How(grace_period, now, force, cascade, ignore_not_found, dry_run, output == "name")

@@ -1,6 +1,5 @@
 """knarr edit: an object in an editor, written when the editor is left."""
 
-import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -9,13 +8,14 @@ from typing import Any
 import click
 
 from knarr.api.yaml_text import to_yaml
-from knarr.cli.choosing import Found, Wanted, chooses, find, named, require_selection
+from knarr.cli.choosing import Found, Wanted, chooses, find, named_or_selected
 from knarr.cli.decisions.editing import Unusable, body, buffer, changed_meanwhile, parsed, patch_of
 from knarr.cli.failure import FAILED, UNREACHABLE, Failure, of_api_error
 from knarr.cli.invocation import Invocation, knarr_command
 from knarr.cli.output import shown
+from knarr.cli.patching import patch_request
 from knarr.cli.writing import Writing, writes
-from knarr.client import Client, reference
+from knarr.client import Client
 from knarr.errors import ApiError, Conflict
 from knarr.proto.services import object_service_pb2 as wire
 
@@ -36,8 +36,7 @@ def command(invocation: Invocation, wanted: Wanted, writing: Writing) -> None:
       knarr edit deploy web
       EDITOR="code --wait" knarr edit cm settings
     """
-    which = named(wanted, invocation)
-    require_selection(wanted, which)
+    which = named_or_selected(wanted, invocation)
     found = invocation.run(lambda client: find(client, wanted, which))
     if not found:
         click.echo("No resources found.", err=True)
@@ -125,9 +124,4 @@ class Session:
     def _request(self, patch: dict[str, Any]) -> wire.PatchRequest:
         version = self._original["metadata"]["resourceVersion"]
         metadata = {**patch.get("metadata", {}), "resourceVersion": version}
-        return wire.PatchRequest(
-            reference=reference(self._target.kind, self._namespace, self._target.name),
-            type=wire.PatchRequest.MERGE,
-            patch=json.dumps({**patch, "metadata": metadata}).encode(),
-            options=self._writing.options(),
-        )
+        return patch_request(self._target, self._namespace, {**patch, "metadata": metadata}, self._writing)

@@ -1,17 +1,17 @@
 """knarr patch: change fields of objects by a patch."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 import yaml
 
-from knarr.cli.choosing import Wanted, chooses, find, named, require_selection
+from knarr.cli.choosing import Wanted, chooses, find, named_or_selected
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation, knarr_command
+from knarr.cli.patching import patch_request, send_each
 from knarr.cli.writing import Writing, writes
-from knarr.client import Client, reference
+from knarr.client import Client
 from knarr.proto.services import object_service_pb2 as wire
 
 TYPES = {
@@ -45,26 +45,18 @@ def command(
       knarr patch node node-1 --type=merge -p '{"metadata":{"labels":{"rack":"a"}}}'
       knarr patch cm web --type=json -p '[{op: remove, path: /data/old}]'
     """
-    patch = json.dumps(_read(text, patch_file, how)).encode()
-    which = named(wanted, invocation)
-    require_selection(wanted, which)
+    patch = _read(text, patch_file, how)
+    which = named_or_selected(wanted, invocation)
 
     async def work(client: Client) -> None:
         found = await find(client, wanted, which)
-        answers = []
-        for each in found:
-            request = wire.PatchRequest(
-                reference=reference(each.target.kind, each.namespace, each.target.name),
-                type=TYPES[how],
-                patch=patch,
-                options=writing.options(),
-                subresource=subresource,
-            )
-            answer = await client.send(request)
-            unchanged = answer.outcome == wire.UNCHANGED
-            writing.tell(each.target, "patched (no change)" if unchanged else "patched", answer)
-            answers.append(answer)
-        writing.show([each.target.kind for each in found], answers)
+        await send_each(
+            client,
+            found,
+            lambda each: patch_request(each.target, each.namespace, patch, writing, TYPES[how], subresource),
+            writing,
+            lambda _, answer: "patched (no change)" if answer.outcome == wire.UNCHANGED else "patched",
+        )
 
     invocation.run(work)
 

@@ -1,18 +1,17 @@
 """knarr scale: how many replicas."""
 
-import json
-
 import click
 
-from knarr.cli.choosing import Found, Wanted, chooses, find, named, require_selection
-from knarr.cli.failure import FAILED, USAGE, Failure
+from knarr.cli.choosing import Found, Wanted, chooses, find, named_with_scale
+from knarr.cli.failure import FAILED, Failure
 from knarr.cli.invocation import Invocation, knarr_command
 from knarr.cli.options import DURATION
+from knarr.cli.patching import patch_request
 from knarr.cli.progress import Progress
 from knarr.cli.readiness import readiness
 from knarr.cli.waiting import wait_ready
 from knarr.cli.writing import DRY_RUN, NO, Writing
-from knarr.client import Client, reference
+from knarr.client import Client
 from knarr.proto.services import object_service_pb2 as wire
 
 
@@ -39,11 +38,7 @@ def command(
       knarr scale sts db --current-replicas=3 --replicas=5
     """
     writing = Writing("knarr-scale", dry_run)
-    which = named(wanted, invocation)
-    require_selection(wanted, which)
-    for each in which:
-        if "scale" not in each.target.kind.subresources:
-            raise Failure(f"{each.target.kind.plural} have no number of replicas", USAGE)
+    which = named_with_scale(wanted, invocation)
 
     async def work(client: Client) -> None:
         found = await find(client, wanted, which)
@@ -70,10 +65,4 @@ async def _request(
         if scale.spec.replicas != current:
             raise Failure(f"expected {current} replicas, {found.target} has {scale.spec.replicas}", FAILED)
         patch["metadata"] = {"resourceVersion": scale.metadata.resourceVersion}
-    return wire.PatchRequest(
-        reference=reference(found.target.kind, found.namespace, found.target.name),
-        type=wire.PatchRequest.MERGE,
-        patch=json.dumps(patch).encode(),
-        options=writing.options(),
-        subresource="scale",
-    )
+    return patch_request(found.target, found.namespace, patch, writing, subresource="scale")

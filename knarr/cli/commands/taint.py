@@ -1,6 +1,5 @@
 """knarr taint: marks of nodes that keep pods off which do not tolerate them."""
 
-import json
 from collections.abc import Sequence
 
 import click
@@ -12,12 +11,12 @@ from knarr.cli.decisions.taints import Change, parse_changes, tainted
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation, knarr_command
 from knarr.cli.nodes import choice_of, chosen
+from knarr.cli.patching import patch_request
 from knarr.cli.resources import Target, find_kind
 from knarr.cli.writing import DRY_RUN, Writing
-from knarr.client import Client, reference
+from knarr.client import Client
 from knarr.errors import Conflict
 from knarr.proto.kubernetes import core_v1_pb2 as core
-from knarr.proto.services import object_service_pb2 as wire
 
 TRIES = 5  # when others write the node at the same time
 
@@ -88,14 +87,8 @@ async def _taint(
             "metadata": {"resourceVersion": node.metadata.resourceVersion},
             "spec": {"taints": [to_dict(taint) for taint in taints] or None},
         }
-        request = wire.PatchRequest(
-            reference=reference(NODE, "", target.name),
-            type=wire.PatchRequest.MERGE,
-            patch=json.dumps(patch).encode(),
-            options=writing.options(),
-        )
         try:
-            writing.tell(target, verb, await client.send(request))
+            writing.tell(target, verb, await client.send(patch_request(target, "", patch, writing)))
             return
         except Conflict:
             if not left:

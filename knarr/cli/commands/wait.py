@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 from google.protobuf.message import Message
 
-from knarr.cli.choosing import Named, Wanted, chooses, find, named, require_selection
+from knarr.cli.choosing import Named, Wanted, chooses, find, named_or_selected
 from knarr.cli.decisions.awaiting import FORMS, Goal, parse_goal
 from knarr.cli.failure import FAILED, TIMED_OUT, Failure
 from knarr.cli.invocation import Invocation, knarr_command
@@ -39,8 +39,7 @@ def command(invocation: Invocation, wanted: Wanted, goal: str, timeout: float) -
       knarr wait job/once --for=jsonpath='{.status.succeeded}'=1
     """
     awaited = parse_goal(goal)
-    which = named(wanted, invocation)
-    require_selection(wanted, which)
+    which = named_or_selected(wanted, invocation)
     timeout_s = timeout if timeout >= 0 else WEEK_S
     invocation.run(lambda client: _work(client, wanted, which, awaited, timeout_s))
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from knarr.api.kinds import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
-from knarr.cli.choosing import Found, Wanted, chooses, named, require_selection
+from knarr.cli.choosing import Found, Wanted, chooses, named_or_selected
 from knarr.cli.failure import FAILED, USAGE, Failure
 from knarr.cli.invocation import Invocation, knarr_command
 from knarr.cli.patching import patch_each
@@ -26,8 +26,7 @@ def command(invocation: Invocation, wanted: Wanted, writing: Writing) -> None:
       knarr rollout restart deploy/web
       knarr rollout restart deploy -l app=web
     """
-    which = named(wanted, invocation)
-    require_selection(wanted, which)
+    which = named_or_selected(wanted, invocation)
     if any(each.target.kind not in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET) for each in which):
         raise Failure("only deployments, stateful sets and daemon sets can be restarted", USAGE)
     now = datetime.fromtimestamp(SystemClock().now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

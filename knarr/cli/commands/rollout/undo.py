@@ -1,6 +1,5 @@
 """knarr rollout undo: back to a revision before."""
 
-import json
 from collections.abc import Sequence
 
 import click
@@ -10,9 +9,10 @@ from knarr.cli.complete import complete_targets
 from knarr.cli.decisions.revisions import before
 from knarr.cli.failure import FAILED, Failure
 from knarr.cli.invocation import Invocation, knarr_command
+from knarr.cli.patching import patch_request
 from knarr.cli.rollouts import deployment_target, with_revisions
 from knarr.cli.writing import DRY_RUN, Writing
-from knarr.client import Client, reference
+from knarr.client import Client
 from knarr.proto.services import object_service_pb2 as wire
 
 
@@ -40,12 +40,7 @@ def command(invocation: Invocation, names: Sequence[str], number: int, dry_run: 
             writing.tell(target, f"has the template of revision {wanted.number} already")
             return
         change = {"op": "replace", "path": "/spec/template", "value": to_dict(wanted.template)}
-        request = wire.PatchRequest(
-            reference=reference(target.kind, namespace, target.name),
-            type=wire.PatchRequest.JSON,
-            patch=json.dumps([change]).encode(),
-            options=writing.options(),
-        )
+        request = patch_request(target, namespace, [change], writing, wire.PatchRequest.JSON)
         writing.tell(target, f"rolled back to revision {wanted.number}", await client.send(request))
 
     invocation.run(work)

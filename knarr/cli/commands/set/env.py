@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from knarr.api.kinds import CONFIG_MAP, SECRET
-from knarr.cli.choosing import Found, Named, Wanted, chooses, find, named, require_selection
+from knarr.cli.choosing import Found, Named, Wanted, chooses, find, named_or_selected
 from knarr.cli.decisions.environment import clash, env_patch, listed, of_keys
 from knarr.cli.decisions.marks import Marks, parse_marks, split
 from knarr.cli.decisions.templates import by_list, meant, patch_of, pod_spec
@@ -61,8 +61,7 @@ def command(
     names, pairs = split(wanted.names)
     change = Change(parse_marks(pairs), containers.split(","), overwrite)
     wanted = replace(wanted, names=names)
-    which = named(wanted, invocation)
-    require_selection(wanted, which)
+    which = named_or_selected(wanted, invocation)
     taken = parse_one([source]) if source else None
     if taken is not None and taken.kind not in (CONFIG_MAP, SECRET):
         raise Failure(f"--from takes a config map or a secret, not {taken}", USAGE)

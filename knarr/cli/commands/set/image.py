@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from knarr.cli.choosing import Found, Wanted, chooses, named, require_selection
+from knarr.cli.choosing import Found, Wanted, chooses, named_or_selected
 from knarr.cli.decisions.marks import parse_marks, split
 from knarr.cli.decisions.templates import by_list, meant, patch_of, pod_spec
 from knarr.cli.failure import USAGE, Failure
@@ -28,8 +28,7 @@ def command(invocation: Invocation, wanted: Wanted, writing: Writing) -> None:
     if not marks.set or marks.removed:
         raise Failure("say which image: CONTAINER=IMAGE", USAGE)
     chosen = replace(wanted, names=names)
-    which = named(chosen, invocation)
-    require_selection(chosen, which)
+    which = named_or_selected(chosen, invocation)
 
     def patch(found: Found) -> Mapping[str, Any]:
         spec = pod_spec(found.obj)

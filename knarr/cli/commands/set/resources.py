@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from knarr.cli.choosing import Found, Wanted, chooses, named, require_selection
+from knarr.cli.choosing import Found, Wanted, chooses, named_or_selected
 from knarr.cli.decisions.marks import parse_marks
 from knarr.cli.decisions.templates import by_list, meant, patch_of, pod_spec
 from knarr.cli.failure import USAGE, Failure
@@ -38,8 +38,7 @@ def command(
     }
     if not change:
         raise Failure("say what to change: --requests or --limits", USAGE)
-    which = named(wanted, invocation)
-    require_selection(wanted, which)
+    which = named_or_selected(wanted, invocation)
 
     def patch(found: Found) -> Mapping[str, Any]:
         spec = pod_spec(found.obj)
