@@ -9,6 +9,7 @@ from control_plane.scheduler.nodes import Rows
 from control_plane.scheduler.shape import Shape
 
 NO_NODES = "no nodes available to schedule pods"
+NONE_LOOKED_AT = "none of them has a name that the pod asks for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Unschedulable:
         unschedulable."."""
         if self.nodes == 0:
             return self.note + NO_NODES
-        reasons = sorted(f"{count} {reason}" for reason, count in self.counts.items())
+        reasons = sorted(f"{count} {reason}" for reason, count in self.counts.items()) or [NONE_LOOKED_AT]
         return f"{self.note}0/{self.nodes} nodes are available: {', '.join(reasons)}."
 
     @property

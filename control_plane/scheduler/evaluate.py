@@ -7,6 +7,7 @@ import numpy as np
 
 from control_plane.scheduler.cluster import Cluster
 from control_plane.scheduler.decisions import PendingPod, Refused, Unschedulable
+from control_plane.scheduler.filters.volume_binding import VolumeBinding, asked_of
 from control_plane.scheduler.framework import Cause, Filter, Profile, RowFilter, Scope, View
 from control_plane.scheduler.node_matching import named_nodes
 from control_plane.scheduler.nodes import PODS_ROW, Amount, Mask, Rows
@@ -96,11 +97,12 @@ def choose(view: View, profile: Profile, mask: Mask, rotation: int) -> int:
 
 
 def explain(cluster: Cluster, pod: PendingPod, profile: Profile) -> Unschedulable:
-    """Why no node takes the pod. Each node counts for the first filter that refuses it."""
+    """Why no node takes the pod. Each node counts for the first filter that refuses it; what is wrong
+    whatever the node comes before all."""
     view = look(cluster, pod.shape)
     rows = looked_at(view)
     wakes, anywhere, refused = Cause.NODE_ADDED, Cause(0), []
-    for filter_ in profile.filters:
+    for filter_ in sorted(profile.filters, key=lambda filter_: not _refuses_all(view, filter_)):
         mask = filter_.mask(view)
         if mask is None or mask[rows].all():
             continue
@@ -110,6 +112,11 @@ def explain(cluster: Cluster, pod: PendingPod, profile: Profile) -> Unschedulabl
             anywhere |= filter_.wakes
         rows = rows[mask[rows]]
     return Unschedulable(pod, cluster.nodes.count, tuple(refused), wakes, anywhere)
+
+
+def _refuses_all(view: View, filter_: Filter) -> bool:
+    """Whether the filter need not look at nodes: a claim is missing, say."""
+    return isinstance(filter_, VolumeBinding) and bool(asked_of(view).problem)
 
 
 def could_fit(cluster: Cluster, shape: Shape, profile: Profile, rows: Rows) -> bool:

@@ -22,6 +22,7 @@ from knarr.proto.kubernetes import core_v1_pb2 as core
 
 log = structlog.get_logger()
 _AT_ONCE = 64
+_REMEMBERED = 10_000
 DISRUPTION_TARGET = "DisruptionTarget"
 
 
@@ -40,6 +41,7 @@ class Evictor:
         self._done = done
         self._waiting: OrderedDict[str, Preemption] = OrderedDict()  # by pod: never more than pods that wait
         self._some = asyncio.Event()
+        self._told: OrderedDict[str, None] = OrderedDict()  # uids of pods that were told to go
 
     def add(self, preemption: Preemption) -> None:
         """Make room for a pod; does not block."""
@@ -67,6 +69,13 @@ class Evictor:
         self._done(preemption)
 
     async def _evict(self, victim: PlacedPod, preemption: Preemption) -> None:
+        """Tell a victim to go, once: several pods that are decided about before it is seen to go may need it
+        gone."""
+        if victim.uid in self._told:
+            return
+        self._told[victim.uid] = None
+        if len(self._told) > _REMEMBERED:
+            self._told.popitem(last=False)
         namespace, _, name = victim.key.partition("/")
         pod = self._objects.get(core.Pod, namespace, name)
         if pod is not None and pod.metadata.uid == victim.uid:
@@ -74,6 +83,7 @@ class Evictor:
         try:
             await self._writer.delete(POD, namespace, name, DeleteOptions(uid=victim.uid))
         except ApiError as error:
+            self._told.pop(victim.uid, None)
             log.info("victim_not_evicted", pod=victim.key, by=preemption.pod.key, error=str(error))
             return
         if pod is not None:

@@ -46,5 +46,9 @@ def last_seen(event: core.Event) -> int:
 
 
 def priority_classes(objects: Objects) -> dict[str, int]:
-    """name -> value."""
-    return {found.metadata.name: found.value for found in objects.list(scheduling.PriorityClass)}
+    """name -> value, of those that let their pods preempt others."""
+    return {
+        found.metadata.name: found.value
+        for found in objects.list(scheduling.PriorityClass)
+        if found.preemptionPolicy != "Never"
+    }

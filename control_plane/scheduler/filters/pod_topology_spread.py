@@ -75,12 +75,14 @@ def _counted_nodes(view: View, keys: Sequence[str]) -> Mask:
 @dataclass(frozen=True, slots=True)
 class Skew:
     """One hard constraint as it counts now. `totals`: matching pods by domain; `own`: 1 where the pod itself
-    counts; `fewest`: of the domain that has fewest, infinite where no domain counts."""
+    counts; `fewest`: of the domain that has fewest, infinite where no domain counts, and 0 where there are
+    too few `domains`."""
 
     domain: Ids
     totals: Amount
     fewest: float
     own: int
+    domains: int
 
     def over(self) -> Amount:
         """By row, how many pods its domain would have above the fewest, with one more pod there."""
@@ -107,7 +109,7 @@ def skew_of(view: View, constraints: Sequence[SpreadConstraint], constraint: Spr
         fewest = 0.0
     else:
         fewest = float(totals[present].min())
-    return Skew(domain, totals, fewest, int(self_match(view, constraint.selector)))
+    return Skew(domain, totals, fewest, int(self_match(view, constraint.selector)), domains)
 
 
 def _within_skew(view: View, constraints: Sequence[SpreadConstraint], constraint: SpreadConstraint) -> Mask:

@@ -87,7 +87,9 @@ def _kept_off(view: View, profile: Profile, large: Mask) -> str:
         for taint in taints
         if taint.effect in REPELLING and not tolerated(taint, view.shape.wishes.tolerations)
     )
-    return f"The pod tolerates no taint of {and_more(list(taints))}." if taints else ""
+    if not taints:
+        return ""
+    return f"Nodes that could do have taints it does not tolerate: {and_more(list(taints))}."
 
 
 def _would_do(view: View, profile: Profile) -> Mask:

@@ -112,9 +112,13 @@ def _spread(filter_: Filter, view: View, row: int) -> Iterator[str]:
         over = float(skew.over()[row])
         if over > constraint.max_skew:
             here = int(skew.totals[skew.domain[row]])
-            fewest = "another has 0" if skew.fewest == 0 else f"the fewest elsewhere are {int(skew.fewest)}"
+            if skew.domains < constraint.min_domains:
+                known = f"fewer domains ({skew.domains}) than minDomains ({constraint.min_domains})"
+                fewest = f"the fewest count as 0, for there are {known}"
+            else:
+                fewest = f"the fewest elsewhere are {int(skew.fewest)}" if skew.fewest else "another has 0"
             yield (
-                f"{_place(view, key, row)} has {here} matching pods and {fewest}; "
+                f"{_place(view, key, row)} has {here} matching pod{'' if here == 1 else 's'} and {fewest}; "
                 f"one more would break maxSkew {constraint.max_skew}"
             )
 

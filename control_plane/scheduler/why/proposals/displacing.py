@@ -35,12 +35,15 @@ def evict_pod(trial: Trial, refusal: Unschedulable) -> Iterator[Proposal]:
 
 
 def raise_priority(classes: Mapping[str, int]) -> Proposer:
-    """For the priority classes that there are (name -> value): the least that would let it preempt."""
+    """For the priority classes that let their pods preempt (name -> value): the least that would do."""
 
     def propose(trial: Trial, refusal: Unschedulable) -> Iterator[Proposal]:
         for name, value in sorted(classes.items(), key=lambda row: row[1]):
-            if value > trial.view.shape.priority and not name.startswith("system-"):
+            shape = trial.view.shape
+            more = value > shape.priority or (shape.never_preempts and value == shape.priority)
+            if more and not name.startswith("system-"):
                 changed = edited(trial.pod)
+                changed.spec.ClearField("preemptionPolicy")  # it comes with the class
                 changed.spec.priority, changed.spec.priorityClassName = value, name
                 text = f"give the pod the priority class {name} ({value}), so that it may preempt others"
                 change = RaisePriority(changed)

@@ -14,6 +14,8 @@ from control_plane.scheduler.why.proposals.proposal import Effort, Proposal
 _MOST_NODES = 16
 _MOST_KINDS = 8
 NEW_NODE = "new-node"
+# What a node is and where it stands: another value of such a label would be a lie.
+_WHERE_IT_STANDS = ("topology.kubernetes.io/", "kubernetes.io/", "node.kubernetes.io/")
 
 
 def label_node(trial: Trial, refusal: Unschedulable) -> Iterator[Proposal]:
@@ -24,7 +26,10 @@ def label_node(trial: Trial, refusal: Unschedulable) -> Iterator[Proposal]:
         wanted += [row for row in term.expressions if row.operator == "In"]
     for facts in _nearest(trial):
         for requirement in wanted:
-            if not requirement.matches(facts.labels.get(requirement.key)):
+            value = facts.labels.get(requirement.key)
+            if value is not None and requirement.key.startswith(_WHERE_IT_STANDS):
+                continue
+            if not requirement.matches(value):
                 yield _labelled(facts, requirement)
 
 

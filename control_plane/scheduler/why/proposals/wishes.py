@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from control_plane.scheduler.decisions import Unschedulable
-from control_plane.scheduler.filters.pod_topology_spread import skew_of
+from control_plane.scheduler.filters.pod_topology_spread import Skew, skew_of
 from control_plane.scheduler.why.changes import EditPod, Trial, edited
 from control_plane.scheduler.why.proposals.proposal import Effort, Proposal
 from control_plane.scheduler.why.words import node_term_text, pods_text
@@ -67,7 +67,13 @@ def relax_spread(trial: Trial, refusal: Unschedulable) -> Iterator[Proposal]:
         name = f"the spread constraint over {row.topologyKey}"
         soft = edited(trial.pod)
         soft.spec.topologySpreadConstraints[index].whenUnsatisfiable = "ScheduleAnyway"
-        needed = _needed_skew(trial, soft, index)
+        skew = _skew(trial, index)
+        if skew is not None and 0 < skew.domains < row.minDomains:
+            fewer = edited(trial.pod)
+            fewer.spec.topologySpreadConstraints[index].minDomains = skew.domains
+            text = f"lower minDomains of {name} from {row.minDomains} to {skew.domains}"
+            yield Proposal(Effort.RELAX, text, EditPod(fewer))
+        needed = _needed_skew(trial, soft, row.maxSkew, skew)
         if needed is not None:
             wider = edited(trial.pod)
             wider.spec.topologySpreadConstraints[index].maxSkew = needed
@@ -77,19 +83,21 @@ def relax_spread(trial: Trial, refusal: Unschedulable) -> Iterator[Proposal]:
         yield Proposal(Effort.RELAX, f"set whenUnsatisfiable of {name} to ScheduleAnyway", EditPod(soft))
 
 
-def _needed_skew(trial: Trial, soft: core.Pod, index: int) -> int | None:
-    """The least maxSkew with which a node would do that does without the constraint."""
-    hard_index = sum(
-        row.whenUnsatisfiable != "ScheduleAnyway" for row in trial.pod.spec.topologySpreadConstraints[:index]
-    )
+def _skew(trial: Trial, index: int) -> Skew | None:
+    """How the hard constraint at `index` of the pod's counts."""
+    rows = trial.pod.spec.topologySpreadConstraints[:index]
     constraints = [row for row in trial.view.shape.spread if row.hard]
-    constraint = constraints[hard_index]
-    skew, mask = skew_of(trial.view, constraints, constraint), trial.mask(soft)
+    place = sum(row.whenUnsatisfiable != "ScheduleAnyway" for row in rows)
+    return skew_of(trial.view, constraints, constraints[place])
+
+
+def _needed_skew(trial: Trial, soft: core.Pod, max_skew: int, skew: Skew | None) -> int | None:
+    """The least maxSkew with which a node would do that does without the constraint."""
     if skew is None:
         return None
-    over = skew.over()[mask & (skew.domain >= 0)]
+    over = skew.over()[trial.mask(soft) & (skew.domain >= 0)]
     least = float(over.min(initial=float("inf")))
-    return int(least) if constraint.max_skew < least < 2**31 else None
+    return int(least) if max_skew < least < 2**31 else None
 
 
 def drop_host_ports(trial: Trial, refusal: Unschedulable) -> Iterator[Proposal]:

@@ -174,7 +174,7 @@ CASES = {
         [make_node("n1", labels=IN_A)],
         make_pod("p", nodeSelector=IN_B),
         [f"the pod wants the label {ZONE}=b; the node has {ZONE}=a"],
-        [f"label node n1 {ZONE}=b", f"drop {ZONE}=b from nodeSelector"],
+        [f"drop {ZONE}=b from nodeSelector"],
     ),
     "required node affinity": Case(
         [make_node("n1", labels=IN_A)],
@@ -244,7 +244,7 @@ CASES = {
         [make_node("n1", labels=IN_A), make_node("n2", labels=IN_B, unschedulable=True)],
         make_pod("p", labels=WEB, topologySpreadConstraints=spread()),
         [
-            f"{ZONE} a has 1 matching pods and another has 0; one more would break maxSkew 1",
+            f"{ZONE} a has 1 matching pod and another has 0; one more would break maxSkew 1",
             "is cordoned",
         ],
         [
@@ -265,10 +265,13 @@ CASES = {
     "fewer domains than minDomains": Case(
         [make_node("n1", labels=IN_A)],
         make_pod("p", labels=WEB, topologySpreadConstraints=spread(minDomains=2)),
-        [f"{ZONE} a has 1 matching pods and another has 0; one more would break maxSkew 1"],
         [
+            f"{ZONE} a has 1 matching pod and the fewest count as 0, for there are fewer domains (1) than "
+            "minDomains (2); one more would break maxSkew 1"
+        ],
+        [
+            f"lower minDomains of the spread constraint over {ZONE} from 2 to 1",
             f"raise maxSkew of the spread constraint over {ZONE} from 1 to 2",
-            f"set whenUnsatisfiable of the spread constraint over {ZONE} to ScheduleAnyway",
             "evict pod default/r of priority 0 from n1",
         ],
         [make_pod("r", labels=WEB, node="n1")],
@@ -285,6 +288,26 @@ CASES = {
         ],
         [make_pod("r", requests={"cpu": "4"}, node="n1")],
         {"high": 1000, "higher": 2000, "system-node-critical": 2_000_001_000},
+    ),
+    "a priority that lets nobody preempt": Case(
+        [make_node("n1")],
+        make_pod("p", requests={"cpu": "4"}, priority=900, preemptionPolicy="Never"),
+        ["is 4 cpu short: 0 of 4 is free"],
+        [
+            "drop the cpu request",
+            "evict pod default/r of priority 0 from n1",
+            "give the pod the priority class also-900 (900), so that it may preempt others",
+            "add a node like n1",
+        ],
+        [make_pod("r", requests={"cpu": "4"}, node="n1")],
+        {"low": 10, "also-900": 900, "higher": 2000},
+    ),
+    "another of the same owner": Case(
+        [make_node("n1")],
+        make_pod("p", requests={"cpu": "4"}, owner="web"),
+        ["is 4 cpu short: 0 of 4 is free"],
+        ["drop the cpu request", "add a node like n1"],
+        [make_pod("r", requests={"cpu": "4"}, node="n1", owner="web")],
     ),
     "several reasons at once": Case(
         [make_node("n1", taints=[TAINT]), make_node("n2", unschedulable=True, labels={"disk": "hdd"})],

@@ -65,7 +65,7 @@ CASES = {
     "tainted": Case(
         [make_node("n1", taints=[TAINT, SOFT])],
         make_pod("p"),
-        "The pod tolerates no taint of team=data:NoSchedule.",
+        "Nodes that could do have taints it does not tolerate: team=data:NoSchedule.",
     ),
     "cordoned, and the others have not the label": Case(
         [make_node("n1", unschedulable=True, labels={"disk": "ssd"}), make_node("n2")],
