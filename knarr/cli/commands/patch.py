@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
+from knarr.api.errors import ManifestError
+from knarr.api.yaml_values import read_documents
 from knarr.cli.choosing import Wanted, chooses, find, named_or_selected
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.invocation import Invocation, knarr_command
@@ -66,9 +67,11 @@ def _read(text: str | None, file: str | None, how: str) -> Any:
     if (text is None) == (file is None):
         raise Failure("give the patch by -p or by --patch-file", USAGE)
     try:
-        value = yaml.safe_load(text if text is not None else Path(file or "").read_text())
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        read = text if text is not None else Path(file or "").read_text()
+        values = [document.value for document in read_documents(read, file or "-p")]
+    except (ManifestError, OSError, UnicodeDecodeError) as error:
         raise Failure(f"the patch cannot be read: {error}", USAGE) from error
+    value = values[0] if len(values) == 1 else None
     if not isinstance(value, list if how == "json" else dict):
         expected = "a list of operations" if how == "json" else "an object"
         raise Failure(f"the patch is not {expected}, as --type={how} takes it", USAGE)

@@ -79,6 +79,9 @@ def test_a_strategic_patch_merges_lists_by_their_key(cli: Cli) -> None:
 def test_merge_and_json_patches(cli: Cli, tmp_path: Path) -> None:
     cli.make(CONFIG_MAP)
     cli.done("patch", "cm", "a", "--type=merge", "-p", '{"data":{"new":"1"}}')
+    cli.done("patch", "cm", "a", "-p", "{metadata: {annotations: {day: 2020-01-31, hour: 12:30}}}")
+    annotations = cli.get(core.ConfigMap, "a").metadata.annotations
+    assert (annotations["day"], annotations["hour"]) == ("2020-01-31", "12:30")
     (tmp_path / "patch.yaml").write_text("[{op: remove, path: /data/key}]")
     cli.done("patch", "cm", "a", "--type=json", "--patch-file", str(tmp_path / "patch.yaml"))
     assert dict(cli.get(core.ConfigMap, "a").data) == {"new": "1"}
