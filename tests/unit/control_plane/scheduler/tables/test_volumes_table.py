@@ -10,6 +10,7 @@ import pytest
 from control_plane.scheduler.decide import decide
 from control_plane.scheduler.decisions import PendingPod, Placed
 from control_plane.scheduler.profiles import DEFAULT
+from control_plane.volumes.taking import TAKEN_AT
 from knarr.api.codec import from_dict
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import storage_v1_pb2 as storage
@@ -20,7 +21,7 @@ LOCAL = "local"
 
 
 def volume(
-    name: str, zone: str = "", size: str = "1Gi", claim: str = "", **spec: Any
+    name: str, zone: str = "", size: str = "1Gi", claim: str = "", taken: bool = False, **spec: Any
 ) -> core.PersistentVolume:
     body: dict[str, Any] = {
         "capacity": {"storage": size},
@@ -34,7 +35,10 @@ def volume(
         body["nodeAffinity"] = {"required": {"nodeSelectorTerms": [{"matchExpressions": [row]}]}}
     if claim:
         body["claimRef"] = {"namespace": "default", "name": claim, "uid": f"uid-{claim}"}
-    return from_dict({"metadata": {"name": name}, "spec": body}, core.PersistentVolume)
+    annotations = {TAKEN_AT: "2026-01-31T08:00:00Z"} if taken else {}
+    return from_dict(
+        {"metadata": {"name": name, "annotations": annotations}, "spec": body}, core.PersistentVolume
+    )
 
 
 def claim(
@@ -143,6 +147,24 @@ CASES: dict[str, tuple[Objects, list[str], list[str], list[str]]] = {
         B,
         [],
     ),
+    "waits: the one that was taken for it, or a free one": (
+        [volume("v", "b", claim="x", taken=True), volume("w", "a"), claim("x")],
+        ["x"],
+        ALL,
+        [],
+    ),
+    "waits: kept for good before taken": (
+        [volume("v", "b", claim="x"), volume("w", "a", claim="x", taken=True), claim("x")],
+        ["x"],
+        B,
+        [],
+    ),
+    "waits: taken for another is not free": (
+        [volume("v", "b", claim="y", taken=True), claim("x")],
+        ["x"],
+        [],
+        [f"3 {NONE_FREE}"],
+    ),
     "waits: too small": ([volume("v"), claim("x", size="2Gi")], ["x"], [], [f"3 {NONE_FREE}"]),
     "waits: large enough in one zone": (
         [volume("v", "a"), volume("w", "b", size="2Gi"), claim("x", size="2Gi")],
@@ -222,3 +244,36 @@ def test_pods_of_one_claim_go_where_the_first_went() -> None:
     zones = {decision.node[0] for decision in decisions if isinstance(decision, Placed)}
     assert len(zones) == 1
     assert all(isinstance(decision, Placed) for decision in decisions)
+
+
+def test_what_was_taken_is_taken_again_rather_than_another() -> None:
+    found = cluster(volume("v", size="2Gi", claim="x", taken=True), volume("w"), claim("x"))
+    pod = placed(found, claiming("x"))
+    assert found.cluster.storage.kept_for(pod.key) == {("default", "x"): "v"}
+
+
+def test_where_a_pod_is_on_its_node_others_with_the_claim_follow_what_was_taken() -> None:
+    """Another scheduler has placed it: this one has promised nothing."""
+    found = cluster(volume("v", "b", claim="x", taken=True), volume("w", "a"), claim("x"))
+    found.place(claiming("x", name="first", node="b1"))
+    assert fitting(found, claiming("x")) == B
+    found.cluster.remove_pod("default/first")
+    assert fitting(found, claiming("x")) == ALL
+
+
+def test_pods_that_share_a_claim_rely_on_the_same_promise() -> None:
+    found = cluster(volume("v", "a"), volume("w", "b"), claim("x"))
+    first = placed(found, claiming("x", name="first", nodeSelector={ZONE: "a"}))
+    second = placed(found, claiming("x", name="second"))
+    assert found.cluster.storage.kept_for(second.key) == {("default", "x"): "v"}
+    found.cluster.undo(first.key, first.uid)
+    assert fitting(found, claiming("x")) == A
+    found.cluster.undo(second.key, second.uid)
+    assert fitting(found, claiming("x")) == ALL
+
+
+def test_a_bound_claim_counts_more_than_what_was_promised() -> None:
+    found = cluster(volume("v", "a"), volume("w", "b"), claim("x"))
+    placed(found, claiming("x", name="first", nodeSelector={ZONE: "a"}))
+    found.cluster.storage.put_claim(("default", "x"), claim("x", "w"))
+    assert fitting(found, claiming("x")) == B
