@@ -6,11 +6,12 @@ The infra container has what belongs to the pod as a whole: network, hostname, p
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from knarr.api.qos import qos_class
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from node_agent.pods import environment
 from node_agent.pods.config import ConfigError, ConfigStore
 from node_agent.pods.facts import NodeFacts
-from node_agent.pods.resources import qos_class, resources
+from node_agent.pods.resources import resources
 from node_agent.runtime.interface import (
     ContainerSpec,
     Identity,
@@ -61,7 +62,7 @@ def container(
         env=tuple(values.items()),
         working_dir=found.workingDir,
         mounts=around.mounts.get(found.name, ()),
-        resources=resources(found, qos_class(pod), around.node.allocatable_memory_bytes),
+        resources=resources(found, qos_class(pod.spec), around.node.allocatable_memory_bytes),
         security=_security(pod, found, around.image),
         share_processes=pod.spec.shareProcessNamespace,
         stop_signal=found.lifecycle.stopSignal,

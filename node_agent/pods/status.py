@@ -5,6 +5,7 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 
 from collections.abc import Iterable
 
+from knarr.api.qos import qos_class
 from knarr.api.timestamps import timestamp
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from node_agent.pods import backoff
@@ -12,7 +13,6 @@ from node_agent.pods.decide import SETTLE_S
 from node_agent.pods.desired import DesiredContainer, DesiredPod, RestartPolicy
 from node_agent.pods.facts import NodeFacts
 from node_agent.pods.history import SANDBOX, History
-from node_agent.pods.resources import qos_class
 from node_agent.pods.view import View
 from node_agent.runtime.interface import ContainerState, Phase, Role
 
@@ -30,7 +30,7 @@ def status(
     """The pod's status; `pod.status` is what was reported before: its times of transition and the conditions
     of others (PodScheduled, …) are kept."""
     view = View.of(observed, history)
-    made = core.PodStatus(hostIP=node.ip, qosClass=pod.status.qosClass or qos_class(pod))
+    made = core.PodStatus(hostIP=node.ip, qosClass=pod.status.qosClass or qos_class(pod.spec))
     made.hostIPs.add(ip=node.ip)
     made.startTime.CopyFrom(
         pod.status.startTime if pod.status.HasField("startTime") else timestamp(history.started_at)

@@ -6,8 +6,8 @@ Source: Kubernetes' pkg/registry/core/pod/strategy.go.
 from collections import defaultdict
 from typing import Final
 
-from control_plane.api.qos import qos_class
 from control_plane.api.strategies.strategy import Strategy
+from knarr.api.qos import qos_class
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 DEFAULT_ACCOUNT: Final = "default"

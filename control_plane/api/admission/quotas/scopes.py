@@ -9,7 +9,7 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from control_plane.api.qos import qos_class
+from knarr.api.qos import BEST_EFFORT, qos_class
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 PRIORITY_CLASS: Final = "PriorityClass"
@@ -52,7 +52,7 @@ def _is_terminating(pod: core.Pod) -> bool:
 
 
 def _is_best_effort(pod: core.Pod) -> bool:
-    return qos_class(pod.spec) == "BestEffort"
+    return qos_class(pod.spec) == BEST_EFFORT
 
 
 def _reaches_other_namespaces(pod: core.Pod) -> bool:

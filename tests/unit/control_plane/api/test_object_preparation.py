@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from control_plane.api.messages import copy, decode, encode, with_version
-from control_plane.api.qos import qos_class
 from control_plane.api.rules.api import BY_MESSAGE
 from control_plane.api.strategy import (
     canonicalize,
@@ -152,33 +151,6 @@ def test_finalizers_of_a_namespace_change_through_finalize_alone() -> None:
     assert list(updated.spec.finalizers) == ["kubernetes"]
     finalized: Any = prepare_finalize(new, old)
     assert list(finalized.spec.finalizers) == []
-
-
-def container(requests: dict[str, str], limits: dict[str, str]) -> core.Container:
-    made = core.Container()
-    for name, amount in requests.items():
-        made.resources.requests[name].string = amount
-    for name, amount in limits.items():
-        made.resources.limits[name].string = amount
-    return made
-
-
-BOTH = {"cpu": "1", "memory": "1Gi"}
-QOS_CASES = {
-    "nothing said": ([({}, {})], "BestEffort"),
-    "only other resources": ([({"example.com/gpu": "1"}, {"example.com/gpu": "1"})], "BestEffort"),
-    "equal": ([(BOTH, BOTH)], "Guaranteed"),
-    "limits alone": ([({}, BOTH)], "Guaranteed"),
-    "one below its limit": ([({**BOTH, "cpu": "500m"}, BOTH)], "Burstable"),
-    "no memory limit": ([(BOTH, {"cpu": "1"})], "Burstable"),
-    "one container of two": ([(BOTH, BOTH), ({}, {})], "Burstable"),
-}
-
-
-@pytest.mark.parametrize(("containers", "wanted"), QOS_CASES.values(), ids=QOS_CASES)
-def test_quality_of_service(containers: list[tuple[dict[str, str], dict[str, str]]], wanted: str) -> None:
-    spec = core.PodSpec(containers=[container(*each) for each in containers])
-    assert qos_class(spec) == wanted
 
 
 @pytest.mark.parametrize("version", [1, 63, 127, 128, 2**40, 2**63 - 1])

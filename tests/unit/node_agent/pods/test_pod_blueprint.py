@@ -13,7 +13,7 @@ from node_agent.pods.desired import DesiredContainer, PullPolicy, desired
 from node_agent.pods.environment import environment, expand
 from node_agent.pods.facts import NodeFacts
 from node_agent.pods.payload import File, payload
-from node_agent.pods.resources import qos_class, resources
+from node_agent.pods.resources import resources
 from node_agent.runtime.docker import convert
 from node_agent.runtime.interface import Identity, ImageState, Mount, Port, Resources, Role
 from tests.support.pod_world import REF
@@ -142,28 +142,6 @@ def test_missing_references(kind: str, name: str, key: str, message: str, option
     with pytest.raises(ConfigError) as raised:
         variables(made)
     assert str(raised.value) == message
-
-
-QOS = {
-    "nothing": ([{}], "BestEffort"),
-    "limits": ([{"limits": {"cpu": "1", "memory": "1Gi"}}], "Guaranteed"),
-    "equal": ([{"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1000m"}}], "Guaranteed"),
-    "cpu alone": ([{"limits": {"cpu": "1"}}], "Burstable"),
-    "a request": ([{"requests": {"memory": "1Gi"}}], "Burstable"),
-    "one of two": ([{"limits": {"cpu": "1", "memory": "1Gi"}}, {}], "Burstable"),
-    "zero": ([{"requests": {"cpu": "0"}}], "BestEffort"),
-}
-
-
-@pytest.mark.parametrize(("given_resources", "expected"), QOS.values(), ids=QOS.keys())
-def test_quality_of_service(given_resources: list[dict[str, dict[str, str]]], expected: str) -> None:
-    made = core.Pod()
-    for each in given_resources:
-        container = made.spec.containers.add()
-        for part, values in each.items():
-            for name, value in values.items():
-                getattr(container.resources, part)[name].string = value
-    assert qos_class(made) == expected
 
 
 @pytest.mark.parametrize(
