@@ -11,8 +11,10 @@ from control_plane.insight.pictures import Pictures
 from control_plane.insight.plan.documents import Document
 from control_plane.insight.plan.planner import Planner
 from control_plane.insight.why import others, workloads
+from control_plane.insight.why.claims import claim
 from control_plane.insight.why.facts import events_of, pod_facts, priority_classes
 from control_plane.insight.why.families import jobs_of, pods_of
+from control_plane.insight.why.groups import pod_group
 from control_plane.insight.why.pending import pending
 from control_plane.insight.why.pods import add_happenings, diagnose, needs_node
 from control_plane.insight.why.workloads import workload_of
@@ -23,6 +25,8 @@ from knarr.clock import Clock
 from knarr.errors import NotFound, Subject, Timeout
 from knarr.proto.kubernetes import batch_v1_pb2 as batch
 from knarr.proto.kubernetes import core_v1_pb2 as core
+from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as scheduling
+from knarr.proto.kubernetes import storage_v1_pb2 as storage
 from knarr.proto.services import insight_service_pb2 as wire
 
 PLAN_TIMEOUT_S = 25.0
@@ -75,6 +79,12 @@ class Insight:
                 answer, worst = others.service(obj, pods, strangers)
             case core.Node():
                 answer, worst = others.node(obj), None
+            case core.PersistentVolumeClaim():
+                storage_class = self._objects.get(storage.StorageClass, "", obj.spec.storageClassName)
+                volumes = self._objects.list(core.PersistentVolume)
+                answer, worst = claim(obj, storage_class, volumes, pods_of(self._objects, obj))
+            case scheduling.PodGroup():
+                answer, worst = pod_group(obj, pods_of(self._objects, obj))
             case _:
                 answer, worst = self._why_workload(kind, obj)
         own = metadata(obj)

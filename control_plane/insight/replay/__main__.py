@@ -45,8 +45,11 @@ def main(
     try:
         recording = read_recording(file)
         profiles = Profiles(_configuration(recording.header, config).profiles)
-    except (RecordingError, ConfigurationError, OSError) as error:
+    except (RecordingError, ConfigurationError) as error:
         click.echo(str(error), err=True)
+        sys.exit(FAILED)
+    except OSError as error:
+        click.echo(f"{error.filename or file}: {error.strerror or error}", err=True)
         sys.exit(FAILED)
     player = Player(profiles, SystemClock(), rotation=rotation)
     player.load(recording.objects, all_pods=all_pods)

@@ -13,6 +13,7 @@ from control_plane.scheduler.gangs.attempt import decide_gang
 from control_plane.scheduler.storage import UNBOUND
 from control_plane.scheduler.why.advice import Advice, advise
 from control_plane.scheduler.why.changes import Companions, RemovePod
+from control_plane.volumes.mounting import claims_of
 from knarr.api.kinds import POD
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
@@ -36,7 +37,7 @@ def pending(picture: Picture, pod: core.Pod, classes: Classes) -> wire.WhyRespon
     elif picture.gang_of(pod):
         _of_gang(picture, pod, classes, answer)
     else:
-        _advised(_advice(picture, pod, classes), answer)
+        _advised(picture, pod, _advice(picture, pod, classes), answer)
     return answer
 
 
@@ -112,7 +113,7 @@ def _whole_gang(picture: Picture, pod: core.Pod, classes: Classes, answer: wire.
         namespace, _, name = outcome.refusal.pod.key.partition("/")
         answer.remedies.append(f"ask about the pod that has no room: knarr why {name} -n {namespace}")
     else:
-        _advised(advice, answer)
+        _advised(picture, pod, advice, answer)
         answer.details.append(outcome.refusal.note.removesuffix(": "))
         if advice.suggestions:
             answer.details.append("a change counts as tried when all of the gang had nodes then")
@@ -144,7 +145,7 @@ def _undo(cluster: Cluster, pods: Iterable[PendingPod]) -> None:
         cluster.undo(pod.key, pod.uid)
 
 
-def _advised(advice: Advice, answer: wire.WhyResponse) -> None:
+def _advised(picture: Picture, pod: core.Pod, advice: Advice, answer: wire.WhyResponse) -> None:
     if advice.refusal is None:
         answer.verdict = wire.PROGRESSING
         answer.summary = "a node would take it now: it is scheduled at its next try"
@@ -153,17 +154,21 @@ def _advised(advice: Advice, answer: wire.WhyResponse) -> None:
     answer.verdict = wire.UNSCHEDULABLE
     answer.summary = advice.refusal.message.removesuffix(".")
     answer.refusals.CopyFrom(refusals(advice))
-    answer.remedies.extend(_about_claims(advice.refusal))
+    answer.remedies.extend(_about_claims(picture, pod, advice.refusal))
 
 
-def _about_claims(refusal: Unschedulable) -> Iterator[str]:
+def _about_claims(picture: Picture, pod: core.Pod, refusal: Unschedulable) -> Iterator[str]:
     """What to do about claims that keep the pod off every node."""
     for reason in refusal.counts:
         if reason.startswith("persistentvolumeclaim") and reason.endswith("not found"):
             name = reason.split('"')[1]
             yield f"create the claim {name}, or take it out of the pod"
     if UNBOUND in refusal.counts:
-        yield "a claim of the pod has no volume yet: knarr why pvc/NAME says why"
+        namespace = pod.metadata.namespace
+        for name in sorted(claims_of(pod.spec)):
+            claim = picture.cluster.storage.claim((namespace, name))
+            if claim is not None and claim.status.phase != "Bound":
+                yield f"the claim {name} has no volume yet: knarr why pvc/{name} -n {namespace} says why"
 
 
 def refusals(advice: Advice) -> wire.Refusals:

@@ -60,3 +60,9 @@ def test_what_cannot_be_replayed(tmp_path: Path) -> None:
     done = CliRunner().invoke(replay, [str(path)])
     assert done.exit_code == 1
     assert "not a recording" in done.output
+
+
+def test_a_recording_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "nope.knarr.gz"
+    done = CliRunner().invoke(replay, [str(path)])
+    assert (done.exit_code, done.output) == (1, f"{path}: No such file or directory\n")

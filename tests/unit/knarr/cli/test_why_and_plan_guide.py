@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import policy_v1_pb2 as policy
 from tests.support.cli import Cli, Server, api_server
@@ -25,6 +26,17 @@ metadata:
 spec:
   nodeName: alpha
   containers: [{{name: main, image: shop/db:1, resources: {{requests: {{cpu: 500m}}}}}}]
+"""
+OWNER = """\
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: main, image: "shop/db:1"}]}
 """
 BUDGET = """\
 apiVersion: policy/v1
@@ -48,6 +60,7 @@ def guided(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Cl
         (folder / name).write_text(text)
     make_node(cli, "alpha", "4", "{}")
     make_node(cli, "beta", "8", "{unschedulable: true}")
+    cli.make(OWNER)
     for name, kind in (("db-0", "StatefulSet"), ("db-1", "StatefulSet"), ("logs", "DaemonSet"), ("tool", "")):
         make_running(cli, name, kind)
     cli.make(BUDGET)
@@ -68,7 +81,8 @@ def make_node(cli: Cli, name: str, cpu: str, spec: str) -> None:
 
 def make_running(cli: Cli, name: str, kind: str) -> None:
     app = name.partition("-")[0]
-    owner = f"{{apiVersion: apps/v1, kind: {kind}, name: {app}, uid: {app}, controller: true}}"
+    uid = cli.get(apps.StatefulSet, app).metadata.uid if kind == "StatefulSet" else app
+    owner = f"{{apiVersion: apps/v1, kind: {kind}, name: {app}, uid: {uid}, controller: true}}"
     cli.make(RUNNING.format(name=name, app=app, owners=f"[{owner}]" if kind else "[]"))
     pod = cli.get(core.Pod, name)
     pod.status.phase = "Running"

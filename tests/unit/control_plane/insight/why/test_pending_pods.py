@@ -101,7 +101,7 @@ CASES = {
         others=[
             from_dict({"metadata": {"name": "data", "namespace": "default"}}, core.PersistentVolumeClaim)
         ],
-        remedies=["a claim of the pod has no volume yet: knarr why pvc/NAME says why"],
+        remedies=["the claim data has no volume yet: knarr why pvc/data -n default says why"],
     ),
     "no such group": Case(
         [of_gang("p")], wire.HELD, "it waits for its PodGroup default/train, which does not exist"
