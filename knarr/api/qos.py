@@ -21,10 +21,12 @@ def qos_class(spec: core.PodSpec) -> str:
     for container in (*spec.containers, *spec.initContainers):
         requests, limits = container.resources.requests, container.resources.limits
         for name in _COUNTED:
-            limit = quantity.of(limits[name]) if name in limits else None
-            request = quantity.of(requests[name]) if name in requests else limit
-            asks = asks or bool(limit) or bool(request)
-            guaranteed = guaranteed and bool(limit) and limit == request
+            limit = limits[name].string if name in limits else ""
+            request = requests[name].string if name in requests else limit
+            most = quantity.of(limit).nanos
+            least = most if request == limit else quantity.of(request).nanos
+            asks = asks or most > 0 or least > 0
+            guaranteed = guaranteed and 0 < most == least
     if not asks:
         return BEST_EFFORT
     return GUARANTEED if guaranteed else BURSTABLE
