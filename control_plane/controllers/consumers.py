@@ -68,7 +68,7 @@ class Consumers:
 
 
 def _known(pod: core.Pod) -> _Known:
-    if pod.status.phase in _FINISHED or pod.metadata.HasField("deletionTimestamp"):
+    if not pod.spec.volumes or pod.status.phase in _FINISHED or pod.metadata.HasField("deletionTimestamp"):
         return _NOTHING
     claims = claims_of(pod.spec)
     return (claims, pod.spec.nodeName) if claims else _NOTHING

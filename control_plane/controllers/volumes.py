@@ -108,8 +108,10 @@ class VolumeController:
 
     def _of_node(self, objects: Objects, change: ObjectChange) -> Iterable[ObjectKey]:
         """A node that comes, or whose labels change, may reach what a pod of its waits for."""
+        if not self._waiting:
+            return ()
         old, new = change.old, change.new
-        if not self._waiting or not isinstance(new, core.Node):
+        if not isinstance(new, core.Node):
             return ()
         if isinstance(old, core.Node) and old.metadata.labels == new.metadata.labels:
             return ()

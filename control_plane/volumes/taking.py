@@ -42,18 +42,14 @@ def taken(
         if volume.spec.claimRef.uid:
             return None
         return settled(volume, claim)  # kept for it by somebody who knew its name alone
-    made = core.PersistentVolume()
-    made.CopyFrom(volume)
-    point_at(made, claim)
+    made = settled(volume, claim)
     made.metadata.annotations[TAKEN_AT] = format_time(int(now))
     return made
 
 
 def settled(volume: core.PersistentVolume, claim: core.PersistentVolumeClaim) -> core.PersistentVolume:
     """The volume as the claim's for good."""
-    made = core.PersistentVolume()
-    made.CopyFrom(volume)
-    made.metadata.annotations.pop(TAKEN_AT, None)
+    made = let_go(volume)
     point_at(made, claim)
     return made
 
