@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from control_plane.controllers.actions import Action, Record, RequeueAfter, Update, UpdateStatus, copy_of
 from control_plane.controllers.consumers import Consumer
-from control_plane.controllers.times import timestamp
 from control_plane.volumes.consumption import for_consumers
 from control_plane.volumes.matching import best, has_room, points_at, waits_for_consumer
 from control_plane.volumes.reach import reaches
 from control_plane.volumes.taking import held_for_s, is_taken, let_go, settled
+from knarr.api.timestamps import timestamp
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import storage_v1_pb2 as storage
 

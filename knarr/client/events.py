@@ -5,6 +5,7 @@ import hashlib
 from google.protobuf.message import Message
 
 from knarr.api import kinds
+from knarr.api.timestamps import timestamp
 from knarr.client.references import metadata_of
 from knarr.client.watching import Watching
 from knarr.errors import AlreadyExists, NotFound
@@ -48,7 +49,7 @@ class Events(Watching):
         suffix = hashlib.sha256(said.encode()).hexdigest()[:16]
         namespace = own.namespace or CLUSTER_EVENTS
         name = f"{own.name[:NAME_ROOM]}.{suffix}"
-        now = meta.Time(seconds=int(self.clock.now()))
+        now = timestamp(self.clock.now())
         return core.Event(
             metadata=meta.ObjectMeta(name=name, namespace=namespace),
             involvedObject=core.ObjectReference(
