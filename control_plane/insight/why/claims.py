@@ -9,6 +9,7 @@ from control_plane.insight.why.answers import blank
 from control_plane.insight.why.sentences import listed
 from control_plane.insight.why.workloads import worst_of
 from control_plane.volumes.matching import STORAGE, capacity, fits, has_room, points_at, waits_for_consumer
+from control_plane.volumes.taking import HELD_S, is_taken
 from knarr.api.kinds import PERSISTENT_VOLUME_CLAIM
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import storage_v1_pb2 as storage
@@ -37,19 +38,19 @@ def claim(
     answer.verdict = wire.STUCK
     if obj.status.phase == "Lost":
         answer.summary = f"its volume {obj.spec.volumeName} is gone, or is another claim's"
-        return answer, worst_of(pods)
+        return answer, None
     if obj.spec.volumeName:
         answer.summary = _named(obj, volumes)
     elif obj.spec.storageClassName and storage_class is None:
         answer.summary = f"its storage class {obj.spec.storageClassName} does not exist"
         answer.remedies.append(f"create the StorageClass {obj.spec.storageClassName}, or name another")
     elif any(points_at(one, obj) or _is_free(one, obj) for one in volumes):
-        _fitting(obj, storage_class, volumes, pods, answer)
+        return answer, _fitting(obj, storage_class, volumes, pods, answer)
     else:
         answer.summary = "no free volume has what it asks for"
         answer.details.extend(_lacking(obj, volumes))
-        answer.remedies.append(f"create a PersistentVolume with {_asked(obj)}")
-    return answer, worst_of(pods)
+        answer.remedies.append(_make(obj))
+    return answer, None
 
 
 def _named(obj: core.PersistentVolumeClaim, volumes: Sequence[core.PersistentVolume]) -> str:
@@ -65,19 +66,26 @@ def _fitting(
     volumes: Sequence[core.PersistentVolume],
     pods: Sequence[core.Pod],
     answer: wire.WhyResponse,
-) -> None:
-    """There are volumes that would do."""
+) -> core.Pod | None:
+    """There are volumes that would do. Returns the pod for which the claim waits."""
     names = [one.metadata.name for one in volumes if points_at(one, obj) or _is_free(one, obj)]
     would = f"{listed(names)} would do"
+    places = sorted({pod.spec.nodeName for pod in pods if pod.spec.nodeName})
     if not waits_for_consumer(storage_class):
         answer.verdict, answer.summary = wire.PROGRESSING, f"it is about to be bound: {would}"
     elif not pods:
         answer.verdict = wire.IDLE
         answer.summary = "it gets a volume when a pod that uses it gets a node, and no pod does"
         answer.details.append(would)
+    elif places:
+        answer.summary = f"its pods are on {listed(places)}, which must reach one of the free volumes"
+        answer.details.append(f"but for that {would}")
+        answer.remedies.append(f"{_make(obj)}, on {listed(places)}; or let the scheduler choose the node")
     else:
         answer.summary = "it gets a volume when a pod that uses it gets a node"
         answer.details.append(would)
+        return worst_of(pods)
+    return None
 
 
 def _is_free(volume: core.PersistentVolume, obj: core.PersistentVolumeClaim) -> bool:
@@ -108,6 +116,8 @@ def _lack(obj: core.PersistentVolumeClaim, volume: core.PersistentVolume) -> str
         holder = f"{reference.namespace}/{reference.name}"
         if volume.status.phase == "Released":
             return f"is Released by the claim {holder}: look after what it holds, then remove spec.claimRef"
+        if is_taken(volume):
+            return f"is held for the claim {holder} until its pod has a node, {HELD_S:g} s at most"
         return f"is kept for the claim {holder}"
     if spec.storageClassName != wanted.storageClassName:
         return f"is of {_class(spec.storageClassName)}, not of {_class(wanted.storageClassName)}"
@@ -123,6 +133,10 @@ def _lack(obj: core.PersistentVolumeClaim, volume: core.PersistentVolume) -> str
 
 def _class(name: str) -> str:
     return f"class {name}" if name else "no class"
+
+
+def _make(obj: core.PersistentVolumeClaim) -> str:
+    return f"create a PersistentVolume with {_asked(obj)}"
 
 
 def _asked(obj: core.PersistentVolumeClaim) -> str:

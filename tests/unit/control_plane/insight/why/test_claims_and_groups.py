@@ -7,6 +7,7 @@ import pytest
 
 from control_plane.insight.why.claims import claim
 from control_plane.insight.why.groups import pod_group
+from control_plane.volumes.taking import TAKEN_AT
 from knarr.api.codec import from_dict
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as scheduling
@@ -49,6 +50,12 @@ def a_class(mode: str) -> storage.StorageClass:
 def deleted() -> core.PersistentVolumeClaim:
     made = a_claim("Bound")
     made.metadata.deletionTimestamp.seconds = 1
+    return made
+
+
+def held() -> core.PersistentVolume:
+    made = a_volume(claimRef={"namespace": "default", "name": "other", "uid": "2"})
+    made.metadata.annotations[TAKEN_AT] = "2026-01-31T08:00:00Z"
     return made
 
 
@@ -113,6 +120,15 @@ CASES = {
         volumes=[a_volume()],
         pods=[make_pod("p")],
     ),
+    "its pod has a node that reaches none": Case(
+        a_claim(),
+        wire.STUCK,
+        "its pods are on n1, which must reach one of the free volumes",
+        ["but for that v would do"],
+        [f"{MAKE}, on n1; or let the scheduler choose the node"],
+        volumes=[a_volume()],
+        pods=[make_pod("p", node="n1")],
+    ),
     "about to be bound": Case(
         a_claim(),
         wire.PROGRESSING,
@@ -139,6 +155,9 @@ CASES = {
     "too small": lacking(a_volume(size="1Gi"), "has 1Gi, less than the 2Gi that it asks for"),
     "another class": lacking(a_volume(storageClassName="ssd"), "is of class ssd, not of class local"),
     "another's": lacking(a_volume(claimRef=OTHER), "is kept for the claim default/other"),
+    "held for another": lacking(
+        held(), "is held for the claim default/other until its pod has a node, 120 s at most"
+    ),
     "released": lacking(
         a_volume(phase="Released", claimRef=OTHER),
         "is Released by the claim default/other: look after what it holds, then remove spec.claimRef",
@@ -170,8 +189,7 @@ def test_what_is_said_of_a_claim(case: Case) -> None:
     answer, worst = claim(case.claim, case.storage_class, case.volumes, case.pods)
     assert (answer.verdict, answer.summary) == (case.verdict, case.summary)
     assert (list(answer.details), list(answer.remedies)) == (case.details, case.remedies)
-    asked_about = case.pods and case.verdict not in (wire.WELL, wire.TERMINATING)
-    assert (worst is not None) == bool(asked_about)
+    assert (worst is not None) == ("when a pod that uses it gets a node" in case.summary and bool(case.pods))
 
 
 def a_group(least: int) -> scheduling.PodGroup:
@@ -188,24 +206,24 @@ def a_group(least: int) -> scheduling.PodGroup:
             3,
             [""],
             wire.STUCK,
-            "0 of its 1 pod have nodes, and it gets nodes for 3 at once or for none",
+            "0 of 1 pods that name it have nodes, and it gets nodes for 3 at once or for none",
             "p0",
         ),
         (
             2,
             ["a", ""],
             wire.STUCK,
-            "1 of its 2 pods have nodes, and it gets nodes for 2 at once or for none",
+            "1 of 2 pods that name it have nodes, and it gets nodes for 2 at once or for none",
             "p1",
         ),
         (
             2,
             ["a", "b"],
             wire.WELL,
-            "2 of its 2 pods have nodes, and it gets nodes for 2 at once or for none",
+            "2 of 2 pods that name it have nodes, and it gets nodes for 2 at once or for none",
             "p0",
         ),
-        (0, ["a", ""], wire.STUCK, "1 of its 2 pods have nodes", "p1"),
+        (0, ["a", ""], wire.STUCK, "1 of 2 pods that name it have nodes", "p1"),
     ],
     ids=["no pods", "too few", "one waits", "all run", "no gang"],
 )
