@@ -13,6 +13,7 @@ from control_plane.api.refusals import conflict, failed, invalid_as, preconditio
 from control_plane.api.registry import row
 from control_plane.objects.interface import DeleteOptions, Propagation
 from knarr.api.kinds import EVENT, NAMESPACE, Kind
+from knarr.api.pods import is_finished
 from knarr.api.timestamps import timestamp
 from knarr.errors import Cause
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -23,7 +24,6 @@ ORPHAN = "orphan"
 DEFAULT_POD_GRACE_S = 30
 LONGEST_GRACE_S = 10 * 365 * 24 * 3600  # a sum with a timestamp stays one that can be written
 LARGEST_GENERATION = 2**63 - 1  # which a client may have given where the server does not count
-FINISHED = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def _shorten(pod: core.Pod, asked_s: int | None) -> None:
 
 def _grace_s(obj: Message, asked_s: int | None) -> int:
     """Only pods that run somewhere have grace."""
-    if not isinstance(obj, core.Pod) or not obj.spec.nodeName or obj.status.phase in FINISHED:
+    if not isinstance(obj, core.Pod) or not obj.spec.nodeName or is_finished(obj):
         return 0
     grace_s = asked_s
     if grace_s is None:

@@ -15,6 +15,7 @@ from control_plane.objects.interface import DeleteOptions
 from knarr.api.conditions import holds, set_condition
 from knarr.api.errors import SelectorError
 from knarr.api.kinds import POD_DISRUPTION_BUDGET
+from knarr.api.pods import FINISHED
 from knarr.api.selectors import from_message
 from knarr.api.timestamps import timestamp
 from knarr.errors import Cause, InternalError, TooManyRequests
@@ -25,14 +26,13 @@ REFUSED = "Cannot evict pod as it would violate the pod's disruption budget."
 RETRY_S = 10
 CAUSE = "DisruptionBudget"
 MAX_DISRUPTED = 2000  # evictions that the budget's controller has yet to see
-_FINISHED = ("Succeeded", "Failed")
 _ALWAYS_ALLOW = "AlwaysAllow"
 _ALLOWED, _FAILED, _TOO_FEW = "DisruptionAllowed", "SyncFailed", "InsufficientPods"
 
 
 def disrupts_nothing(pod: core.Pod) -> bool:
     """Whether no budget is asked: the pod does not run, or is on its way out already."""
-    return pod.status.phase in (*_FINISHED, "Pending") or pod.metadata.HasField("deletionTimestamp")
+    return pod.status.phase in (*FINISHED, "Pending") or pod.metadata.HasField("deletionTimestamp")
 
 
 def covering(

@@ -12,8 +12,8 @@ from google.protobuf.message import Message
 
 from control_plane.controllers.actions import Action, Delete, Failure, RequeueAfter
 from control_plane.controllers.loop import KeysOf
-from control_plane.controllers.pods import is_finished
 from control_plane.objects.interface import DeleteOptions, ObjectChange, ObjectKey, Objects
+from knarr.api.pods import is_finished
 from knarr.api.timestamps import seconds
 from knarr.proto.kubernetes import core_v1_pb2 as core
 

@@ -8,17 +8,13 @@ from collections.abc import Mapping, Sequence
 from functools import cmp_to_key
 
 from knarr.api.conditions import condition_of
+from knarr.api.pods import is_finished, sidecars
 from knarr.api.timestamps import seconds
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 _PHASE_ORDER = {"Pending": 0, "Unknown": 1, "Running": 2}
 _NEVER_AVAILABLE = math.inf
-
-
-def is_finished(pod: core.Pod) -> bool:
-    """Succeeded or Failed: it will not run again."""
-    return pod.status.phase in ("Succeeded", "Failed")
 
 
 def is_terminating(pod: core.Pod) -> bool:
@@ -106,11 +102,9 @@ def _deletion_cost(pod: core.Pod) -> int:
 
 def _restarts(pod: core.Pod) -> tuple[int, int]:
     """The most restarts of a container, and of a sidecar."""
-    sidecars = {
-        container.name for container in pod.spec.initContainers if container.restartPolicy == "Always"
-    }
+    lasting = sidecars(pod)
     regular = max((status.restartCount for status in pod.status.containerStatuses), default=0)
     of_sidecars = (
-        status.restartCount for status in pod.status.initContainerStatuses if status.name in sidecars
+        status.restartCount for status in pod.status.initContainerStatuses if status.name in lasting
     )
     return regular, max(of_sidecars, default=0)

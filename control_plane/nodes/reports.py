@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from knarr.api.pods import FINISHED
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import node_service_pb2 as wire
 
@@ -10,7 +11,6 @@ from knarr.proto.services import node_service_pb2 as wire
 AGENT_CONDITIONS = frozenset(
     {"Initialized", "Ready", "ContainersReady", "PodReadyToStartContainers", "DisruptionTarget"}
 )
-TERMINAL_PHASES = ("Succeeded", "Failed")
 
 
 class Verdict(Enum):
@@ -51,7 +51,7 @@ def merged_status(current: core.PodStatus, reported: core.PodStatus) -> core.Pod
     """The reported status with the conditions and nominations that are not the agent's kept."""
     status = core.PodStatus()
     status.CopyFrom(reported)
-    if current.phase in TERMINAL_PHASES and reported.phase not in TERMINAL_PHASES:
+    if current.phase in FINISHED and reported.phase not in FINISHED:
         # A pod that has ended stays ended; nothing may bring it back to life.
         status.phase, status.reason, status.message = current.phase, current.reason, current.message
     del status.conditions[:]

@@ -20,6 +20,7 @@ from control_plane.scheduler.shape import (
     WeightedPodTerm,
 )
 from control_plane.volumes.mounting import claims_of
+from knarr.api.pods import is_sidecar
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 _RECENT = 8_192  # shapes remembered, so that a pod like another is not compiled again
@@ -118,7 +119,7 @@ def _wishes(spec: core.PodSpec, node_name: str) -> NodeWishes:
 
 def _ports(spec: core.PodSpec) -> tuple[HostPort, ...]:
     """Host ports of containers and of sidecars; other init containers are gone when the pod runs."""
-    lasting = [c for c in spec.initContainers if c.restartPolicy == "Always"]
+    lasting = [c for c in spec.initContainers if is_sidecar(c)]
     return tuple(
         HostPort(port.hostIP or "0.0.0.0", port.protocol or "TCP", port.hostPort)
         for container in [*spec.containers, *lasting]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal, TypeVar
 
 from knarr.api import quantity
+from knarr.api.pods import is_sidecar
 from knarr.api.quantity import Quantity
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
@@ -54,7 +55,7 @@ def _raise_to_start(
     peak: dict[str, N] = {}
     for container in spec.initContainers:
         needs = _needs(container, part, read, defaults)
-        if container.restartPolicy == "Always":
+        if is_sidecar(container):
             _add(total, needs)
             _add(sidecars, needs)
             needs = sidecars

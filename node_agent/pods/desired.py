@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from knarr.api.pods import is_finished, is_sidecar
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from node_agent.runtime.interface import PodRef, Role
 
@@ -101,7 +102,7 @@ def desired(pod: core.Pod) -> DesiredPod:
         restart=restart,
         grace_s=max(0, grace_s),
         deleted=deleted,
-        finished=pod.status.phase in ("Succeeded", "Failed"),
+        finished=is_finished(pod),
         active_deadline_s=spec.activeDeadlineSeconds if spec.HasField("activeDeadlineSeconds") else None,
         recorded=_recorded((*pod.status.initContainerStatuses, *pod.status.containerStatuses)),
     )
@@ -116,7 +117,7 @@ def spec_hash(name: str, image: str) -> str:
 
 
 def _init_restart(container: core.Container, pod: RestartPolicy) -> RestartPolicy:
-    if container.restartPolicy == "Always":
+    if is_sidecar(container):
         return RestartPolicy.ALWAYS
     return RestartPolicy.NEVER if pod is RestartPolicy.NEVER else RestartPolicy.ON_FAILURE
 

@@ -5,6 +5,7 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 
 from collections.abc import Iterable
 
+from knarr.api.pods import FINISHED
 from knarr.api.qos import qos_class
 from knarr.api.timestamps import timestamp
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -62,7 +63,7 @@ def merged(own: core.PodStatus, received: core.PodStatus) -> core.PodStatus:
     del made.conditions[:]
     made.conditions.extend(c for c in own.conditions if c.type in _OWN_CONDITIONS)
     made.conditions.extend(c for c in received.conditions if c.type not in _OWN_CONDITIONS)
-    if received.phase in ("Succeeded", "Failed") and own.phase not in ("Succeeded", "Failed"):
+    if received.phase in FINISHED and own.phase not in FINISHED:
         made.phase, made.reason, made.message = received.phase, received.reason, received.message
     return made
 
@@ -238,7 +239,7 @@ def _init_failed(pod: DesiredPod, view: View) -> bool:
 
 
 def _conditions(pod: core.Pod, wanted: DesiredPod, view: View, made: core.PodStatus, now: float) -> None:
-    over = made.phase in ("Succeeded", "Failed")
+    over = made.phase in FINISHED
     unready = [s.name for s in made.containerStatuses if not s.ready]
     if over:
         reason, message = ("PodCompleted" if made.phase == "Succeeded" else "PodFailed"), ""

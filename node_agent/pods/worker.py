@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import structlog
 
+from knarr.api.pods import FINISHED
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import node_service_pb2 as wire
 from node_agent.pods.actions import PrepareImage, StopContainer, Wait
@@ -148,7 +149,7 @@ class PodWorker:
             report.status.CopyFrom(made)
             pod.status.CopyFrom(made)
             self._status = made
-            if made.phase in ("Succeeded", "Failed") and not wanted.finished:
+            if made.phase in FINISHED and not wanted.finished:
                 self._wanted = desired(pod)
                 self._woken.set()
         elif not report.terminated:

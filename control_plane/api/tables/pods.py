@@ -14,9 +14,8 @@ from control_plane.api.tables.columns import (
     timestamp,
 )
 from knarr.api.conditions import holds
+from knarr.api.pods import is_finished, sidecars
 from knarr.proto.kubernetes import core_v1_pb2 as core
-
-_TERMINAL = ("Succeeded", "Failed")
 
 
 def pod_status(pod: core.Pod) -> str:
@@ -27,14 +26,9 @@ def pod_status(pod: core.Pod) -> str:
     if pod.metadata.HasField("deletionTimestamp"):
         if pod.status.reason == "NodeLost":
             return "Unknown"
-        if pod.status.phase not in _TERMINAL:
+        if not is_finished(pod):
             return "Terminating"
     return reason
-
-
-def sidecars(pod: core.Pod) -> set[str]:
-    """Names of init containers that go on running beside the others."""
-    return {each.name for each in pod.spec.initContainers if each.restartPolicy == "Always"}
 
 
 def _init_reason(pod: core.Pod) -> str:

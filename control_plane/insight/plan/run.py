@@ -21,6 +21,7 @@ from control_plane.scheduler.gangs.membership import policy_of
 from control_plane.scheduler.nodes import node_facts
 from control_plane.scheduler.selectors import compile_selector
 from knarr.api.codec import from_dict
+from knarr.api.pods import is_finished
 from knarr.clock import Clock
 from knarr.errors import ApiError
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
@@ -32,7 +33,6 @@ from knarr.proto.services import insight_service_pb2 as wire
 MOST_ROUNDS = 1_000
 FOLLOWED_S = 15.0  # then the answer says how far it came
 _SLICE = 50  # pods dealt with before others run
-_FINISHED = ("Succeeded", "Failed")
 _STORAGE: tuple[type[Message], ...] = (
     core.PersistentVolumeClaim,
     core.PersistentVolume,
@@ -182,7 +182,7 @@ class Run:
     async def _lose_nodes(self) -> None:
         for name in self._without:
             for pod in self._objects.list(core.Pod, node_name=name):
-                if pod.status.phase in _FINISHED or pod.metadata.HasField("deletionTimestamp"):
+                if is_finished(pod) or pod.metadata.HasField("deletionTimestamp"):
                     continue
                 if await self._lose(key_of(pod)) is not None:
                     self._story.lost(pod, wire.PodLoss.NODE_GONE)
@@ -235,7 +235,7 @@ def _age(pod: core.Pod) -> tuple[int, str]:
 
 def _waits(pod: core.Pod) -> bool:
     going = pod.metadata.HasField("deletionTimestamp")
-    return not pod.spec.nodeName and pod.status.phase not in _FINISHED and not going
+    return not pod.spec.nodeName and not is_finished(pod) and not going
 
 
 def _left(before: core.Pod, now: core.Pod | None) -> bool:

@@ -21,12 +21,12 @@ from control_plane.scheduler.queue import Queue
 from control_plane.scheduler.settings import SchedulerSettings
 from control_plane.scheduler.shape import Shape
 from knarr.api import kinds
+from knarr.api.pods import is_finished
 from knarr.clock import Clock
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 _PORTION = 1_000
 _OWN_NODE = ("DaemonSet", "Node")  # their pods are made for one node: they stay where they are
-_FINISHED = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class Player:
 
 
 def _waits(pod: core.Pod) -> bool:
-    going = pod.metadata.HasField("deletionTimestamp") or pod.status.phase in _FINISHED
+    going = pod.metadata.HasField("deletionTimestamp") or is_finished(pod)
     return not pod.spec.nodeName and not going
 
 
@@ -176,7 +176,7 @@ def _unbound(pod: core.Pod) -> core.Pod:
     """The pod before it had a node, unless it was made for one or is on its way out."""
     owner = controller_of(pod.metadata)
     fixed = owner is not None and owner.kind in _OWN_NODE
-    if fixed or pod.metadata.HasField("deletionTimestamp") or pod.status.phase in _FINISHED:
+    if fixed or pod.metadata.HasField("deletionTimestamp") or is_finished(pod):
         return pod
     made = copy(pod)
     made.spec.nodeName = ""

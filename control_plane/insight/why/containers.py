@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from control_plane.insight.why.sentences import exit_text, times
+from knarr.api.pods import sidecars
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
 
@@ -25,11 +26,11 @@ class Trouble:
 
 def troubles(pod: core.Pod, events: Sequence[core.Event]) -> list[Trouble]:
     """What keeps the pod from being ready, in the order of its containers; [] when nothing does yet."""
-    sidecars = {one.name for one in pod.spec.initContainers if one.restartPolicy == "Always"}
+    always = sidecars(pod)
     found: list[Trouble] = []
     for init, statuses in ((True, pod.status.initContainerStatuses), (False, pod.status.containerStatuses)):
         for status in statuses:
-            found += _trouble(pod, status, events, init=init, lasting=not init or status.name in sidecars)
+            found += _trouble(pod, status, events, init=init, lasting=not init or status.name in always)
     return found
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
-from control_plane.api.deletion import FINISHED
 from control_plane.api.messages import metadata
 from control_plane.objects.interface import Objects
 from control_plane.volumes.mounting import claims_of
+from knarr.api.pods import is_finished
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import batch_v1_pb2 as batch
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -34,7 +34,7 @@ def pods_of(objects: Objects, obj: Message) -> Sequence[core.Pod]:
 
 
 def _alive(objects: Objects, namespace: str) -> Sequence[core.Pod]:
-    return [pod for pod in objects.list(core.Pod, namespace) if pod.status.phase not in FINISHED]
+    return [pod for pod in objects.list(core.Pod, namespace) if not is_finished(pod)]
 
 
 def replica_sets_of(objects: Objects, obj: apps.Deployment) -> Sequence[apps.ReplicaSet]:

@@ -9,6 +9,7 @@ from control_plane.insight.why.facts import PodFacts, last_seen
 from control_plane.insight.why.sentences import exit_text, listed, since
 from knarr.api.conditions import condition_of, holds
 from knarr.api.kinds import POD
+from knarr.api.pods import is_finished
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
 
@@ -18,17 +19,13 @@ _HARMLESS_EVENTS = ("FailedScheduling",)  # the answer says the same, and more
 
 def needs_node(pod: core.Pod) -> bool:
     """Whether the pod waits for a node: pending.py is to be asked."""
-    return not (pod.spec.nodeName or is_over(pod) or pod.metadata.HasField("deletionTimestamp"))
-
-
-def is_over(pod: core.Pod) -> bool:
-    return pod.status.phase in ("Succeeded", "Failed")
+    return not (pod.spec.nodeName or is_finished(pod) or pod.metadata.HasField("deletionTimestamp"))
 
 
 def diagnose(facts: PodFacts) -> wire.WhyResponse:
     """What is the matter with a pod that has a node, is over, or goes."""
     pod, answer = facts.pod, blank(POD, facts.pod)
-    if is_over(pod):
+    if is_finished(pod):
         _over(facts, answer)
     elif pod.metadata.HasField("deletionTimestamp"):
         _terminating(facts, answer)

@@ -15,6 +15,7 @@ from control_plane.insight.why.answers import blank
 from control_plane.insight.why.pods import verdict_of
 from control_plane.insight.why.sentences import listed, times
 from knarr.api.kinds import Kind
+from knarr.api.pods import is_finished
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import batch_v1_pb2 as batch
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -113,7 +114,7 @@ def _counts(workload: Workload, pods: Sequence[core.Pod]) -> str:
     said = f"{workload.ready} of {times(workload.desired, 'pod')} {are} ready"
     if workload.updated is not None and workload.updated < workload.desired:
         said += f", {workload.updated} up to date"
-    there = sum(pod.status.phase not in ("Succeeded", "Failed") for pod in pods)
+    there = sum(not is_finished(pod) for pod in pods)
     if there < workload.desired:
         said += f", {there} {'exists' if there == 1 else 'exist'}"
     return said

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from knarr.api.pods import is_finished
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 MIRROR = "kubernetes.io/config.mirror"
-FINISHED = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def judge(
     for pod in pods:
         if MIRROR in pod.metadata.annotations or _has_long_ended(pod, permitted, now):
             continue
-        if pod.status.phase in FINISHED:
+        if is_finished(pod):
             verdicts.leave.append(pod)
             continue
         stays, told, reasons = _of_running(pod, daemon_sets, permitted)

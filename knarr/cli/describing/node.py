@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from google.protobuf.message import Message
 
 from knarr.api.pod_amounts import exact, pod_total
+from knarr.api.pods import is_finished
 from knarr.api.quantity import NANOS, Quantity, cpu_millis, to_int
 from knarr.cli.describing.text import Text
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -33,7 +34,7 @@ def describe(text: Text, obj: core.Node, related: Sequence[Message]) -> None:
         text.field("Container runtime", info.containerRuntimeVersion)
         text.field("Agent", info.kubeletVersion)
         text.field("Machine", info.machineID)
-    pods = [found for found in related if isinstance(found, core.Pod) and _occupies(found)]
+    pods = [found for found in related if isinstance(found, core.Pod) and not is_finished(found)]
     _pods(text, pods, status)
 
 
@@ -60,10 +61,6 @@ def _requested(spec: core.PodSpec) -> tuple[int, int]:
 
 def _percent(part: int, whole: int) -> str:
     return f"{100 * part // whole}%" if whole else "-"
-
-
-def _occupies(pod: core.Pod) -> bool:
-    return pod.status.phase not in ("Succeeded", "Failed")
 
 
 def _taint(taint: core.Taint) -> str:

@@ -13,6 +13,7 @@ from control_plane.api.refusals import resource
 from control_plane.api.rules.resources import is_extended, is_huge_pages
 from knarr.api.kinds import EVENT, Kind
 from knarr.api.pod_amounts import Amounts, exact, pod_total
+from knarr.api.pods import is_finished
 from knarr.api.quantity import NANOS, Quantity
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -35,7 +36,6 @@ _COMPUTE: Final = ("cpu", "memory", "ephemeral-storage")
 REQUIRED: Final = frozenset(
     {"cpu", "memory", *(f"{part}.{name}" for part in ("requests", "limits") for name in ("cpu", "memory"))}
 )
-_FINISHED: Final = ("Succeeded", "Failed")
 _STORAGE_CLASS: Final = ".storageclass.storage.k8s.io/"
 _CLASS_ANNOTATION: Final = "volume.beta.kubernetes.io/storage-class"
 
@@ -80,7 +80,7 @@ def _may_use(kind: Kind, name: str) -> bool:
 
 def _add_pod(found: Amounts, pod: core.Pod) -> None:
     """A pod that has ended uses nothing but its place in the store."""
-    if pod.status.phase in _FINISHED:
+    if is_finished(pod):
         return
     found["pods"] = ONE
     _add_computed(found, pod_total(pod.spec, "requests", exact), pod_total(pod.spec, "limits", exact))
