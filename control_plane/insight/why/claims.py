@@ -25,7 +25,8 @@ def claim(
     pods: Sequence[core.Pod],
 ) -> tuple[wire.WhyResponse, core.Pod | None]:
     """A claim: has it a volume, and if not, what does it wait for? `storage_class`: the one that it names;
-    `pods`: those that use it, of which the one that fares worst is to be asked about."""
+    `pods`: those that use it. Returns also the pod that is to be asked about, where the claim waits for
+    it."""
     answer = blank(PERSISTENT_VOLUME_CLAIM, obj)
     if obj.metadata.HasField("deletionTimestamp"):
         answer.verdict = wire.TERMINATING

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from control_plane.insight.why.answers import blank
-from control_plane.insight.why.sentences import times
 from control_plane.insight.why.workloads import worst_of
 from knarr.api.kinds import POD_GROUP
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -23,7 +22,7 @@ def pod_group(obj: scheduling.PodGroup, pods: Sequence[core.Pod]) -> tuple[wire.
         answer.verdict = wire.IDLE
         answer.summary = f"no pod has spec.schedulingGroup.podGroupName {obj.metadata.name}"
         return answer, None
-    answer.summary = f"{len(placed)} of its {times(len(pods), 'pod')} have nodes{needed}"
+    answer.summary = f"{len(placed)} of {len(pods)} pods that name it have nodes{needed}"
     if waiting:
         answer.verdict = wire.STUCK
         return answer, worst_of(waiting)

@@ -12,6 +12,7 @@ import numpy as np
 
 from control_plane.scheduler.affinity import means as term_means
 from control_plane.scheduler.affinity import means_shape, pods_meant
+from control_plane.scheduler.filters.node_unschedulable import CORDON
 from control_plane.scheduler.filters.pod_topology_spread import PodTopologySpread, skew_of
 from control_plane.scheduler.framework import Filter, Profile, View
 from control_plane.scheduler.node_matching import match_requirement, match_term
@@ -50,7 +51,10 @@ def _name(filter_: Filter, view: View, row: int) -> Iterator[str]:
 
 
 def _taints(filter_: Filter, view: View, row: int) -> Iterator[str]:
+    cordoned = view.nodes.unschedulable[row]
     for taint in view.nodes.taint_sets[view.nodes.taint_set[row]]:
+        if taint.key == CORDON.key and cordoned:
+            continue  # it is what a cordon looks like
         if taint.effect in REPELLING and not tolerated(taint, view.shape.wishes.tolerations):
             yield f"has the taint {taint_text(taint)}, which the pod does not tolerate"
 

@@ -73,6 +73,7 @@ def init(cpu: str) -> list[dict[str, Any]]:
 
 IN_A, IN_B = {ZONE: "a"}, {ZONE: "b"}
 TAINT = {"key": "team", "value": "data", "effect": "NoSchedule"}
+CORDONED = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
 
 CASES = {
@@ -301,6 +302,12 @@ CASES = {
         ],
         [make_pod("r", requests={"cpu": "4"}, node="n1")],
         {"low": 10, "also-900": 900, "higher": 2000},
+    ),
+    "a cordon and its taint are one thing": Case(
+        [make_node("n1", unschedulable=True, taints=[CORDONED])],
+        make_pod("p"),
+        ["is cordoned"],
+        ["uncordon node n1", "add a node like n1"],
     ),
     "another of the same owner": Case(
         [make_node("n1")],
