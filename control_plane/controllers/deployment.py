@@ -22,7 +22,7 @@ from control_plane.controllers.actions import (
     delete,
 )
 from control_plane.controllers.loop import KeysOf
-from control_plane.controllers.owners import Orphans, claim, controller_of, itself
+from control_plane.controllers.owners import Orphans, claim, itself
 from control_plane.controllers.pods import is_active
 from control_plane.controllers.rolling import Fleet, Sizes
 from control_plane.controllers.status import (
@@ -38,6 +38,7 @@ from control_plane.controllers.status import (
 from control_plane.controllers.trouble import first_trouble, trouble_of
 from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
 from knarr.api.conditions import condition_of
+from knarr.api.owners import controller_of
 from knarr.api.pods import is_finished
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core

@@ -12,11 +12,11 @@ from google.protobuf.message import Message
 
 from control_plane.controllers.actions import Action, Failure, Record, RequeueAfter, UpdateStatus, copy_of
 from control_plane.controllers.loop import KeysOf
-from control_plane.controllers.owners import controller_of
 from control_plane.controllers.pods import ready_since
 from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
 from knarr.api.conditions import set_condition
 from knarr.api.errors import SelectorError
+from knarr.api.owners import controller_of
 from knarr.api.selectors import Selector, from_message
 from knarr.api.timestamps import seconds
 from knarr.proto.kubernetes import apps_v1_pb2 as apps

@@ -13,15 +13,11 @@ from google.protobuf.message import Message
 from control_plane.controllers.actions import Update, copy_of, metadata
 from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
 from knarr.api import kinds
+from knarr.api.owners import controller_of
 from knarr.api.selectors import from_message
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 M = TypeVar("M", bound=Message)
-
-
-def controller_of(meta_: meta.ObjectMeta) -> meta.OwnerReference | None:
-    """The owner reference of the one that controls the object, if any."""
-    return next((owner for owner in meta_.ownerReferences if owner.controller), None)
 
 
 def controller_reference(owner: Message) -> meta.OwnerReference:

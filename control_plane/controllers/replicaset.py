@@ -25,7 +25,6 @@ from control_plane.controllers.loop import KeysOf
 from control_plane.controllers.owners import (
     Orphans,
     claim,
-    controller_of,
     controller_reference,
     itself,
 )
@@ -37,6 +36,7 @@ from control_plane.controllers.pods import (
     ready_since,
 )
 from control_plane.objects.interface import ObjectKey, Objects
+from knarr.api.owners import controller_of
 from knarr.api.timestamps import timestamp
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core

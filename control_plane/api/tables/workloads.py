@@ -16,6 +16,7 @@ from control_plane.api.tables.columns import (
     selector,
 )
 from knarr.api.conditions import condition_of
+from knarr.api.owners import controller_of
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
@@ -77,9 +78,8 @@ def _daemon_set(found: apps.DaemonSet) -> list[str]:
 
 
 def _controller_revision(found: apps.ControllerRevision) -> list[str]:
-    references = found.metadata.ownerReferences
-    owner = next((_resource(each) for each in references if each.controller), NONE)
-    return [owner, str(found.revision), age(found.metadata)]
+    owner = controller_of(found.metadata)
+    return [NONE if owner is None else _resource(owner), str(found.revision), age(found.metadata)]
 
 
 def _resource(owner: meta.OwnerReference) -> str:

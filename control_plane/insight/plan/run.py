@@ -7,7 +7,6 @@ from google.protobuf.message import Message
 
 from control_plane.api.api import WriteOptions
 from control_plane.api.messages import copy, encode, metadata
-from control_plane.controllers.owners import controller_of
 from control_plane.insight.pictures import Pictures
 from control_plane.insight.plan.differences import changes
 from control_plane.insight.plan.documents import Document, wanted_pods
@@ -21,6 +20,7 @@ from control_plane.scheduler.gangs.membership import policy_of
 from control_plane.scheduler.nodes import node_facts
 from control_plane.scheduler.selectors import compile_selector
 from knarr.api.codec import from_dict
+from knarr.api.owners import controller_of
 from knarr.api.pods import is_finished
 from knarr.clock import Clock
 from knarr.errors import ApiError

@@ -6,7 +6,6 @@ from google.protobuf.message import Message
 
 from control_plane.api.messages import metadata
 from control_plane.controllers.actions import Failure
-from control_plane.controllers.owners import controller_of
 from control_plane.insight.plan.layout import Placing
 from control_plane.insight.why.answers import reference_of
 from control_plane.objects.interface import ObjectKey, Objects
@@ -15,6 +14,7 @@ from control_plane.scheduler.preemption import Budget
 from control_plane.scheduler.shaping import Shapes
 from knarr.api import kinds
 from knarr.api.kinds import POD, POD_DISRUPTION_BUDGET
+from knarr.api.owners import controller_of
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
 from knarr.proto.services.object_service_pb2 import Reference

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from google.protobuf.message import Message
 
 from control_plane.api.messages import copy, metadata
-from control_plane.controllers.owners import controller_of
 from control_plane.objects.interface import ChangeType, ObjectKey
 from control_plane.scheduler.cluster import Cluster
 from control_plane.scheduler.decide import decide
@@ -21,6 +20,7 @@ from control_plane.scheduler.queue import Queue
 from control_plane.scheduler.settings import SchedulerSettings
 from control_plane.scheduler.shape import Shape
 from knarr.api import kinds
+from knarr.api.owners import controller_of
 from knarr.api.pods import is_finished
 from knarr.clock import Clock
 from knarr.proto.kubernetes import core_v1_pb2 as core

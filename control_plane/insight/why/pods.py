@@ -9,6 +9,7 @@ from control_plane.insight.why.facts import PodFacts, last_seen
 from control_plane.insight.why.sentences import exit_text, listed, since
 from knarr.api.conditions import condition_of, holds
 from knarr.api.kinds import POD
+from knarr.api.owners import controller_of
 from knarr.api.pods import is_finished
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.services import insight_service_pb2 as wire
@@ -93,7 +94,7 @@ def _over(facts: PodFacts, answer: wire.WhyResponse) -> None:
         _tell(answer, trouble)
     if pod.metadata.HasField("deletionTimestamp"):
         _add_finalizers(pod, answer)
-    elif not any(owner.controller for owner in pod.metadata.ownerReferences):
+    elif controller_of(pod.metadata) is None:
         answer.details.append("nothing owns the pod, so nothing makes another in its place")
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from knarr.api.owners import controller_of
 from knarr.api.pods import is_finished
 from knarr.proto.kubernetes import core_v1_pb2 as core
-from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 MIRROR = "kubernetes.io/config.mirror"
 
@@ -60,7 +60,7 @@ def _of_running(
     pod: core.Pod, daemon_sets: Collection[tuple[str, str]], permitted: Permissions
 ) -> tuple[bool, list[str], list[str]]:
     """(whether it stays, what to warn of, why it forbids the drain)."""
-    owner = controller(pod)
+    owner = controller_of(pod.metadata)
     told: list[str] = []
     refused: list[str] = []
     if (
@@ -82,11 +82,6 @@ def _of_running(
         else:
             refused.append("they have data in emptyDir volumes (--delete-emptydir-data loses it)")
     return False, told, refused
-
-
-def controller(pod: core.Pod) -> meta.OwnerReference | None:
-    """The owner that manages the pod."""
-    return next((owner for owner in pod.metadata.ownerReferences if owner.controller), None)
 
 
 def _has_long_ended(pod: core.Pod, permitted: Permissions, now: float) -> bool:

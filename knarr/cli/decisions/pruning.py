@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from knarr.api import kinds
 from knarr.api.kinds import Kind
+from knarr.api.owners import controller_of
 from knarr.cli.failure import USAGE, Failure
 from knarr.cli.resources import find_kind
 from knarr.client import metadata_of
@@ -83,7 +84,7 @@ def _applied_by(obj: Message, manager: str) -> bool:
 
 
 def _belongs(obj: Message) -> bool:
-    return any(owner.controller for owner in metadata_of(obj).ownerReferences)
+    return controller_of(metadata_of(obj)) is not None
 
 
 def _ends(obj: Message) -> bool:

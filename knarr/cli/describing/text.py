@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from knarr.ages import age
+from knarr.api.owners import controller_of
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
 
 INDENT = "  "
@@ -87,9 +88,9 @@ class Text:
             self.field("Deletion asked", self.when(metadata.deletionTimestamp) + grace)
         if metadata.finalizers:
             self.listing("Finalizers", list(metadata.finalizers))
-        for owner in metadata.ownerReferences:
-            if owner.controller:
-                self.field("Controlled by", f"{owner.kind}/{owner.name}")
+        owner = controller_of(metadata)
+        if owner is not None:
+            self.field("Controlled by", f"{owner.kind}/{owner.name}")
 
     def finished(self) -> str:
         """The whole text; labels of one depth are aligned between changes of depth."""
