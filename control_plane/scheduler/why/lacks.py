@@ -102,7 +102,17 @@ def _resources(filter_: Filter, view: View, row: int) -> Iterator[str]:
             yield f"has {most} {name} in all, less than the pod's {amount_text(name, wanted)}"
         else:
             short, left = shortage_text(name, wanted - free), amount_text(name, max(0.0, free))
-            yield f"is {short} {name} short: {left} of {amount_text(name, total)} is free"
+            ending = _ending(view, name, row)
+            soon = (
+                f", and {amount_text(name, ending)} more when the pods that end have gone" if ending else ""
+            )
+            yield f"is {short} {name} short: {left} of {amount_text(name, total)} is free{soon}"
+
+
+def _ending(view: View, resource: str, row: int) -> int:
+    """What pods that were told to stop still have."""
+    there = view.cluster.on_node.get(view.nodes.names[row], {}).values()
+    return sum(dict(pod.shape.requests).get(resource, 0) for pod in there if pod.terminating)
 
 
 def _spread(filter_: Filter, view: View, row: int) -> Iterator[str]:

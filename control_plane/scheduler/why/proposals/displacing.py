@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
+from control_plane.scheduler.cluster import PlacedPod
 from control_plane.scheduler.decisions import Unschedulable
 from control_plane.scheduler.evaluate import node_mask
+from control_plane.scheduler.shape import Shape
 from control_plane.scheduler.why.changes import RaisePriority, RemovePod, Trial, edited
 from control_plane.scheduler.why.nearest import order
 from control_plane.scheduler.why.proposals.proposal import Effort, Proposal, Proposer
@@ -12,16 +14,15 @@ _MOST_PODS = 200
 
 
 def evict_pod(trial: Trial, refusal: Unschedulable) -> Iterator[Proposal]:
-    """Pods of the nearest nodes, the least important first; none of the pod's own owner, which would make it
-    anew and have another that waits."""
-    nodes, owner = trial.cluster.nodes, trial.view.shape.owner_uid
+    """Pods of the nearest nodes, the least important first."""
+    nodes = trial.cluster.nodes
     may = node_mask(trial.view, trial.profile)
     there = [
         pod
         for row in order(trial.view, trial.profile).tolist()[:_MOST_PODS]
         if may[row]
         for pod in trial.cluster.on_node.get(nodes.names[row], {}).values()
-        if not (pod.terminating or pod.assumed or (owner and pod.shape.owner_uid == owner))
+        if _makes_room(trial.view.shape, pod)
     ][:_MOST_PODS]
     there.sort(key=lambda pod: (pod.shape.priority, pod.shape.requests))
     for pod in there:
@@ -32,6 +33,15 @@ def evict_pod(trial: Trial, refusal: Unschedulable) -> Iterator[Proposal]:
             RemovePod(pod.key),
             f"knarr delete pod {name} -n {namespace}",
         )
+
+
+def _makes_room(shape: Shape, pod: PlacedPod) -> bool:
+    """Whether the room would be the waiting pod's: not when the pod's owner makes another that goes first, or
+    that waits in the same owner's name."""
+    if pod.terminating or pod.assumed:
+        return False
+    owner = pod.shape.owner_uid
+    return not owner or (owner != shape.owner_uid and pod.shape.priority <= shape.priority)
 
 
 def raise_priority(classes: Mapping[str, int]) -> Proposer:

@@ -316,6 +316,13 @@ CASES = {
         ["drop the cpu request", "add a node like n1"],
         [make_pod("r", requests={"cpu": "4"}, node="n1", owner="web")],
     ),
+    "one whose owner makes another that goes first": Case(
+        [make_node("n1")],
+        make_pod("p", requests={"cpu": "4"}),
+        ["is 4 cpu short: 0 of 4 is free"],
+        ["drop the cpu request", "add a node like n1"],
+        [make_pod("r", requests={"cpu": "4"}, node="n1", owner="web", priority=5)],
+    ),
     "several reasons at once": Case(
         [make_node("n1", taints=[TAINT]), make_node("n2", unschedulable=True, labels={"disk": "hdd"})],
         make_pod("p", nodeSelector={"disk": "ssd"}),
@@ -372,6 +379,16 @@ def test_nodes_that_lack_the_same_are_named_together() -> None:
     bench = Bench(*(make_node(f"n{number}") for number in range(3)), make_node("big", cpu="6"))
     (first, second) = advise(bench.cluster, make_pod("p", requests={"cpu": "8"}), DEFAULT).nearest
     assert (first.nodes, second.nodes) == (("big",), ("n0", "n1", "n2"))
+
+
+def test_what_pods_that_end_still_have_is_told() -> None:
+    bench = Bench(make_node("n1"))
+    bench.place(make_pod("ends", requests={"cpu": "1500m"}, node="n1"), terminating=True)
+    bench.place(make_pod("stays", requests={"cpu": "1"}, node="n1"))
+    (near,) = advise(bench.cluster, make_pod("p", requests={"cpu": "2"}), DEFAULT).nearest
+    assert near.lacks == (
+        "is 500m cpu short: 1500m of 4 is free, and 1500m more when the pods that end have gone",
+    )
 
 
 def texts(suggestions: Any) -> list[str]:
