@@ -16,6 +16,7 @@ from control_plane.controllers.pods import ready_since
 from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
 from knarr.api.conditions import set_condition
 from knarr.api.errors import SelectorError
+from knarr.api.int_or_string import scaled
 from knarr.api.owners import controller_of
 from knarr.api.selectors import Selector, from_message
 from knarr.api.timestamps import seconds
@@ -208,15 +209,8 @@ def _forget(status: policy.PodDisruptionBudgetStatus, pods: Sequence[core.Pod], 
 def _wanted(spec: policy.PodDisruptionBudgetSpec, scale: int) -> int:
     """How many pods must stay healthy."""
     if spec.HasField("maxUnavailable"):
-        return max(0, scale - _part(spec.maxUnavailable, scale))
-    return _part(spec.minAvailable, scale) if spec.HasField("minAvailable") else 0
-
-
-def _part(value: meta.IntOrString, scale: int) -> int:
-    """A number, or a share of the scale, rounded up."""
-    if not value.type:
-        return value.intVal
-    return ceil(int(value.strVal.rstrip("%")) * scale / 100)
+        return max(0, scale - scaled(spec.maxUnavailable, scale, ceil))
+    return scaled(spec.minAvailable, scale, ceil) if spec.HasField("minAvailable") else 0
 
 
 def _set_allowed(

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from knarr.api.int_or_string import scaled
 from knarr.api.timestamps import seconds
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
@@ -65,11 +66,7 @@ def _bounds(deployment: apps.Deployment) -> tuple[int, int]:
 
 
 def _resolve(value: meta.IntOrString, is_set: bool, replicas: int, rounded: Callable[[float], int]) -> int:
-    if not is_set:
-        return rounded(replicas * 25 / 100)
-    if value.type == 0:
-        return value.intVal
-    return rounded(replicas * int(value.strVal.rstrip("%")) / 100)
+    return scaled(value, replicas, rounded) if is_set else rounded(replicas * 25 / 100)
 
 
 def by_age(replica_sets: Iterable[apps.ReplicaSet]) -> list[apps.ReplicaSet]:

@@ -16,6 +16,7 @@ from control_plane.api.tables.columns import (
     selector,
 )
 from knarr.api.conditions import condition_of
+from knarr.api.int_or_string import text_of
 from knarr.api.owners import controller_of
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -97,8 +98,8 @@ def _pod_template(found: core.PodTemplate) -> list[str]:
 def _pod_disruption_budget(found: policy.PodDisruptionBudget) -> list[str]:
     spec = found.spec
     return [
-        _number(spec.minAvailable) if spec.HasField("minAvailable") else "N/A",
-        _number(spec.maxUnavailable) if spec.HasField("maxUnavailable") else "N/A",
+        text_of(spec.minAvailable) if spec.HasField("minAvailable") else "N/A",
+        text_of(spec.maxUnavailable) if spec.HasField("maxUnavailable") else "N/A",
         str(found.status.disruptionsAllowed),
         age(found.metadata),
     ]
@@ -113,10 +114,6 @@ def _pod_group(found: scheduling.PodGroup) -> list[str]:
         scheduled.status if scheduled else UNKNOWN,
         age(found.metadata),
     ]
-
-
-def _number(value: meta.IntOrString) -> str:
-    return value.strVal if value.type else str(value.intVal)
 
 
 DEPLOYMENTS = Columns(

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
+from knarr.api.int_or_string import text_of
 from knarr.api.selectors import from_message
-from knarr.cli.describing.text import Text, amount
+from knarr.cli.describing.text import Text
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import policy_v1_pb2 as policy
 
@@ -16,9 +17,9 @@ def describe_budget(text: Text, obj: policy.PodDisruptionBudget, related: Sequen
     text.metadata(obj.metadata)
     text.field("Selector", from_message(spec.selector))
     if spec.HasField("minAvailable"):
-        text.field("Min available", amount(spec.minAvailable))
+        text.field("Min available", text_of(spec.minAvailable))
     if spec.HasField("maxUnavailable"):
-        text.field("Max unavailable", amount(spec.maxUnavailable))
+        text.field("Max unavailable", text_of(spec.maxUnavailable))
     text.field("Pods", f"{status.expectedPods} expected | {status.currentHealthy} healthy")
     text.field("Healthy needed", status.desiredHealthy)
     text.field("May be disrupted", f"{status.disruptionsAllowed} now")

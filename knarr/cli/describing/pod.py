@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from google.protobuf.message import Message
 
 from knarr.api.codec import to_dict
+from knarr.api.int_or_string import text_of
 from knarr.cli.decisions.environment import value_text
 from knarr.cli.describing.text import Text
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -118,11 +119,10 @@ def probe_text(probe: core.Probe) -> str:
         how = f"exec {' '.join(handler.exec.command)}"
     elif handler.HasField("httpGet"):
         port = handler.httpGet.port
-        number = port.strVal if port.type == 1 else port.intVal
-        how = f"http-get {handler.httpGet.scheme.lower() or 'http'}://:{number}{handler.httpGet.path}"
+        scheme = handler.httpGet.scheme.lower() or "http"
+        how = f"http-get {scheme}://:{text_of(port)}{handler.httpGet.path}"
     else:
-        port = handler.tcpSocket.port
-        how = f"tcp-socket :{port.strVal if port.type == 1 else port.intVal}"
+        how = f"tcp-socket :{text_of(handler.tcpSocket.port)}"
     return (
         f"{how} delay={probe.initialDelaySeconds}s timeout={probe.timeoutSeconds}s "
         f"period={probe.periodSeconds}s #success={probe.successThreshold} #failure={probe.failureThreshold}"

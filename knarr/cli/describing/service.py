@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
-from knarr.cli.describing.text import Text, amount
+from knarr.api.int_or_string import text_of
+from knarr.cli.describing.text import Text
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import discovery_v1_pb2 as discovery
 
@@ -24,7 +25,7 @@ def describe(text: Text, obj: core.Service, related: Sequence[Message]) -> None:
         (
             port.name or "-",
             f"{port.port}/{port.protocol}",
-            amount(port.targetPort),
+            text_of(port.targetPort),
             str(port.nodePort) if port.nodePort else "-",
         )
         for port in spec.ports

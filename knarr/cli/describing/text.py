@@ -108,8 +108,3 @@ class Text:
                 out.append((INDENT * depth + content).rstrip())
             start = end
         return "\n".join(out) + "\n"
-
-
-def amount(value: meta.IntOrString) -> str:
-    """ "25%", "3"."""
-    return value.strVal if value.type == 1 else str(value.intVal)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
+from knarr.api.int_or_string import text_of
 from knarr.api.selectors import from_message
 from knarr.cli.describing.pod import port_text
-from knarr.cli.describing.text import Text, amount
+from knarr.cli.describing.text import Text
 from knarr.cli.readiness import pod_trouble
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -27,7 +28,7 @@ def describe_deployment(text: Text, obj: apps.Deployment, related: Sequence[Mess
     text.field("Strategy", spec.strategy.type)
     rolling = spec.strategy.rollingUpdate
     if spec.strategy.HasField("rollingUpdate"):
-        shown = f"{amount(rolling.maxUnavailable)} max unavailable, {amount(rolling.maxSurge)} max surge"
+        shown = f"{text_of(rolling.maxUnavailable)} max unavailable, {text_of(rolling.maxSurge)} max surge"
         text.field("Rolling update", shown)
     if spec.paused:
         text.field("Paused", "yes")
