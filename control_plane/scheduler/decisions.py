@@ -9,7 +9,6 @@ from control_plane.scheduler.nodes import Rows
 from control_plane.scheduler.shape import Shape
 
 NO_NODES = "no nodes available to schedule pods"
-NONE_LOOKED_AT = "none of them has a name that the pod asks for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +66,11 @@ class Unschedulable:
         unschedulable."."""
         if self.nodes == 0:
             return self.note + NO_NODES
-        reasons = sorted(f"{count} {reason}" for reason, count in self.counts.items()) or [NONE_LOOKED_AT]
-        return f"{self.note}0/{self.nodes} nodes are available: {', '.join(reasons)}."
+        said = f"{self.note}0/{self.nodes} nodes are available:"
+        reasons = sorted(f"{count} {reason}" for reason, count in self.counts.items())
+        return (
+            f"{said} {', '.join(reasons)}." if reasons else said
+        )  # none has the name asked for: the hint says so
 
     @property
     def told(self) -> str:
