@@ -68,9 +68,8 @@ class Unschedulable:
             return self.note + NO_NODES
         said = f"{self.note}0/{self.nodes} nodes are available:"
         reasons = sorted(f"{count} {reason}" for reason, count in self.counts.items())
-        return (
-            f"{said} {', '.join(reasons)}." if reasons else said
-        )  # none has the name asked for: the hint says so
+        # No node was looked at where none has the name that is asked for; the hint then ends the sentence.
+        return f"{said} {', '.join(reasons)}." if reasons else said
 
     @property
     def told(self) -> str:
