@@ -116,6 +116,10 @@ class NodeAssignment:
             name for name, (_, named) in self.pods.items() if name[0] == namespace and claim in named.claims
         ]
 
+    def with_claims(self) -> list[Name]:
+        """The pods of the node that name any claim."""
+        return [name for name, (_, named) in self.pods.items() if named.claims]
+
     def _add(self, pod: core.Pod, message: wire.Assignment) -> None:
         named = references(pod.spec)
         self.pods[pod.metadata.namespace, pod.metadata.name] = (pod.metadata.uid, named)

@@ -10,6 +10,7 @@ from control_plane.nodes.registration import with_conditions
 from control_plane.nodes.reports import Verdict, effect
 from control_plane.nodes.settings import SessionSettings
 from control_plane.objects.interface import DeleteOptions, Objects, Writer
+from control_plane.volumes.reach import reaches
 from knarr.api.kinds import PERSISTENT_VOLUME_CLAIM, POD
 from knarr.clock import Clock
 from knarr.errors import ApiError, Conflict, NotFound, Timeout, TooManyRequests, Unavailable
@@ -64,6 +65,11 @@ class Session:
         self._dirty.add(name)
         self._wake.set()
 
+    def labels_changed(self) -> None:
+        """The node may reach other volumes now."""
+        for pod in self.assignment.with_claims():
+            self.pod_changed(pod)
+
     def reference_changed(self, kind: str, namespace: str, name: str) -> None:
         """Tell the agent about this config map or secret soon, or about the volume of this claim, if it has a
         pod that names it."""
@@ -99,7 +105,11 @@ class Session:
         claim = self._objects.get(core.PersistentVolumeClaim, namespace, name)
         if claim is None or claim.status.phase != "Bound":
             return None
-        return self._objects.get(core.PersistentVolume, "", claim.spec.volumeName)
+        volume = self._objects.get(core.PersistentVolume, "", claim.spec.volumeName)
+        node = self._objects.get(core.Node, "", self.node_name)
+        if volume is not None and node is not None and not reaches(node, volume):
+            return None  # its path is another directory here
+        return volume
 
     async def _send_full(self) -> None:
         self._dirty.clear()

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from control_plane.api.messages import metadata
 from control_plane.nodes.assignment import concerns_agent
 from control_plane.nodes.directory import SessionDirectory, SessionEntry, SessionRecord, session_key
 from control_plane.nodes.registration import registered, registered_status
@@ -246,13 +247,19 @@ class NodeSessions:
             if kind == "Pod":
                 self._pod_changed(change, (namespace, name))
             elif kind == "Node":
-                if change.new is None and name in self._sessions:
-                    # The agent dials again and registers a new node, which has no pods.
-                    session = self._sessions[name]
-                    self._start(session.connection.close(), f"end-session-{name}")
+                if name in self._sessions:
+                    self._node_changed(change, self._sessions[name])
             else:
                 for session in self._sessions.values():
                     session.reference_changed(kind, namespace, name)
+
+    def _node_changed(self, change: ObjectChange, session: Session) -> None:
+        new, old = change.new, change.old
+        if new is None:
+            # The agent dials again and registers a new node, which has no pods.
+            self._start(session.connection.close(), f"end-session-{session.node_name}")
+        elif metadata(new).labels != (metadata(old).labels if old is not None else {}):
+            session.labels_changed()
 
     def _pod_changed(self, change: ObjectChange, name: tuple[str, str]) -> None:
         new, old = change.new, change.old

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
-VolumeOf = Callable[[str, str], core.PersistentVolume | None]  # by namespace and name of the claim
+# By namespace and name of the claim; None: it has none, or none that the pod's node reaches.
+VolumeOf = Callable[[str, str], core.PersistentVolume | None]
 
 
 def claims_of(spec: core.PodSpec) -> frozenset[str]:

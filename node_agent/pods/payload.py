@@ -32,7 +32,9 @@ def payload(
     namespace = pod.metadata.namespace
     if source.HasField("persistentVolumeClaim"):  # else the control plane has put its directory in its place
         claim = source.persistentVolumeClaim.claimName
-        raise ConfigError(f'waiting until persistentvolumeclaim "{claim}" is bound to a volume')
+        raise ConfigError(
+            f'waiting until persistentvolumeclaim "{claim}" has a volume that this node reaches'
+        )
     if source.HasField("configMap"):
         found = source.configMap
         name, optional = found.localObjectReference.name, found.optional

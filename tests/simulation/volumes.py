@@ -88,7 +88,8 @@ class VolumeStory(Story):
                 provisioner="kubernetes.io/no-provisioner", volumeBindingMode="WaitForFirstConsumer"
             )
             made.metadata.name = name
-            await self._create(STORAGE_CLASS, made)
+            if not await self._create(STORAGE_CLASS, made):
+                return  # without its class a claim is bound at once, wherever that is
         for node in sorted(self.cluster.nodes):
             for of_class, many in ((LOCAL, PER_NODE), (FIXED, MOST_FIXED)):
                 for number in range(many):
@@ -135,8 +136,8 @@ class VolumeStory(Story):
 
     async def _ask_for(self, claim: str, of_class: str) -> None:
         pod, node = self.pods[claim]
-        await self._create(PERSISTENT_VOLUME_CLAIM, _claim(claim, of_class))
-        await self._create(POD, _pod(pod, claim, node))
+        await self._create(PERSISTENT_VOLUME_CLAIM, a_claim(claim, of_class))
+        await self._create(POD, a_pod(pod, claim, node))
 
     async def _replace(self, claim: str | None = None) -> None:
         """The pod goes; another takes its claim."""
@@ -147,7 +148,7 @@ class VolumeStory(Story):
         before, node = self.pods[claim]
         self.pods[claim] = (f"{claim}-{self._number}", node)
         await self._delete(POD, before)
-        await self._create(POD, _pod(self.pods[claim][0], claim, node))
+        await self._create(POD, a_pod(self.pods[claim][0], claim, node))
 
     async def _give_up(self, claim: str | None = None) -> None:
         """The pod and the claim go; their volume may hold something, and is nobody's any more."""
@@ -176,13 +177,16 @@ class VolumeStory(Story):
     def _some_claim(self) -> str | None:
         return self.rng.choice(sorted(self.pods)) if self.pods else None
 
-    async def _create(self, kind: Kind, obj: Any) -> None:
+    async def _create(self, kind: Kind, obj: Any) -> bool:
+        """Whether it is there."""
         try:
             await self._plane().api.create(kind, obj.metadata.namespace, obj, OPTIONS)
         except AlreadyExists:
-            return
+            return True
         except ApiError as error:
             self.say(f"  {obj.metadata.name}: {type(error).__name__}")
+            return False
+        return True
 
     async def _delete(self, kind: Kind, name: str) -> None:
         try:
@@ -265,7 +269,8 @@ def _volume(name: str, node: str, of_class: str) -> core.PersistentVolume:
     return from_dict({"metadata": {"name": name}, "spec": spec}, core.PersistentVolume)
 
 
-def _claim(name: str, of_class: str) -> core.PersistentVolumeClaim:
+def a_claim(name: str, of_class: str) -> core.PersistentVolumeClaim:
+    """A claim of 1 GiB."""
     spec = {
         "accessModes": ["ReadWriteOnce"],
         "storageClassName": of_class,
@@ -275,7 +280,8 @@ def _claim(name: str, of_class: str) -> core.PersistentVolumeClaim:
     return from_dict({"metadata": metadata, "spec": spec}, core.PersistentVolumeClaim)
 
 
-def _pod(name: str, claim: str, node: str) -> core.Pod:
+def a_pod(name: str, claim: str, node: str) -> core.Pod:
+    """A pod with the claim; `node`: the one that it comes with, "" for none."""
     spec = {
         "nodeName": node or None,
         "terminationGracePeriodSeconds": 2,

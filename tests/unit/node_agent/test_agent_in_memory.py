@@ -296,7 +296,7 @@ async def test_a_claim_without_a_volume_holds_the_containers_back_until_it_has_o
         await server.until(
             lambda: server.container(web).state.waiting.reason == "CreateContainerConfigError", "it waits"
         )
-        message = 'waiting until persistentvolumeclaim "shelf" is bound to a volume'
+        message = 'waiting until persistentvolumeclaim "shelf" has a volume that this node reaches'
         assert server.container(web).state.waiting.message == message
         assert [e.message for e in server.events if e.reason == "Failed"] == [message]
         bound = core.Pod()

@@ -54,7 +54,7 @@ def bound(found: World, name: str = "data") -> str:
 def wait(found: World, seconds: float) -> None:
     """Time passes, and what is due is looked at again."""
     found.model.now += seconds
-    found.keys.extend(found.model.keys(core.PersistentVolume))
+    found.keys[:] = dict.fromkeys([*found.keys, *found.model.keys(core.PersistentVolume)])
     found.settle()
 
 

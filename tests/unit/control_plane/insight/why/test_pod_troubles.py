@@ -150,12 +150,12 @@ CASES = {
     "claim without a volume": Case(
         wire.NOT_STARTED,
         "container main waits for a volume (CreateContainerConfigError): "
-        'waiting until persistentvolumeclaim "data" is bound to a volume',
+        'waiting until persistentvolumeclaim "data" has a volume that this node reaches',
         remedies=["knarr why pvc/data -n default says what the claim lacks"],
         containers=[
             waiting(
                 "CreateContainerConfigError",
-                'waiting until persistentvolumeclaim "data" is bound to a volume',
+                'waiting until persistentvolumeclaim "data" has a volume that this node reaches',
             )
         ],
     ),
