@@ -14,6 +14,11 @@ from control_plane.scheduler.nodes import PODS_ROW, Amount, Mask, Rows
 from control_plane.scheduler.shape import Shape
 
 _MOST_PODS = 1 << 20  # of one node
+# What can make a node do that did not, whatever refuses it now: one that gets better in one thing may lack
+# another still, and one that comes may have to be made ready. Whether it did is looked at (could_fit).
+_OF_A_NODE = (
+    Cause.NODE_ADDED | Cause.NODE_ALLOCATABLE | Cause.NODE_LABELS | Cause.NODE_TAINTS | Cause.POD_GONE
+)
 
 
 def look(cluster: Cluster, shape: Shape) -> View:
@@ -101,8 +106,10 @@ def explain(cluster: Cluster, pod: PendingPod, profile: Profile) -> Unschedulabl
     whatever the node comes before all."""
     view = look(cluster, pod.shape)
     rows = looked_at(view)
-    wakes, anywhere, refused = Cause.NODE_ADDED, Cause(0), []
-    for filter_ in sorted(profile.filters, key=lambda filter_: not _refuses_all(view, filter_)):
+    filters = sorted(profile.filters, key=lambda filter_: not _refuses_all(view, filter_))
+    wakes = Cause(0) if filters and _refuses_all(view, filters[0]) else _OF_A_NODE
+    anywhere, refused = Cause(0), list[Refused]()
+    for filter_ in filters:
         mask = filter_.mask(view)
         if mask is None or mask[rows].all():
             continue
