@@ -18,6 +18,7 @@ from control_plane.controllers.consumers import Consumers
 from control_plane.controllers.loop import KeysOf
 from control_plane.controllers.volume_decisions import ClaimSnapshot, Snapshot, VolumeSnapshot, decide
 from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
+from control_plane.volumes.consumption import for_consumers
 from control_plane.volumes.matching import points_at, waits_for_consumer
 from control_plane.volumes.taking import is_taken
 from knarr.proto.kubernetes import core_v1_pb2 as core
@@ -34,7 +35,7 @@ class VolumeController:
 
     def __init__(self) -> None:
         self._waiting: dict[ObjectKey, str] = {}  # claims without a volume -> their class
-        self._taken: dict[ObjectKey, set[str]] = {}  # claims -> volumes that were taken for them
+        self._kept: dict[ObjectKey, set[str]] = {}  # claims -> volumes that point at them
         self._consumers = Consumers()
         self.watches: Mapping[type[Message], KeysOf] = {
             core.PersistentVolumeClaim: self._of_claim,
@@ -55,10 +56,12 @@ class VolumeController:
         if claim.spec.volumeName:
             return ClaimSnapshot(claim, found, objects.get(core.PersistentVolume, "", claim.spec.volumeName))
         consumers = self._consumers.of(objects, key)
-        volumes = objects.list(core.PersistentVolume)
-        if waits_for_consumer(found) and not consumers:
-            volumes = [volume for volume in volumes if points_at(volume, claim)]
-        return ClaimSnapshot(claim, found, None, tuple(volumes), consumers)
+        if waits_for_consumer(found):
+            kept = [objects.get(core.PersistentVolume, "", name) for name in self._kept.get(key, ())]
+            own = tuple(volume for volume in kept if volume is not None and points_at(volume, claim))
+            if not consumers or for_consumers(claim, own, [each.node for each in consumers]) is not None:
+                return ClaimSnapshot(claim, found, None, own, consumers)
+        return ClaimSnapshot(claim, found, None, tuple(objects.list(core.PersistentVolume)), consumers)
 
     def _volume_snapshot(self, objects: Objects, volume: core.PersistentVolume) -> VolumeSnapshot:
         claim = _claim_of(objects, volume)
@@ -71,7 +74,7 @@ class VolumeController:
 
     def _of_claim(self, objects: Objects, change: ObjectChange) -> Iterable[ObjectKey]:
         self._waiting.pop(change.key, None)
-        keys = self._with_taken(change.key)
+        keys = self._with_kept(change.key)
         for claim in (change.old, change.new):
             if isinstance(claim, core.PersistentVolumeClaim) and claim.spec.volumeName:
                 keys.append(ObjectKey(VOLUME, "", claim.spec.volumeName))
@@ -79,8 +82,8 @@ class VolumeController:
             self._waiting[change.key] = change.new.spec.storageClassName
         return keys
 
-    def _with_taken(self, claim: ObjectKey) -> list[ObjectKey]:
-        return [claim, *(ObjectKey(VOLUME, "", name) for name in self._taken.get(claim, ()))]
+    def _with_kept(self, claim: ObjectKey) -> list[ObjectKey]:
+        return [claim, *(ObjectKey(VOLUME, "", name) for name in self._kept.get(claim, ()))]
 
     def _of_volume(self, objects: Objects, change: ObjectChange) -> Iterable[ObjectKey]:
         """A volume that is free may be what a claim waits for."""
@@ -89,22 +92,22 @@ class VolumeController:
             if isinstance(volume, core.PersistentVolume) and volume.spec.HasField("claimRef"):
                 claim = _claim_key(volume)
                 keys.append(claim)
-                self._note_taken(claim, change.key.name, adds and is_taken(volume))
+                self._note_kept(claim, change.key.name, adds)
         if isinstance(change.new, core.PersistentVolume) and not change.new.spec.HasField("claimRef"):
             wanted = change.new.spec.storageClassName
             keys += [key for key, of_class in self._waiting.items() if of_class == wanted]
         return keys
 
-    def _note_taken(self, claim: ObjectKey, volume: str, taken: bool) -> None:
-        volumes = self._taken.setdefault(claim, set())
-        (volumes.add if taken else volumes.discard)(volume)
+    def _note_kept(self, claim: ObjectKey, volume: str, kept: bool) -> None:
+        volumes = self._kept.setdefault(claim, set())
+        (volumes.add if kept else volumes.discard)(volume)
         if not volumes:
-            del self._taken[claim]
+            del self._kept[claim]
 
     def _of_pod(self, objects: Objects, change: ObjectChange) -> Iterable[ObjectKey]:
         """Claims that have their volume do not ask where their pods are."""
         claims = [claim for claim in self._consumers.changed(change) if claim in self._waiting]
-        return [key for claim in claims for key in self._with_taken(claim)]
+        return [key for claim in claims for key in self._with_kept(claim)]
 
     def _of_node(self, objects: Objects, change: ObjectChange) -> Iterable[ObjectKey]:
         """A node that comes, or whose labels change, may reach what a pod of its waits for."""

@@ -7,6 +7,7 @@ volume for it here, so that the next decision sees it taken; taking the pod off 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from control_plane.scheduler.shape import NodeTerm
 from control_plane.scheduler.shaping import compile_node_terms
@@ -71,7 +72,7 @@ class Storage:
             self._volumes.pop(name, None)
             return
         required = volume.spec.nodeAffinity
-        terms = compile_node_terms(required.required) if required.HasField("required") else None
+        terms = _shared(compile_node_terms(required.required)) if required.HasField("required") else None
         self._volumes[name] = Volume(volume, terms)
 
     def put_class(self, name: str, found: storage.StorageClass | None) -> None:
@@ -155,6 +156,12 @@ class Storage:
             and fits(claim, each.volume)
         ]
         return own + tuple(sorted(free, key=lambda each: (capacity(each.volume), each.name)))
+
+
+@lru_cache(maxsize=8_192)
+def _shared(terms: tuple[NodeTerm, ...]) -> tuple[NodeTerm, ...]:
+    """Equal terms as one object: volumes of one node are then judged once."""
+    return terms
 
 
 def _problem(name: str, claim: core.PersistentVolumeClaim | None) -> str:

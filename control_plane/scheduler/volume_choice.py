@@ -1,6 +1,6 @@
 """Which rows reach the volumes that a pod needs, and which volumes it gets on one of them. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def has_free(nodes: NodeTable, size: int, asked: Asked) -> Mask:
     mask = np.ones(size, np.bool_)
     for _, volumes in asked.open:
         any_of_them = np.zeros(size, np.bool_)
-        for volume in volumes:
+        for volume in _one_of_a_kind(volumes):
             any_of_them |= reached(nodes, size, volume)
         mask &= any_of_them
     if len(asked.open) > 1:
@@ -44,9 +44,15 @@ def choose(nodes: NodeTable, size: int, asked: Asked, row: int) -> Sequence[tupl
     chosen: list[tuple[Name, str]] = []
     taken: set[str] = set()
     for claim, volumes in asked.open:
-        found = next((v.name for v in volumes if v.name not in taken and reached(nodes, size, v)[row]), None)
+        here = {id(each.terms) for each in _one_of_a_kind(volumes) if reached(nodes, size, each)[row]}
+        found = next((v.name for v in volumes if v.name not in taken and id(v.terms) in here), None)
         if found is None:
             return None
         taken.add(found)
         chosen.append((claim, found))
     return chosen
+
+
+def _one_of_a_kind(volumes: Sequence[Volume]) -> Iterable[Volume]:
+    """One of those that the same nodes reach, for each such set."""
+    return {id(each.terms): each for each in volumes}.values()
