@@ -13,10 +13,12 @@ from control_plane.scheduler.shape import NodeTerm
 from control_plane.scheduler.shaping import compile_node_terms
 from control_plane.volumes.matching import capacity, fits, points_at, waits_for_consumer
 from control_plane.volumes.taking import is_taken
+from knarr.api.quantity import Quantity
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import storage_v1_pb2 as storage
 
 Name = tuple[str, str]  # namespace and name of a claim
+_MOST_FITTING = 32  # different wishes of claims that are remembered at once
 UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
 
 
@@ -26,6 +28,7 @@ class Volume:
 
     volume: core.PersistentVolume
     terms: tuple[NodeTerm, ...] | None
+    size: Quantity
 
     @property
     def name(self) -> str:
@@ -51,6 +54,7 @@ class Storage:
         self.version = 0
         self._claims: dict[Name, core.PersistentVolumeClaim] = {}
         self._volumes: dict[str, Volume] = {}
+        self._fitting: dict[bytes, _Fitting] = {}  # by what a claim asks for
         self._waiting: set[str] = set()  # classes that wait for a consumer
         self._kept: dict[str, dict[Name, str]] = {}  # by pod: claim -> volume
         self._promised: dict[Name, str] = {}
@@ -70,10 +74,14 @@ class Storage:
         self.version += 1
         if volume is None:
             self._volumes.pop(name, None)
+            for fitting in self._fitting.values():
+                fitting.volumes.pop(name, None)
             return
         required = volume.spec.nodeAffinity
         terms = _shared(compile_node_terms(required.required)) if required.HasField("required") else None
-        self._volumes[name] = Volume(volume, terms)
+        self._volumes[name] = known = Volume(volume, terms, capacity(volume))
+        for fitting in self._fitting.values():
+            fitting.put(known)
 
     def put_class(self, name: str, found: storage.StorageClass | None) -> None:
         """Learn of a class, or (None) that it is gone."""
@@ -148,14 +156,35 @@ class Storage:
         if settled or (own and name in self._users):
             return settled or own
         promised = set(self._promised.values())
-        free = [
-            each
-            for each in self._volumes.values()
-            if not each.volume.spec.HasField("claimRef")
-            and each.name not in promised
-            and fits(claim, each.volume)
-        ]
-        return own + tuple(sorted(free, key=lambda each: (capacity(each.volume), each.name)))
+        free = [each for each in self._free_for(claim) if each.name not in promised]
+        return own + tuple(sorted(free, key=lambda each: (each.size, each.name)))
+
+    def _free_for(self, claim: core.PersistentVolumeClaim) -> Iterable[Volume]:
+        """Worked out once for claims that ask for the same, and kept up to date for the newest of them."""
+        asked = claim.spec.SerializeToString(deterministic=True)
+        fitting = self._fitting.get(asked)
+        if fitting is None:
+            if len(self._fitting) >= _MOST_FITTING:
+                del self._fitting[next(iter(self._fitting))]
+            fitting = self._fitting[asked] = _Fitting(claim)
+            for each in self._volumes.values():
+                fitting.put(each)
+        return fitting.volumes.values()
+
+
+class _Fitting:
+    """The free volumes that have what a claim asks for."""
+
+    def __init__(self, claim: core.PersistentVolumeClaim) -> None:
+        self.volumes: dict[str, Volume] = {}
+        self._claim = claim
+
+    def put(self, each: Volume) -> None:
+        """The volume is new, or has changed."""
+        if not each.volume.spec.HasField("claimRef") and fits(self._claim, each.volume):
+            self.volumes[each.name] = each
+        else:
+            self.volumes.pop(each.name, None)
 
 
 @lru_cache(maxsize=8_192)
