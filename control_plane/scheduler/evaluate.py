@@ -9,6 +9,7 @@ from control_plane.scheduler.cluster import Cluster
 from control_plane.scheduler.decisions import PendingPod, Refused, Unschedulable
 from control_plane.scheduler.filters.volume_binding import VolumeBinding, asked_of
 from control_plane.scheduler.framework import Cause, Filter, Profile, RowFilter, Scope, View
+from control_plane.scheduler.less_important import enough_without
 from control_plane.scheduler.node_matching import named_nodes
 from control_plane.scheduler.nodes import PODS_ROW, Amount, Mask, Rows
 from control_plane.scheduler.shape import Shape
@@ -127,17 +128,23 @@ def _refuses_all(view: View, filter_: Filter) -> bool:
 
 
 def could_fit(cluster: Cluster, shape: Shape, profile: Profile, rows: Rows) -> bool:
-    """Whether any of `rows` passes all filters that do not look at other nodes' pods: cheap, never wrong
-    with no."""
+    """Whether any of `rows` passes all filters that do not look at other nodes' pods, or could by preemption:
+    cheap, never wrong with no."""
     view = look(cluster, shape)
-    mask = node_mask(view, profile)[rows]
+    may = node_mask(view, profile)[rows]
+    if not may.any():
+        return False
+    mask = may.copy()
     none_before = np.zeros((1, 1))
     for filter_ in profile.filters:
         if filter_.scope(view) is Scope.ROW:
             own = cast(RowFilter, filter_).ahead(view, rows, none_before)
             if own is not None:
                 mask &= own[0]
-    return bool(mask.any())
+    if mask.any():
+        return True
+    preempts = profile.preemption is not None and not shape.never_preempts
+    return preempts and bool((may & enough_without(view)[rows]).any())
 
 
 def looked_at(view: View) -> Rows:

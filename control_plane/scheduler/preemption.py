@@ -20,7 +20,8 @@ from control_plane.scheduler.cluster import Cluster, PlacedPod
 from control_plane.scheduler.decisions import Preemption, Unschedulable
 from control_plane.scheduler.evaluate import feasible, look, node_mask
 from control_plane.scheduler.framework import Profile, Scope, View
-from control_plane.scheduler.nodes import PODS_ROW, Amount, Mask
+from control_plane.scheduler.less_important import enough_without
+from control_plane.scheduler.nodes import Mask
 from control_plane.scheduler.requests import PODS
 from control_plane.scheduler.selectors import Selector
 from control_plane.scheduler.shape import Shape
@@ -80,30 +81,13 @@ def preempt(
 
 def _may_help(view: View, refusal: Unschedulable, profile: Profile) -> Mask:
     """Rows refused for what evicting can change, with enough for the pod if all of lower priority went."""
-    nodes = view.nodes
     mask = view.nothing()
     for refused in refusal.refused:
         if refused.evictable:
             mask[refused.rows] = True
     mask &= node_mask(view, profile)
-    below = _below(view, PODS)
-    mask &= below > 0
-    mask &= nodes.free[PODS_ROW, : view.size] + below >= 1
-    for name, amount in view.shape.requests:
-        mask &= nodes.free_of(name)[: view.size] + _below(view, name) >= amount
+    mask &= enough_without(view)
     return mask
-
-
-def _below(view: View, resource: str) -> Amount:
-    """What pods of lower priority have requested of each row."""
-    priority = view.shape.priority
-
-    def weigh(shape: Shape, _: Mapping[str, str]) -> int:
-        if shape.priority >= priority:
-            return 0
-        return 1 if resource == PODS else dict(shape.requests).get(resource, 0)
-
-    return view.cluster.population.tally(("below", priority, resource), weigh, True)[: view.size]
 
 
 def _resources_only(view: View, profile: Profile) -> bool:

@@ -101,5 +101,22 @@ async def test_a_node_gets_better_step_by_step(steps: list[Step], others: list[c
         await until(lambda: waits().spec.nodeName == "late", deadline_s=5.0)
 
 
+@pytest.mark.parametrize("policy", ["PreemptLowerPriority", "Never"])
+async def test_a_node_gets_better_and_its_pods_can_be_stopped(policy: str) -> None:
+    model = Model()
+    a_node(unschedulable=True)(model)
+    a_pod_is_there(model)
+    model.put_new(make_pod("waits", requests={"cpu": "2"}, priority=10, preemptionPolicy=policy))
+    async with scheduling(model):
+        await until(lambda: conditions(model, "waits"))
+        a_node()(model)
+        model.put_new(make_pod("probe", nodeSelector={"step": "0"}))
+        await until(lambda: conditions(model, "probe"))
+        if policy == "Never":
+            assert model.get(core.Pod, "default", "there") is not None
+        else:
+            await until(lambda: model.one(core.Pod, "default", "waits").status.nominatedNodeName == "late")
+
+
 def conditions(model: Model, name: str) -> bool:
     return bool(model.one(core.Pod, "default", name).status.conditions)
