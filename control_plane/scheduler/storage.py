@@ -151,13 +151,12 @@ class Storage:
     def _choices(self, name: Name, claim: core.PersistentVolumeClaim) -> tuple[Volume, ...]:
         """Those that are kept for the claim; where they were only taken for it, and nobody is on a node who
         counts on them, any that is free will do as well."""
-        own = tuple(each for each in self._volumes.values() if points_at(each.volume, claim))
+        own = _smallest_first(each for each in self._volumes.values() if points_at(each.volume, claim))
         settled = tuple(each for each in own if not is_taken(each.volume))
         if settled or (own and name in self._users):
             return settled or own
         promised = set(self._promised.values())
-        free = [each for each in self._free_for(claim) if each.name not in promised]
-        return own + tuple(sorted(free, key=lambda each: (each.size, each.name)))
+        return own + _smallest_first(each for each in self._free_for(claim) if each.name not in promised)
 
     def _free_for(self, claim: core.PersistentVolumeClaim) -> Iterable[Volume]:
         """Worked out once for claims that ask for the same, and kept up to date for the newest of them."""
@@ -170,6 +169,10 @@ class Storage:
             for each in self._volumes.values():
                 fitting.put(each)
         return fitting.volumes.values()
+
+
+def _smallest_first(volumes: Iterable[Volume]) -> tuple[Volume, ...]:
+    return tuple(sorted(volumes, key=lambda each: (each.size, each.name)))
 
 
 class _Fitting:
