@@ -79,7 +79,7 @@ class VolumeStory(Story):
             return [self._furnish]
         arriving: list[Deed] = [self._furnish, self._crowd, self._add_fixed]
         leaving: list[Deed] = [self._replace, self._give_up, self._cordon]
-        return [*arriving, *leaving, self._in_the_middle, self._in_the_middle]
+        return [*arriving, *leaving, *[self._in_the_middle] * 2]
 
     async def _furnish(self) -> None:
         """Classes and volumes; what was not stored the last time is stored now."""
@@ -213,8 +213,7 @@ class VolumeStory(Story):
 
     def also_always(self) -> None:
         """What one claim's pods have written is never another's, and stands in one place."""
-        if self.shelves.astray:
-            raise Violation(self.shelves.astray)
+        assert not self.shelves.astray, self.shelves.astray
         places: dict[str, str] = {}
         volumes = {volume.metadata.name: volume for volume in self._volumes()}
         for name, claims in self.shelves.written.items():
@@ -236,9 +235,8 @@ class VolumeStory(Story):
             return f"pods {sorted(pods)}, wanted {sorted(self.pods.values())}"
         for claim, (pod, _) in sorted(self.pods.items()):
             found = claims[claim]
-            if found.status.phase != "Bound" or claim not in self.shelves.written.get(
-                found.spec.volumeName, ()
-            ):
+            written = self.shelves.written.get(found.spec.volumeName, ())
+            if found.status.phase != "Bound" or claim not in written:
                 return f"claim {claim} of {pod} on {pods[pod].spec.nodeName}: {found.status.phase}"
             if pods[pod].spec.nodeName != self.shelves.places[found.spec.volumeName]:
                 return f"pod {pod} is not where its volume is"

@@ -209,13 +209,7 @@ def test_whatever_is_interrupted_ends_with_each_pod_at_a_volume_of_its_own(
     """t: a volume is taken for a claim; p: its pod gets a node; c: a claim's pod goes and comes anew; v, k:
     the controller looks at a volume or claim and is stopped after some steps; x: time passes."""
     claims = [f"c{number}" for number in range(3)]
-    found = World(waiting_class(), node("a"), node("b"))
-    for name in "ab":
-        for number in range(4):
-            found.model.put_new(here(f"{name}{number}", name))
-    for name in claims:
-        found.model.put_new(claim(name, storageClassName="local"))
-        found.model.put_new(pod(name, claim_name=name))
+    found = furnished(claims)
     settled = dict.fromkeys(claims, "")
     for deed, which, stop in story:
         name, place = claims[which % 3], f"{'ab'[which % 2]}{which}"
@@ -246,6 +240,18 @@ def test_whatever_is_interrupted_ends_with_each_pod_at_a_volume_of_its_own(
     found.keys.extend(found.model.keys(core.PersistentVolumeClaim))
     wait(found, HELD_S)
     ended_well(found, settled)
+
+
+def furnished(claims: list[str]) -> World:
+    """Four volumes on each of two nodes, and a pod for each claim."""
+    found = World(waiting_class(), node("a"), node("b"))
+    for name in "ab":
+        for number in range(4):
+            found.model.put_new(here(f"{name}{number}", name))
+    for name in claims:
+        found.model.put_new(claim(name, storageClassName="local"))
+        found.model.put_new(pod(name, claim_name=name))
+    return found
 
 
 def ended_well(found: World, settled: dict[str, str]) -> None:
