@@ -60,8 +60,8 @@ def make_pod(cli: Cli, name: str, node: str, *, cpu: str = "1", owner: str = "",
     cli.set_status(pod)
 
 
-def owned(uid: str, kind: str = "ReplicaSet", name: str = "other") -> str:
-    return f"{{apiVersion: apps/v1, kind: {kind}, name: {name}, uid: {uid}, controller: true}}"
+def owned(uid: str, kind: str = "ReplicaSet", name: str = "other", group: str = "apps") -> str:
+    return f"{{apiVersion: {group}/v1, kind: {kind}, name: {name}, uid: {uid}, controller: true}}"
 
 
 def revision(cli: Cli) -> int:
@@ -203,11 +203,14 @@ spec:
     ]
 
 
+OURS = owned("one", "Crew", group="shop.example")  # of a kind that only its own controller knows
+
+
 def test_without_a_node(cli: Cli) -> None:
     for name, cpu in (("alpha", "4"), ("beta", "2")):
         make_node(cli, name, cpu)
-    make_pod(cli, "a", "alpha", owner=owned("one"), labels="{app: web}")
-    make_pod(cli, "b", "alpha", cpu="2", owner=owned("one"), labels="{app: web}")
+    make_pod(cli, "a", "alpha", owner=OURS, labels="{app: web}")
+    make_pod(cli, "b", "alpha", cpu="2", owner=OURS, labels="{app: web}")
     make_pod(cli, "alone", "alpha")
     make_pod(cli, "daemon", "alpha", owner=owned("two", "DaemonSet", "logs"))
     make_budget(cli)
@@ -215,11 +218,11 @@ def test_without_a_node(cli: Cli) -> None:
     lines = cli.done("plan", "--without", "alpha").splitlines()
     assert lines == [
         "New pods: 1",
-        "  OWNER              NODE   PODS   NAMES",
-        "  replicaset/other   beta   1      a-again",
+        "  OWNER        NODE   PODS   NAMES",
+        "  crew/other   beta   1      a-again",
         "",
         "Pods that would wait: 1",
-        "  replicaset/other: b-again",
+        "  crew/other: b-again",
         "    0/1 nodes are available: 1 Insufficient cpu.",
         "",
         "    Nodes refused:",
@@ -234,11 +237,11 @@ def test_without_a_node(cli: Cli) -> None:
         "      - add a node like beta (then a new node takes it)",
         "",
         "Pods that would go: 4",
-        "  POD           NODE    OWNER              WHY",
-        "  shop/a        alpha   replicaset/other   lost with its node; another is made in its place",
-        "  shop/alone    alpha   -                  lost with its node; nothing makes another in its place",
-        "  shop/b        alpha   replicaset/other   lost with its node; another is made in its place",
-        "  shop/daemon   alpha   daemonset/logs     lost with its node; nothing makes another in its place",
+        "  POD           NODE    OWNER            WHY",
+        "  shop/a        alpha   crew/other       lost with its node; another is made in its place",
+        "  shop/alone    alpha   -                lost with its node; nothing makes another in its place",
+        "  shop/b        alpha   crew/other       lost with its node; another is made in its place",
+        "  shop/daemon   alpha   daemonset/logs   lost with its node; nothing makes another in its place",
         "",
         "Disruption budgets broken:",
         "  shop/web: 2 of its pods would go at once, 1 may",

@@ -59,7 +59,6 @@ def test_a_pod_that_no_node_takes(cli: Cli) -> None:
         "    has 4 cpu in all, less than the pod's 6",
         "  beta",
         "    is cordoned",
-        "    has the taint node.kubernetes.io/unschedulable:NoSchedule, which the pod does not tolerate",
         "",
         "It would run if you did one of these (each was tried):",
         "  - uncordon node beta (then node beta takes it)",
