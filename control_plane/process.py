@@ -61,8 +61,9 @@ class AlreadyRunning(Exception):
 
 
 async def run_server(settings: ServerSettings) -> None:
-    """Run until SIGTERM or SIGINT. Raises AlreadyRunning, OSError (address taken), and what the store raises
-    when it cannot be started."""
+    """Run until SIGTERM or SIGINT. Raises AlreadyRunning, OSError (address taken), ConfigurationError, and
+    what the store raises when it cannot be started."""
+    scheduling = _scheduling(settings.scheduler_config)  # before anything is started
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -71,14 +72,15 @@ async def run_server(settings: ServerSettings) -> None:
     with locked(settings.state_dir):
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(_open_store(settings))
-            await _serve(settings, store, stop)
+            await _serve(settings, store, scheduling, stop)
     log.info("stopped")
 
 
-async def _serve(settings: ServerSettings, store: EtcdStore, stop: asyncio.Event) -> None:
+async def _serve(
+    settings: ServerSettings, store: EtcdStore, scheduling: Configuration, stop: asyncio.Event
+) -> None:
     rng = random.Random()
     ids = RandomIds()
-    scheduling = _scheduling(settings.scheduler_config)
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)

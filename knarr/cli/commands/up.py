@@ -27,11 +27,21 @@ PREFLIGHT_TIMEOUT_S = 30.0
 @click.command("up", short_help="Start a cluster on this machine")
 @click.option("--nodes", type=click.IntRange(1, 50), help="How many nodes; 2 at first, then as it was.")
 @click.option("--runtime", type=click.Choice(["docker", "fake"]), help="What runs containers.")
+@click.option(
+    "--scheduler-config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A KubeSchedulerConfiguration: profiles, plugins and their weights.",
+)
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where data, logs and pids are kept.")
 @click.option("--timeout", type=DURATION, default="60s", show_default=True, help="For each step.")
 @click.pass_obj
 def command(
-    invocation: Invocation, nodes: int | None, runtime: str | None, state_dir: Path | None, timeout: float
+    invocation: Invocation,
+    nodes: int | None,
+    runtime: str | None,
+    scheduler_config: Path | None,
+    state_dir: Path | None,
+    timeout: float,
 ) -> None:
     """Start a cluster on this machine: etcd, a control plane and agents. Run again, it starts what is
     missing and adds nodes; what runs is left alone."""
@@ -39,7 +49,13 @@ def command(
     existing = cluster.load()
     if existing is not None and runtime not in (None, existing.runtime):
         raise Failure(f"this cluster runs on {existing.runtime}; `knarr down --purge` removes it", USAGE)
-    layout = planned(existing, nodes, runtime)
+    layout = planned(existing, nodes, runtime, scheduler_config)
+    if scheduler_config is not None and cluster.server().pid() is not None:
+        raise Failure(
+            "the control plane runs already, with the profiles that it was started with; "
+            "`knarr down`, then `knarr up` with the file starts it with others",
+            USAGE,
+        )
     if existing is not None and len(layout.nodes) < len(existing.nodes):
         raise Failure(
             f"the cluster has {len(existing.nodes)} nodes; nodes are not removed by `up`. "
@@ -56,7 +72,8 @@ def command(
             if agent.pid() is None:
                 agent.start(cluster.agent_arguments(layout, node))
         run_async(_nodes_ready(cluster, layout, progress, timeout))
-    click.echo(f'Cluster ready: {len(layout.nodes)} nodes, context "{CONTEXT}". Try: knarr get nodes')
+    nodes_ready = "1 node" if len(layout.nodes) == 1 else f"{len(layout.nodes)} nodes"
+    click.echo(f'Cluster ready: {nodes_ready}, context "{CONTEXT}". Try: knarr get nodes')
 
 
 def _preflight(layout: Layout, cluster: LocalCluster) -> None:

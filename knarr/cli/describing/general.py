@@ -19,7 +19,11 @@ def describe(text: Text, obj: Message, related: Sequence[Message]) -> None:
 
 
 def _value(text: Text, label: str, value: Any) -> None:
-    if isinstance(value, dict) and value:
+    if label == "Conditions" and isinstance(value, list):
+        columns = ("type", "status", "reason", "message")
+        rows = [[str(each.get(column, "")) for column in columns] for each in value]
+        text.table(label, [column.upper() for column in columns], rows)
+    elif isinstance(value, dict) and value:
         with text.block(label):
             for key, inner in value.items():
                 _value(text, _title(key), inner)

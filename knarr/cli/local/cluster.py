@@ -28,6 +28,7 @@ class Layout:
     port: int
     runtime: str = "docker"
     nodes: tuple[str, ...] = ()
+    scheduler_config: str = ""  # path of a KubeSchedulerConfiguration
 
     @property
     def address(self) -> str:
@@ -50,7 +51,8 @@ class LocalCluster:
             content = json.loads((self.root / "cluster.json").read_text())
         except FileNotFoundError:
             return None
-        return Layout(content["port"], content["runtime"], tuple(content["nodes"]))
+        profiles = content.get("scheduler_config", "")
+        return Layout(content["port"], content["runtime"], tuple(content["nodes"]), profiles)
 
     def save(self, layout: Layout) -> None:
         """Replace the layout atomically."""
@@ -70,8 +72,10 @@ class LocalCluster:
     def server_arguments(self, layout: Layout, extra: Iterable[str] = ()) -> list[str]:
         """How the server is started."""
         state = str(self.root / "server")
+        profiles = ("--scheduler-config", layout.scheduler_config) if layout.scheduler_config else ()
         return [
             *(sys.executable, "-P", "-m", "control_plane", "--state-dir", state, "--listen", layout.address),
+            *profiles,
             *extra,
         ]
 
@@ -94,11 +98,15 @@ class LocalCluster:
         return Process(name, self.root / "run" / f"{name}.pid", self.root / "log" / f"{name}.log")
 
 
-def planned(existing: Layout | None, nodes: int | None, runtime: str | None) -> Layout:
-    """The layout that `up` shall bring about: what exists, with the nodes that were asked for."""
+def planned(
+    existing: Layout | None, nodes: int | None, runtime: str | None, scheduler_config: Path | None = None
+) -> Layout:
+    """The layout that `up` shall bring about: what exists, with the nodes and profiles asked for."""
     layout = existing or Layout(free_port(DEFAULT_PORT), runtime or "docker")
     if runtime is not None and not layout.nodes:
         layout = replace(layout, runtime=runtime)
+    if scheduler_config is not None:
+        layout = replace(layout, scheduler_config=str(scheduler_config.absolute()))
     count = nodes if nodes is not None else (len(layout.nodes) or 2)
     kept = list(layout.nodes[:count])
     number = 1

@@ -54,9 +54,13 @@ def command(invocation: Invocation, path: Path, anonymise: bool) -> None:
         size = write_recording(path, header, _lines(objects, anonymiser))
     except OSError as error:
         raise Failure(f"{path}: {error.strerror}") from error
-    nodes = sum(kinds.of(obj).name == "Node" for obj in objects)
-    pods = sum(kinds.of(obj).name == "Pod" for obj in objects)
-    click.echo(f"{path}: {nodes} nodes, {pods} pods, {size / 1024:.0f} KiB")
+    counted = ", ".join(_counted(objects, kind) for kind in (kinds.NODE, kinds.POD))
+    click.echo(f"{path}: {counted}, {size / 1024:.0f} KiB")
+
+
+def _counted(objects: Sequence[Message], kind: kinds.Kind) -> str:
+    many = sum(kinds.of(obj) is kind for obj in objects)
+    return f"{many} {kind.singular if many == 1 else kind.plural}"
 
 
 def _lines(objects: Sequence[Message], anonymiser: Anonymiser | None) -> Iterator[dict[str, Any]]:

@@ -29,7 +29,7 @@ def test_record_and_replay(cli: Cli, tmp_path: Path) -> None:
     for number, flags in enumerate(([], ["--anonymise"])):
         path = tmp_path / f"{number}.knarr.gz"
         told = cli.done("bench", "record", "-o", str(path), *flags)
-        assert told.startswith(f"{path}: 1 nodes, 1 pods, ")
+        assert told.startswith(f"{path}: 1 node, 1 pod, ")
         recording = read_recording(path)
         assert recording.header.anonymised == bool(flags)
         assert "hunter2" not in str(recording.objects)

@@ -8,6 +8,7 @@ import pytest
 from knarr.api.kinds import KINDS, Kind
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import policy_v1_pb2 as policy
+from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as groups
 from tests.support.cli import Cli, Server, api_server
 from tests.support.every_kind import every_kind
 
@@ -132,6 +133,22 @@ def test_a_budget_says_how_many_may_go(cli: Cli) -> None:
     shown = " ".join(cli.done("describe", "pdb", "web").split())
     assert "Max unavailable: 25%" in shown
     assert "May be disrupted: 2 now" in shown
+
+
+def test_conditions_of_any_kind_are_a_table(cli: Cli) -> None:
+    cli.make(
+        "apiVersion: scheduling.k8s.io/v1alpha3\nkind: PodGroup\nmetadata: {name: train}\n"
+        "spec: {schedulingPolicy: {gang: {minCount: 4}}}\n"
+    )
+    group = cli.get(groups.PodGroup, "train")
+    group.status.conditions.add(type="PodGroupScheduled", status="False", reason="Waiting", message="for two")
+    cli.set_status(group)
+    lines = [line.split() for line in cli.done("describe", "podgroup", "train").splitlines()]
+    after = lines[lines.index(["Conditions:"]) + 1 :]
+    assert after[:2] == [
+        ["TYPE", "STATUS", "REASON", "MESSAGE"],
+        ["PodGroupScheduled", "False", "Waiting", "for", "two"],
+    ]
 
 
 def test_the_beginning_of_a_name(cli: Cli) -> None:
