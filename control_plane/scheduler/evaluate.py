@@ -7,8 +7,7 @@ import numpy as np
 
 from control_plane.scheduler.cluster import Cluster
 from control_plane.scheduler.decisions import PendingPod, Refused, Unschedulable
-from control_plane.scheduler.filters.volume_binding import VolumeBinding, asked_of
-from control_plane.scheduler.framework import Cause, Filter, Profile, RowFilter, Scope, View
+from control_plane.scheduler.framework import Cause, Filter, PodFilter, Profile, RowFilter, Scope, View
 from control_plane.scheduler.less_important import enough_without
 from control_plane.scheduler.node_matching import named_nodes
 from control_plane.scheduler.nodes import PODS_ROW, Amount, Mask, Rows
@@ -107,8 +106,8 @@ def explain(cluster: Cluster, pod: PendingPod, profile: Profile) -> Unschedulabl
     whatever the node comes before all."""
     view = look(cluster, pod.shape)
     rows = looked_at(view)
-    filters = sorted(profile.filters, key=lambda filter_: not _refuses_all(view, filter_))
-    wakes = Cause(0) if filters and _refuses_all(view, filters[0]) else _OF_A_NODE
+    filters = sorted(profile.filters, key=lambda filter_: not _refuses_everywhere(view, filter_))
+    wakes = Cause(0) if filters and _refuses_everywhere(view, filters[0]) else _OF_A_NODE
     anywhere, refused = Cause(0), list[Refused]()
     for filter_ in filters:
         mask = filter_.mask(view)
@@ -122,9 +121,8 @@ def explain(cluster: Cluster, pod: PendingPod, profile: Profile) -> Unschedulabl
     return Unschedulable(pod, cluster.nodes.count, tuple(refused), wakes, anywhere)
 
 
-def _refuses_all(view: View, filter_: Filter) -> bool:
-    """Whether the filter need not look at nodes: a claim is missing, say."""
-    return isinstance(filter_, VolumeBinding) and bool(asked_of(view).problem)
+def _refuses_everywhere(view: View, filter_: Filter) -> bool:
+    return isinstance(filter_, PodFilter) and filter_.refuses_everywhere(view)
 
 
 def could_fit(cluster: Cluster, shape: Shape, profile: Profile, rows: Rows) -> bool:

@@ -7,7 +7,7 @@ A score gives one vector over all rows, 0 to 100. Both are pure functions of a V
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -121,6 +121,13 @@ class RowFilter(Filter, Protocol):
     def ahead(self, view: View, rows: Rows, copies: Amount) -> Mask | None:
         """[copies, rows]: whether one more pod fits after that many copies of it; copies is a column."""
         ...
+
+
+@runtime_checkable
+class PodFilter(Protocol):
+    """A filter that may refuse a pod for what is wrong with itself, whatever the node: a missing claim."""
+
+    def refuses_everywhere(self, view: View) -> bool: ...
 
 
 class Score(Protocol):

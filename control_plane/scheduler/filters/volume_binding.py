@@ -26,6 +26,9 @@ class VolumeBinding:
         """Placing a pod may bind the claims that its like have too."""
         return Scope.CLUSTER if view.shape.claims else Scope.NODES
 
+    def refuses_everywhere(self, view: View) -> bool:
+        return bool(asked_of(view).problem)
+
     def mask(self, view: View) -> Mask | None:
         if not view.shape.claims:
             return None
