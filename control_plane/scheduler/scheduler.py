@@ -108,9 +108,9 @@ class Scheduler:
     async def run(self) -> None:
         """Schedule until cancelled. Does nothing before the cache is filled."""
         self._reset()
-        await self._objects.synced()
         unsubscribe = self._objects.subscribe(LOOKED_AT, self._changed)
         try:
+            await self._objects.synced()  # all that exists: who knows a part overbooks nodes
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._binder.run(), name="scheduler-binder")
                 group.create_task(self._evictor.run(), name="scheduler-evictor")
