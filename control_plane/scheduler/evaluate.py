@@ -1,6 +1,7 @@
 """Runs the filters and scores of a profile for one shape: where it may run, how good each node is, why not.
 Pure."""
 
+from functools import cache
 from typing import cast
 
 import numpy as np
@@ -122,7 +123,12 @@ def explain(cluster: Cluster, pod: PendingPod, profile: Profile) -> Unschedulabl
 
 
 def _refuses_everywhere(view: View, filter_: Filter) -> bool:
-    return isinstance(filter_, PodFilter) and filter_.refuses_everywhere(view)
+    return _looks_at_pods(type(filter_)) and cast(PodFilter, filter_).refuses_everywhere(view)
+
+
+@cache
+def _looks_at_pods(kind: type[Filter]) -> bool:
+    return issubclass(kind, PodFilter)
 
 
 def could_fit(cluster: Cluster, shape: Shape, profile: Profile, rows: Rows) -> bool:

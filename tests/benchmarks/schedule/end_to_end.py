@@ -70,7 +70,7 @@ async def preemption(report: Report, nodes: int, running: int, preemptors: int) 
     """Nodes are full; each new pod has others of lower priority stopped first."""
     async with running_stack(nodes, (LOW, HIGH)) as stack:
         stack.expect(running)
-        await stack.create_all([_full(number, LOW) for number in range(running)])
+        await stack.create_all(lambda number: _full(number, LOW), range(running))
         await stack.all_bound(DEADLINE_S)
         await _measure(
             stack, report, "preemption", nodes, lambda number: _full(running + number, HIGH), preemptors
@@ -108,12 +108,10 @@ def _group(number: int) -> groups.PodGroup:
 async def _measure(stack: Stack, report: Report, workload: str, nodes: int, make: Make, pods: int) -> None:
     stack.expect(pods)
     forget_peak(os.getpid())
-    wanted = [make(number) for number in range(pods)]
-    began = time.perf_counter()
-    await stack.create_all(wanted)
-    created_s = time.perf_counter() - began
+    await stack.create_all(make, range(pods))
+    created_s = time.perf_counter() - stack.began
     await stack.all_bound(DEADLINE_S)
-    took_s = max(stack.bound.values()) - began
+    took_s = max(stack.bound.values()) - stack.began
     params = {"nodes": nodes, "pods": pods}
     report(f"schedule.{workload}.{nodes}n.created_per_s", pods / created_s, "pods/s", **params)
     _report(stack, report, workload, nodes, pods, took_s)

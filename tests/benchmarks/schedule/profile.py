@@ -64,9 +64,8 @@ async def run(report: Report, nodes: int, pods: int) -> None:
     """Basic pods, created until bound: each part's share of the process's CPU."""
     async with running_stack(nodes) as stack:
         stack.expect(pods)
-        wanted = [objects.basic_pod(number) for number in range(pods)]
         with sampling() as samples:
-            await stack.create_all(wanted)
+            await stack.create_all(objects.basic_pod, range(pods))
             await stack.all_bound(DEADLINE_S)
     total = samples.parts.total()
     for part, ticks in samples.parts.most_common():
