@@ -19,8 +19,10 @@ from tests.benchmarks.schedule import objects
 from tests.benchmarks.schedule.objects import NAMESPACE, make_node
 from tests.support.bench import Report
 
+PORTION = SchedulerSettings().group_limit
 COUNTS = {"basic": 50_000, "owned": 20_000}
 DEFAULT_COUNT = 4_000
+TOGETHER = {"steady100": 1, "steady1000": 10}  # basic pods that a decision is about, when they come evenly
 
 
 def run(report: Report, nodes: int) -> None:
@@ -29,6 +31,8 @@ def run(report: Report, nodes: int) -> None:
         name: lambda name=name: _burst(objects.BURSTS[name], nodes, COUNTS.get(name, DEFAULT_COUNT))  # type: ignore[misc]
         for name in objects.BURSTS
     }
+    for name, portion in TOGETHER.items():
+        workloads[name] = lambda portion=portion: _burst(objects.basic_pod, nodes, DEFAULT_COUNT, portion)  # type: ignore[misc]
     workloads["churn"] = lambda: _churn(nodes, DEFAULT_COUNT)
     workloads["unschedulable"] = lambda: _refused(nodes, DEFAULT_COUNT)
     workloads["gang"] = lambda: _gangs(nodes, DEFAULT_COUNT)
@@ -73,7 +77,7 @@ def _pending(number: int, pod: core.Pod, shapes: Shapes, gang: str = "") -> Pend
     return PendingPod(f"{NAMESPACE}/pod-{number}", str(number), shapes.of(pod), gang=gang)
 
 
-def _burst(make: objects.Make, nodes: int, pods: int) -> tuple[int, float]:
+def _burst(make: objects.Make, nodes: int, pods: int, portion: int = PORTION) -> tuple[int, float]:
     """In portions as the scheduler takes them: by shape, in the order in which the shapes came."""
     cluster, shapes = filled(nodes), Shapes()
     by_shape: dict[Shape, list[PendingPod]] = {}
@@ -82,12 +86,11 @@ def _burst(make: objects.Make, nodes: int, pods: int) -> tuple[int, float]:
         by_shape.setdefault(pod.shape, []).append(pod)
     began = time.perf_counter()
     for group in by_shape.values():
-        _decide_all(cluster, group)
+        _decide_all(cluster, group, portion)
     return pods, time.perf_counter() - began
 
 
-def _decide_all(cluster: Cluster, pods: Sequence[PendingPod]) -> None:
-    portion = SchedulerSettings().group_limit
+def _decide_all(cluster: Cluster, pods: Sequence[PendingPod], portion: int) -> None:
     for start in range(0, len(pods), portion):
         decisions = decide(cluster, pods[start : start + portion], DEFAULT, start)
         assert all(isinstance(decision, Placed) for decision in decisions)
