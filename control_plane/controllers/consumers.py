@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from control_plane.objects.interface import ObjectChange, ObjectKey, Objects
 from control_plane.volumes.mounting import claims_of
 from knarr.api.kinds import PERSISTENT_VOLUME_CLAIM
+from knarr.api.pods import is_finished
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
-_FINISHED = ("Succeeded", "Failed")
 _Known = tuple[frozenset[str], str]  # claims and node of a pod
 _NOTHING: _Known = (frozenset(), "")
 
@@ -68,7 +68,7 @@ class Consumers:
 
 
 def _known(pod: core.Pod) -> _Known:
-    if not pod.spec.volumes or pod.status.phase in _FINISHED or pod.metadata.HasField("deletionTimestamp"):
+    if not pod.spec.volumes or is_finished(pod) or pod.metadata.HasField("deletionTimestamp"):
         return _NOTHING
     claims = claims_of(pod.spec)
     return (claims, pod.spec.nodeName) if claims else _NOTHING

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from control_plane.objects.interface import ChangeType, ObjectKey
 from knarr.api.kinds import POD, Kind
+from knarr.api.owners import controller_of
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
 LABELS_POOLED = 10_000  # different label sets shared between objects before the pool starts again
@@ -50,10 +51,8 @@ class RecordReader:
         namespace, name = self.kind.split_key(key)
         message = self.kind.message.FromString(value)
         metadata = message.metadata  # type: ignore[attr-defined]  # every served kind has it
-        owner_uid = ""
-        for reference in metadata.ownerReferences:
-            if reference.controller:
-                owner_uid = sys.intern(reference.uid)
+        owner = controller_of(metadata)
+        owner_uid = "" if owner is None else sys.intern(owner.uid)
         record = CachedRecord(
             sys.intern(namespace), name, value, version, self._labels(metadata.labels), owner_uid
         )

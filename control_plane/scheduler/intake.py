@@ -23,6 +23,7 @@ from control_plane.scheduler.profiles import Profiles
 from control_plane.scheduler.queue import Queue
 from control_plane.scheduler.selectors import compile_selector
 from control_plane.scheduler.shaping import Shapes
+from knarr.api.pods import is_finished
 from knarr.proto.kubernetes import apps_v1_pb2 as apps
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import meta_v1_pb2 as meta
@@ -31,7 +32,6 @@ from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as scheduling
 from knarr.proto.kubernetes import storage_v1_pb2 as storage
 
 NOTHING = Cause(0)
-_FINISHED = ("Succeeded", "Failed")
 _CONTROLLERS = (apps.ReplicaSet, apps.StatefulSet, core.ReplicationController)
 # What the picture is made of.
 LOOKED_AT: tuple[type[Message], ...] = (
@@ -218,7 +218,7 @@ class Intake:
 
     def apply_pod(self, key: str, pod: core.Pod | None) -> None:
         """Learn of a pod, or (None) that it is gone."""
-        if pod is None or pod.status.phase in _FINISHED:
+        if pod is None or is_finished(pod):
             self._gone(key)
         elif pod.spec.nodeName:
             self._placed(key, pod)

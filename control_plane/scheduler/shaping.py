@@ -20,6 +20,7 @@ from control_plane.scheduler.shape import (
     WeightedPodTerm,
 )
 from control_plane.volumes.mounting import claims_of
+from knarr.api.owners import controller_of
 from knarr.api.pods import is_sidecar
 from knarr.proto.kubernetes import core_v1_pb2 as core
 
@@ -67,10 +68,8 @@ def _likeness(pod: core.Pod) -> _Likeness:
 
 def owner_uid(pod: core.Pod) -> str:
     """The uid of the owner that controls the pod, or ""."""
-    for reference in pod.metadata.ownerReferences:
-        if reference.controller:
-            return reference.uid
-    return ""
+    owner = controller_of(pod.metadata)
+    return "" if owner is None else owner.uid
 
 
 def compile_shape(pod: core.Pod, node_name: str = "") -> Shape:

@@ -15,7 +15,7 @@ def admit_tolerations(pod: core.Pod, seconds: int) -> None:
     missing = [
         toleration
         for toleration in _defaults(seconds)
-        if not said or not any(_tolerates(own, toleration.key) for own in said)
+        if not any(_tolerates(own, toleration.key) for own in said)
     ]
     said.extend(missing)
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from control_plane.api.rules import causes as say
 from control_plane.api.rules.checks import DNS_SUBDOMAIN, INT32_MAX, within
+from control_plane.api.rules.containers import containers_of
 from control_plane.api.rules.engine import Causes, Table, UpdateRule
 from control_plane.api.rules.metadata import NAMED_BY_SUBDOMAIN
 from control_plane.api.rules.objects import ObjectRules
@@ -32,12 +33,11 @@ def _fill_pod(pod: Any) -> None:
 
 
 def _check_images(pod: Any, path: str, causes: Causes) -> None:
-    for field in ("containers", "initContainers"):
-        for index, container in enumerate(getattr(pod.spec, field)):
-            image = container.image
-            if image != image.strip():
-                why = "must not have leading or trailing whitespace"
-                causes.append(say.invalid(f"{path}.{field}[{index}].image", image, why))
+    for field, index, container in containers_of(pod.spec):
+        image = container.image
+        if image != image.strip():
+            why = "must not have leading or trailing whitespace"
+            causes.append(say.invalid(f"{path}.{field}[{index}].image", image, why))
 
 
 def _check_no_ephemeral(pod: Any, path: str, causes: Causes) -> None:

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from control_plane.scheduler.cluster import Cluster, PlacedPod
 from control_plane.scheduler.decide import decide
@@ -28,11 +29,11 @@ TOGETHER = {"steady100": 1, "steady1000": 10}  # basic pods that a decision is a
 def run(report: Report, nodes: int) -> None:
     """`schedule.<workload>.<nodes>n.decide_per_s`."""
     workloads: dict[str, Callable[[], tuple[int, float]]] = {
-        name: lambda name=name: _burst(objects.BURSTS[name], nodes, COUNTS.get(name, DEFAULT_COUNT))  # type: ignore[misc]
-        for name in objects.BURSTS
+        name: partial(_burst, make, nodes, COUNTS.get(name, DEFAULT_COUNT))
+        for name, make in objects.BURSTS.items()
     }
     for name, portion in TOGETHER.items():
-        workloads[name] = lambda portion=portion: _burst(objects.basic_pod, nodes, DEFAULT_COUNT, portion)  # type: ignore[misc]
+        workloads[name] = partial(_burst, objects.basic_pod, nodes, DEFAULT_COUNT, portion)
     workloads["churn"] = lambda: _churn(nodes, DEFAULT_COUNT)
     workloads["unschedulable"] = lambda: _refused(nodes, DEFAULT_COUNT)
     workloads["gang"] = lambda: _gangs(nodes, DEFAULT_COUNT)
