@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from knarr.client import Client
-from knarr.errors import AlreadyExists, ApiError
+from knarr.errors import ApiError
 from knarr.proto.kubernetes import core_v1_pb2 as core
-from tests.support.replica_processes import replicas
+from tests.support.replica_processes import created, replicas
 from tests.unit.control_plane.scheduler.objects_for_scheduling import make_node, make_pod
 
 pytestmark = [pytest.mark.etcd, pytest.mark.timeout(180)]
@@ -59,14 +59,7 @@ async def _arrive(client: Client, numbers: range) -> None:
     for number in numbers:
         pod = make_pod(f"p{number}", labels={"app": "web"})
         pod.metadata.ClearField("uid")
-        while True:
-            try:
-                await client.create(pod)
-                break
-            except AlreadyExists:
-                break
-            except ApiError:
-                await asyncio.sleep(0.1)
+        await created(client, pod)
         await asyncio.sleep(0.02)
 
 

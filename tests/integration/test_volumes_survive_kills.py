@@ -2,7 +2,7 @@
 a node and each claim a volume there, and what a dead scheduler had taken is let go."""
 
 import asyncio
-import contextlib
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,10 +10,10 @@ import pytest
 from control_plane.volumes.matching import point_at
 from control_plane.volumes.taking import TAKEN_AT, is_taken
 from knarr.client import Client
-from knarr.errors import AlreadyExists, ApiError
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import storage_v1_pb2 as storage
-from tests.support.replica_processes import Replicas, replicas
+from tests.support.cluster import until
+from tests.support.replica_processes import Replicas, created, replicas
 from tests.unit.control_plane.controllers.test_taken_volumes_are_settled import here
 from tests.unit.control_plane.controllers.test_volume_binding import claim
 from tests.unit.control_plane.scheduler.objects_for_scheduling import make_node, make_pod
@@ -33,13 +33,11 @@ async def test_each_pod_gets_a_volume_of_its_node(tmp_path: Path) -> None:
         await _leave_taken(client, "v-n0-0", "d0")
         arriving = asyncio.create_task(_arrive(client), name="arrive")
         try:
-            for election in ("scheduler", "controllers", "scheduler"):
-                await asyncio.sleep(0.5)
+            for number, election in enumerate(("scheduler", "controllers", "scheduler"), 1):
+                await until(partial(_are_there, client, 5 * number), 30, "pods arrive")
                 await _replace_leader(plane, election)
             await arriving
-            async with asyncio.timeout(60):
-                while not await _settled(client):  # noqa: ASYNC110 - what other processes do
-                    await asyncio.sleep(0.2)
+            await until(lambda: _settled(client), 60, "all pods and claims are where they belong")
         finally:
             arriving.cancel()
 
@@ -83,41 +81,37 @@ async def _arrive(client: Client) -> None:
         )
         pod.metadata.ClearField("uid")
         for obj in (asked, pod):
-            await _create(client, obj)
+            await created(client, obj)
         await asyncio.sleep(0.1)
 
 
-async def _create(client: Client, obj: core.Pod | core.PersistentVolumeClaim) -> None:
-    while True:
-        try:
-            await client.create(obj)
-            return
-        except AlreadyExists:
-            return
-        except ApiError:
-            await asyncio.sleep(0.1)
-
-
 async def _replace_leader(plane: Replicas, election: str) -> None:
-    async with asyncio.timeout(30):
-        while (leader := await plane.leader(election)) not in plane.addresses:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    leader = ""
+
+    async def leads() -> bool:
+        nonlocal leader
+        leader = await plane.leader(election)
+        return leader in plane.addresses
+
+    await until(leads, 30, f"a living replica leads {election}")
     await plane.start(*ROLES)
     plane.kill(leader)
 
 
+async def _are_there(client: Client, pods: int) -> bool:
+    return len((await client.list(core.Pod, "default")).items) >= pods
+
+
 async def _settled(client: Client) -> bool:
     """Whether all are where they belong; raises AssertionError where two claims share a volume."""
-    with contextlib.suppress(ApiError):
-        pods = (await client.list(core.Pod, "default")).items
-        claims = {one.metadata.name: one for one in (await client.list(core.PersistentVolumeClaim)).items}
-        volumes = (await client.list(core.PersistentVolume)).items
-        given = [one.spec.volumeName for one in claims.values() if one.spec.volumeName]
-        assert len(set(given)) == len(given)
-        bound = {name: one.spec.volumeName for name, one in claims.items() if one.status.phase == "Bound"}
-        return (
-            len(pods) == len(bound) == PODS
-            and all(bound[f"d{pod.metadata.name[1:]}"].startswith(f"v-{pod.spec.nodeName}-") for pod in pods)
-            and not any(is_taken(volume) for volume in volumes)
-        )
-    return False
+    pods = (await client.list(core.Pod, "default")).items
+    claims = {one.metadata.name: one for one in (await client.list(core.PersistentVolumeClaim)).items}
+    volumes = (await client.list(core.PersistentVolume)).items
+    given = [one.spec.volumeName for one in claims.values() if one.spec.volumeName]
+    assert len(set(given)) == len(given)
+    bound = {name: one.spec.volumeName for name, one in claims.items() if one.status.phase == "Bound"}
+    return (
+        len(pods) == len(bound) == PODS
+        and all(bound[f"d{pod.metadata.name[1:]}"].startswith(f"v-{pod.spec.nodeName}-") for pod in pods)
+        and not any(is_taken(volume) for volume in volumes)
+    )

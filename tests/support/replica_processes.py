@@ -10,9 +10,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from google.protobuf.message import Message
+
 from control_plane.store.election import PREFIX
 from knarr.cli.local.cluster import free_port
 from knarr.client import Client
+from knarr.errors import AlreadyExists
 from tests.support.cluster import START_TIMEOUT_S, STOP_TIMEOUT_S, until
 from tests.support.etcd import RealEtcd, real_etcd
 
@@ -68,6 +71,17 @@ class Replicas:
         for process in self._processes.values():
             with suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(process.wait, STOP_TIMEOUT_S)
+
+
+async def created(client: Client, obj: Message) -> None:
+    """Create an object, asked for until it is there: replicas come and go meanwhile."""
+
+    async def is_there() -> bool:
+        with suppress(AlreadyExists):
+            await client.create(obj)
+        return True
+
+    await until(is_there, START_TIMEOUT_S, "an object is created")
 
 
 @asynccontextmanager

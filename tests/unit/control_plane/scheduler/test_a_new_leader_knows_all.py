@@ -11,7 +11,7 @@ from control_plane.scheduler.scheduler import Scheduler
 from knarr.clock import SystemClock
 from knarr.proto.kubernetes import core_v1_pb2 as core
 from tests.support.api import ApiWorld, api_world
-from tests.unit.control_plane.scheduler.objects_for_scheduling import make_node, make_pod
+from tests.unit.control_plane.scheduler.objects_for_scheduling import make_node, make_pod, until
 
 NODES, PODS_OF_A_NODE = 6, 100  # several times what the cache hands on at once
 
@@ -25,9 +25,7 @@ async def test_no_node_gets_more_pods_than_it_takes() -> None:
         recorder = EventRecorder(world.writer, clock, rng)
         scheduler = Scheduler(world.objects, world.writer, recorder, clock, rng, registry=CollectorRegistry())
         running = asyncio.create_task(scheduler.run(), name="scheduler")
-        async with asyncio.timeout(30):
-            while scheduler.queue.parked + len(_late_on_nodes(world)) < NODES:  # noqa: ASYNC110 - no event for this
-                await asyncio.sleep(0.01)
+        await until(lambda: scheduler.queue.parked + len(_late_on_nodes(world)) == NODES)
         running.cancel()
         await asyncio.wait({running})
         assert _late_on_nodes(world) == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from functools import partial
 
 import pytest
 
@@ -50,9 +51,10 @@ async def test_a_victim_of_two_pods_is_told_once(failures: int) -> None:
     evictor = Evictor(model, model, model, SystemClock(), lambda made: done.append(made.pod.key))
     task = asyncio.create_task(evictor.run(), name="evictor")
     try:
-        for number, name in enumerate(("first", "second", "third"), 1):
+        for name in ("first", "second", "third"):
             evictor.add(room_for(bench, name, victims))
-            await until(lambda number=number: len(done) == number)  # type: ignore[misc]
+            await until(partial(done.__contains__, f"default/{name}"))
+        assert done == ["default/first", "default/second", "default/third"]
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

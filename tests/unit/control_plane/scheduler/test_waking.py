@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -36,11 +38,11 @@ async def scheduling(model: Model) -> AsyncGenerator[None, None]:
             await task
 
 
-def a_node(**how: object) -> Step:
+def a_node(**how: Any) -> Step:
     """The node is there, and so."""
 
     def step(model: Model) -> None:
-        node = make_node("late", **how)  # type: ignore[arg-type]
+        node = make_node("late", **how)
         known = model.get(core.Node, "", "late")
         if known is None:
             model.put_new(node)
@@ -97,7 +99,7 @@ async def test_a_node_gets_better_step_by_step(steps: list[Step], others: list[c
             step(model)
             # a pod that the scheduler has seen after it: so it has seen the step
             model.put_new(make_pod(f"probe-{number}", nodeSelector={"step": str(number)}))
-            await until(lambda number=number: conditions(model, f"probe-{number}"))  # type: ignore[misc]
+            await until(partial(conditions, model, f"probe-{number}"))
         await until(lambda: waits().spec.nodeName == "late", deadline_s=5.0)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 from google.protobuf.message import Message
 
+from control_plane.api.messages import metadata
 from control_plane.insight.why.pending import companions
 from control_plane.scheduler.gangs.attempt import decide_gang
 from control_plane.scheduler.nodes import NodeFacts
@@ -107,7 +108,7 @@ def test_each_suggestion_works_when_it_is_made(many: int, taken: tuple[str, ...]
             case PutNode(facts):
                 now = [*objects, *pods, node_of(facts)]
             case RemovePod(key):
-                now = [*(one for one in objects if key != f"default/{one.metadata.name}"), *pods]  # type: ignore[attr-defined]
+                now = [*(one for one in objects if key != f"default/{metadata(one).name}"), *pods]
             case other:
                 raise AssertionError(other)
         after = picture_of([*now, group(many)])
