@@ -11,7 +11,7 @@ from control_plane.objects.interface import ObjectChange, ObjectKey
 from control_plane.scheduler.cluster import Cluster
 from control_plane.scheduler.decisions import PendingPod
 from control_plane.scheduler.framework import Profile
-from control_plane.scheduler.gangs.membership import Membership
+from control_plane.scheduler.gangs.membership import Membership, group_of
 from control_plane.scheduler.intake import Intake, Wakes
 from control_plane.scheduler.preemption import Budget
 from control_plane.scheduler.profiles import Profiles
@@ -57,8 +57,7 @@ class Picture:
 
     def gang_of(self, pod: core.Pod) -> str:
         """The gang that the pod is placed with, also one that does not exist; "" when it goes by itself."""
-        group = pod.spec.schedulingGroup.podGroupName
-        gang = f"{pod.metadata.namespace}/{group}" if group else ""
+        gang = group_of(pod)
         policy = self.membership.policy(gang)
         return gang if policy is None or policy.at_least > 0 else ""
 

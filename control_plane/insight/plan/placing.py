@@ -11,6 +11,7 @@ from control_plane.insight.why.pending import companions, refusals, without_evic
 from control_plane.scheduler.decide import decide
 from control_plane.scheduler.decisions import Decision, PendingPod, Placed, Preemption, Unschedulable
 from control_plane.scheduler.gangs.attempt import decide_gang
+from control_plane.scheduler.gangs.membership import group_of
 from control_plane.scheduler.shape import Shape
 from control_plane.scheduler.shaping import Shapes
 from control_plane.scheduler.why.advice import advise
@@ -68,12 +69,6 @@ def key_of(pod: core.Pod) -> str:
     return f"{pod.metadata.namespace}/{pod.metadata.name}"
 
 
-def gang_of(pod: core.Pod) -> str:
-    """The PodGroup that the pod names, "namespace/name"; "" for none."""
-    group = pod.spec.schedulingGroup.podGroupName
-    return f"{pod.metadata.namespace}/{group}" if group else ""
-
-
 def _ready(picture: Picture, layout: Layout, trial: Trial, outcome: Placing) -> Iterator[PendingPod]:
     """The pods that the scheduler would try; of the others it is said why not."""
     for pod in layout.waiting:
@@ -84,7 +79,7 @@ def _ready(picture: Picture, layout: Layout, trial: Trial, outcome: Placing) -> 
         elif pod.spec.schedulerName not in picture.profiles:
             outcome.held[key] = f"there is no scheduler {pod.spec.schedulerName}"
         else:
-            gang = gang_of(pod)
+            gang = group_of(pod)
             policy = _policy_least(picture, layout, gang)
             if gang and policy is None:
                 outcome.held[key] = f"waits for PodGroup {gang}, which does not exist"
@@ -101,21 +96,21 @@ def _policy_least(picture: Picture, layout: Layout, gang: str) -> int | None:
 
 def _members(picture: Picture, layout: Layout, gang: str) -> tuple[int, int]:
     """How many pods of the gang have nodes, and how many must."""
-    new = sum(gang_of(pod) == gang for pod, _ in layout.placed.values())
+    new = sum(group_of(pod) == gang for pod, _ in layout.placed.values())
     have = picture.membership.count(gang, without=layout.gone_pods) + new
     return have, _policy_least(picture, layout, gang) or 1
 
 
 def _companions(picture: Picture, layout: Layout, pod: core.Pod, shapes: Shapes) -> Companions | None:
     """What a pod of a gang goes together with; None: it goes by itself."""
-    gang = gang_of(pod)
+    gang = group_of(pod)
     if not gang or not _policy_least(picture, layout, gang):
         return None
     have, least = _members(picture, layout, gang)
     waiting = [
         PendingPod(key_of(other), other.metadata.uid, shapes.of(other), gang=gang)
         for other in layout.waiting
-        if gang_of(other) == gang
+        if group_of(other) == gang
     ]
     return companions(picture, gang, pod, waiting, max(1, least - have))
 

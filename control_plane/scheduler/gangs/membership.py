@@ -8,6 +8,7 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 
 from knarr.api.conditions import holds
+from knarr.proto.kubernetes import core_v1_pb2 as core
 from knarr.proto.kubernetes import scheduling_v1alpha3_pb2 as scheduling
 
 SCHEDULED = "PodGroupScheduled"  # the condition that a gang has been complete once
@@ -21,6 +22,12 @@ class Policy:
     at_least: int
     timeout_s: float = DEFAULT_TIMEOUT_S
     was_complete: bool = False
+
+
+def group_of(pod: core.Pod) -> str:
+    """The PodGroup that the pod names, "namespace/name"; "" for none."""
+    group = pod.spec.schedulingGroup.podGroupName
+    return f"{pod.metadata.namespace}/{group}" if group else ""
 
 
 def policy_of(group: scheduling.PodGroup) -> Policy:
